@@ -1,0 +1,121 @@
+"""The only module that knows which array library is in use.
+
+Functions of the engine take the namespace of their input (`array_namespace`), so the same body runs on
+NumPy and on CuPy and gives back what it was given: same library, device and dtype.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from types import ModuleType
+from typing import Any
+
+import array_api_compat
+import numpy as np
+
+Array = Any
+"""An array of any supported library; its library is the library of the result."""
+
+
+def array_namespace(*arrays: Array) -> Any:
+    """Return the array namespace shared by all inputs.
+
+    Parameters
+    ----------
+    *arrays : array
+        NumPy, CuPy or array-api-strict arrays; Python scalars are ignored.
+
+    Returns
+    -------
+    module
+        The namespace of array-api-compat for that library.
+
+    Raises
+    ------
+    TypeError
+        When arrays of two libraries are mixed.
+    """
+    return array_api_compat.array_namespace(*arrays)
+
+
+def is_gpu(array: Array) -> bool:
+    """Tell whether the array lives on a CUDA device (that is, whether it is a CuPy array)."""
+    return bool(array_api_compat.is_cupy_array(array))
+
+
+def is_numpy(array: Array) -> bool:
+    """Tell whether the array is a NumPy array."""
+    return bool(array_api_compat.is_numpy_array(array))
+
+
+def to_numpy(array: Array) -> np.ndarray:
+    """Copy the array to host memory as a NumPy array (no copy when it is one already)."""
+    if is_gpu(array):
+        return array.get()  # type: ignore[no-any-return]
+    return np.asarray(array)
+
+
+def gpu_available() -> bool:
+    """Tell whether CuPy is installed and sees a CUDA device."""
+    if importlib.util.find_spec("cupy") is None:
+        return False
+    import cupy
+
+    try:
+        return int(cupy.cuda.runtime.getDeviceCount()) > 0
+    except cupy.cuda.runtime.CUDARuntimeError:
+        return False
+
+
+def resolve_device(device: str) -> str:
+    """Turn ``"auto"``, ``"cpu"`` or ``"gpu"`` into the device to use.
+
+    Raises
+    ------
+    ValueError
+        When the name is unknown, or a GPU is asked for where there is none.
+    """
+    if device == "auto":
+        return "gpu" if gpu_available() else "cpu"
+    if device == "cpu":
+        return "cpu"
+    if device == "gpu":
+        if gpu_available():
+            return "gpu"
+        raise ValueError(
+            "Device 'gpu' was asked for, but CuPy finds no CUDA device: install the extra [gpu] on a machine "
+            "with an NVIDIA card, or use device 'cpu'."
+        )
+    raise ValueError(f"Device is {device!r}; expected 'auto', 'cpu' or 'gpu'.")
+
+
+def namespace(device: str) -> Any:
+    """Return the array namespace for ``"cpu"`` (NumPy) or ``"gpu"`` (CuPy)."""
+    if resolve_device(device) == "gpu":
+        import array_api_compat.cupy as xp
+
+        return xp
+    import array_api_compat.numpy as xp
+
+    return xp
+
+
+def scipy_namespace(array: Array) -> ModuleType:
+    """Return ``scipy``, or ``cupyx.scipy`` for a CuPy array."""
+    if is_gpu(array):
+        import cupyx.scipy
+
+        return cupyx.scipy  # type: ignore[no-any-return]
+    import scipy
+
+    return scipy
+
+
+def free_bytes(array: Array) -> int:
+    """Return the memory in bytes that is free on the device of a GPU array, 0 for an array on the host."""
+    if is_gpu(array):
+        import cupy
+
+        pool = cupy.get_default_memory_pool()
+        return int(cupy.cuda.runtime.memGetInfo()[0]) + int(pool.free_bytes())
+    return 0

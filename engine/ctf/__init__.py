@@ -1,0 +1,1 @@
+"""Contrast transfer function: its model and its estimation from micrographs."""

@@ -1,0 +1,1 @@
+"""Fourier grids, cropping, filters and shells, shared by every step."""

@@ -1,0 +1,90 @@
+"""Shells of Fourier space: radial averages, FRC, FSC and where a curve crosses a threshold.
+
+The Fourier shell correlation is that of Harauz & van Heel, Optik 73, 146 (1986); resolution at 0.143 follows
+Rosenthal & Henderson, J Mol Biol 333, 721 (2003).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.arrays import Array, to_numpy
+from engine.fourier.grids import hermitian_weight, shell_index
+from engine.fourier.transforms import rfft2, rfft3
+
+
+def shell_sums(values: Array, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Add a half spectrum over shells, each coefficient counted as often as in the full spectrum.
+
+    Parameters
+    ----------
+    values : array, shape (..., half spectrum of ``shape``)
+        Real values on the half spectrum.
+    shape : tuple of int
+        Real-space shape.
+
+    Returns
+    -------
+    array, shape (..., n // 2 + 1)
+        Sums over shells 0 … n // 2 (n the largest side).
+    """
+    shells = shell_index(shape).ravel()
+    weight = hermitian_weight(shape).ravel().astype(np.float64)
+    count = max(shape) // 2 + 1
+    flat = np.asarray(to_numpy(values), np.float64).reshape(-1, shells.size)
+    length = max(count, int(shells.max()) + 1)
+    sums = np.stack([np.bincount(shells, row * weight, minlength=length)[:count] for row in flat])
+    return sums.reshape(*np.shape(values)[: np.ndim(values) - len(shape)], count)
+
+
+def radial_average(values: Array, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Average a half spectrum (for example power) over shells 0 … n // 2."""
+    counts = shell_sums(np.ones(shell_index(shape).shape), shape)
+    return shell_sums(values, shape) / np.maximum(counts, 1)
+
+
+def _correlation(a_ft: NDArray, b_ft: NDArray, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    cross = shell_sums((a_ft * b_ft.conj()).real, shape)
+    power_a = shell_sums(np.abs(a_ft) ** 2, shape)
+    power_b = shell_sums(np.abs(b_ft) ** 2, shape)
+    norm = np.sqrt(power_a * power_b)
+    curve = np.where(norm > 0, cross / np.where(norm > 0, norm, 1), 0.0)
+    curve[..., 0] = 1.0  # the mean says nothing about detail; curves start at 1 by convention
+    return curve
+
+
+def fourier_shell_correlation(a: Array, b: Array) -> NDArray[np.float64]:
+    """Return the FSC of two volumes ``(n, n, n)`` for shells 0 … n // 2."""
+    _same_shape(a, b)
+    return _correlation(to_numpy(rfft3(a)), to_numpy(rfft3(b)), tuple(a.shape[-3:]))
+
+
+def fourier_ring_correlation(a: Array, b: Array) -> NDArray[np.float64]:
+    """Return the FRC of images ``(..., n, n)`` for rings 0 … n // 2."""
+    _same_shape(a, b)
+    return _correlation(to_numpy(rfft2(a)), to_numpy(rfft2(b)), tuple(a.shape[-2:]))
+
+
+def _same_shape(a: Array, b: Array) -> None:
+    if tuple(a.shape) != tuple(b.shape):
+        raise ValueError(f"Shapes {tuple(a.shape)} and {tuple(b.shape)} differ; resample one of them first.")
+
+
+def resolution_at(
+    curve: NDArray[np.floating], box_px: int, pixel_size_A: float, threshold: float = 0.143
+) -> float:
+    """Return the resolution in Å where a curve of shells first drops below ``threshold``.
+
+    Linear interpolation between shells. A curve that never drops gives the resolution of its last shell
+    (Nyquist); one that is below from shell 1 on gives infinity.
+    """
+    below = np.flatnonzero(np.asarray(curve[1:]) < threshold)
+    if below.size == 0:
+        return box_px * pixel_size_A / (len(curve) - 1)
+    shell = int(below[0]) + 1
+    if shell == 1:
+        return float("inf")
+    high, low = float(curve[shell - 1]), float(curve[shell])
+    crossing = shell - 1 + (high - threshold) / (high - low)
+    return box_px * pixel_size_A / crossing
