@@ -91,6 +91,4 @@ class Particles:
     def ctf_rfft2(self, indices: ArrayLike, xp: Any = np) -> Array:
         """Return the CTF ``(m, n, n // 2 + 1)`` of some particles."""
         wanted = np.asarray(indices, np.intp)
-        return ctf_rfft2(
-            self.box_px, self.pixel_size_A, self.defocus.take(wanted), self.optics.take(wanted), xp
-        )
+        return ctf_rfft2(self.box_px, self.pixel_size_A, self.defocus.take(wanted), self.optics.take(wanted), xp)

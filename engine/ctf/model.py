@@ -59,9 +59,7 @@ def ctf(kx_per_A: Array, ky_per_A: Array, defocus: Defocus, optics: Optics) -> A
         np.deg2rad(_column(defocus.phase_shift_deg, dimensions))
         + np.arcsin(_column(optics.amplitude_contrast, dimensions)),
     )
-    phase = (
-        quadratic * k2 + cosine * (kx * kx - ky * ky) + sine * (2 * kx * ky) - quartic * (k2 * k2) + offset
-    )
+    phase = quadratic * k2 + cosine * (kx * kx - ky * ky) + sine * (2 * kx * ky) - quartic * (k2 * k2) + offset
     return xp.astype(xp.sin(phase), xp.float32)
 
 

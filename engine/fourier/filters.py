@@ -32,16 +32,12 @@ def low_pass_gain(
     return cosine_edge(radial_frequency_px(shape) - (cutoff - edge / 2), edge)
 
 
-def low_pass(
-    x: Array, pixel_size_A: float, resolution_A: float, edge_shells: float = 2.0, ndim: int = 2
-) -> Array:
+def low_pass(x: Array, pixel_size_A: float, resolution_A: float, edge_shells: float = 2.0, ndim: int = 2) -> Array:
     """Remove detail finer than ``resolution_A`` Å from images (``ndim=2``) or volumes (``ndim=3``)."""
     return _apply(x, low_pass_gain(tuple(x.shape[-ndim:]), pixel_size_A, resolution_A, edge_shells), ndim)
 
 
-def high_pass(
-    x: Array, pixel_size_A: float, resolution_A: float, edge_shells: float = 2.0, ndim: int = 2
-) -> Array:
+def high_pass(x: Array, pixel_size_A: float, resolution_A: float, edge_shells: float = 2.0, ndim: int = 2) -> Array:
     """Remove variation coarser than ``resolution_A`` Å from images (``ndim=2``) or volumes (``ndim=3``)."""
     gain = 1.0 - low_pass_gain(tuple(x.shape[-ndim:]), pixel_size_A, resolution_A, edge_shells)
     return _apply(x, gain, ndim)

@@ -71,9 +71,7 @@ def _same_shape(a: Array, b: Array) -> None:
         raise ValueError(f"Shapes {tuple(a.shape)} and {tuple(b.shape)} differ; resample one of them first.")
 
 
-def resolution_at(
-    curve: NDArray[np.floating], box_px: int, pixel_size_A: float, threshold: float = 0.143
-) -> float:
+def resolution_at(curve: NDArray[np.floating], box_px: int, pixel_size_A: float, threshold: float = 0.143) -> float:
     """Return the resolution in Å where a curve of shells first drops below ``threshold``.
 
     Linear interpolation between shells. A curve that never drops gives the resolution of its last shell

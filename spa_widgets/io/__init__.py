@@ -1,0 +1,1 @@
+"""The only modules that read and write the field's files."""

@@ -1,0 +1,91 @@
+"""Parameters are declared once: form, option, validation, hash, provenance and help come from that declaration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from spa_widgets.errors import UserError
+
+
+class StepParams(BaseModel):
+    """Base of the parameters of a step: immutable, unknown names refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+
+
+class SeededParams(StepParams):
+    """Parameters of a step that draws random numbers."""
+
+    seed: int = Field(
+        default=0,
+        ge=0,
+        le=2**31 - 1,
+        json_schema_extra={"label": "Seed", "unit": "", "group": "advanced"},
+        description="Start of the random numbers: the same seed gives the same result.",
+    )
+
+
+def param(
+    default: Any = ...,
+    *,
+    label: str,
+    help: str,
+    unit: str = "",
+    group: str = "basic",
+    **bounds: Any,
+) -> Any:
+    """Declare one parameter of a step.
+
+    Parameters
+    ----------
+    default : object
+        Its default; leave it out for a parameter that must be given.
+    label : str
+        Name on a form.
+    help : str
+        One sentence for a person who meets it for the first time.
+    unit : str
+        Unit shown behind the value (``Å``, ``px``, ``°``, ``kV``, ``mm``).
+    group : str
+        ``basic`` or ``advanced``.
+    **bounds : object
+        pydantic bounds: ``ge``, ``gt``, ``le``, ``lt``, ``min_length`` …
+    """
+    extra = {"label": label, "unit": unit, "group": group}
+    return Field(default, description=help, json_schema_extra=extra, **bounds)
+
+
+def validate_params(model: type[StepParams], values: dict[str, Any], step: str) -> StepParams:
+    """Check the parameters of a step.
+
+    Raises
+    ------
+    UserError
+        One sentence that names the parameter, what was found and what is allowed.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"]) or "parameters"
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(model.model_fields)
+            raise UserError(f"{step} has no parameter {name}; it takes {known}.") from error
+        if first["type"] == "missing":
+            unit = field_unit(model, name)
+            raise UserError(f"{step} needs the parameter {name}{f' (in {unit})' if unit else ''}; give it.") from error
+        raise UserError(f"{step}: {name} is {first['input']!r}, but {_lower(first['msg'])}.") from error
+
+
+def field_unit(model: type[StepParams], name: str) -> str:
+    """Return the unit of a parameter, or an empty string."""
+    field = model.model_fields.get(name)
+    extra = field.json_schema_extra if field else None
+    return str(extra.get("unit", "")) if isinstance(extra, dict) else ""
+
+
+def _lower(text: str) -> str:
+    message = text.removeprefix("Value error, ")
+    return message[:1].lower() + message[1:]

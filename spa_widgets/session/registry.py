@@ -1,0 +1,140 @@
+"""The one list of steps: session methods, commands and forms are made from its entries."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from spa_widgets.errors import UserError
+from spa_widgets.session.params import StepParams
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input of a step.
+
+    Attributes
+    ----------
+    name : str
+        Its name in the job and in the session's method.
+    kind : str
+        ``micrographs``, ``picks``, ``particles``, ``classes``, ``templates``, ``volume``, ``half_map``, ``mask`` or ``files``.
+    optional : bool
+        May be left out.
+    help : str
+        One line for the help text.
+    """
+
+    name: str
+    kind: str
+    optional: bool = False
+    help: str = ""
+
+
+@dataclass(frozen=True)
+class Output:
+    """One output of a step: a file of the job's folder.
+
+    Attributes
+    ----------
+    name : str
+        Its name.
+    kind : str
+        What it is; an input of that kind accepts it.
+    file : str
+        File name in the folder of the result.
+    optional : bool
+        The step may leave it out.
+    """
+
+    name: str
+    kind: str
+    file: str
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of the analysis.
+
+    Attributes
+    ----------
+    name : str
+        Method of the session, and command (with hyphens).
+    version : int
+        Part of the key of a job; raise it when the same parameters may give another result.
+    params : type
+        Its parameters.
+    title : str
+        Name shown to people.
+    inputs, outputs : sequences
+        What goes in and what comes out.
+    job : str
+        ``module:function`` that does the work; imported only where the job runs.
+    widget : str
+        ``module:class`` of its widget, if any; imported only when a widget is asked for.
+    summary : str
+        One sentence for help texts.
+    """
+
+    name: str
+    version: int
+    params: type[StepParams]
+    title: str
+    job: str
+    inputs: list[Input] = field(default_factory=list)
+    outputs: list[Output] = field(default_factory=list)
+    widget: str = ""
+    summary: str = ""
+
+    def load(self) -> Callable[[Any], None]:
+        """Import the function that does the work."""
+        return _import(self.job)  # type: ignore[no-any-return]
+
+    def load_widget(self) -> Any:
+        """Import the widget's class."""
+        if not self.widget:
+            raise UserError(f"The step {self.name} has no widget; use its method or command.")
+        return _import(self.widget)
+
+    def output_of_kind(self, kind: str) -> Output | None:
+        """Return the first output of a kind."""
+        return next((output for output in self.outputs if output.kind == kind), None)
+
+
+def _import(target: str) -> Any:
+    module, _, name = target.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+_STEPS: dict[str, Step] = {}
+
+
+def register(step: Step) -> Step:
+    """Add a step to the list (again is fine when it is the same one, as on a reload)."""
+    known = _STEPS.get(step.name)
+    if known is not None and known.job != step.job:
+        raise ValueError(f"Two steps are called {step.name}: {known.job} and {step.job}.")
+    _STEPS[step.name] = step
+    return step
+
+
+def get_step(name: str) -> Step:
+    """Return a step by name.
+
+    Raises
+    ------
+    UserError
+        When there is none; the sentence lists those there are.
+    """
+    wanted = name.replace("-", "_")
+    if wanted not in _STEPS:
+        raise UserError(f"There is no step {name!r}; there are {', '.join(sorted(_STEPS))}.")
+    return _STEPS[wanted]
+
+
+def all_steps() -> list[Step]:
+    """Return every registered step in the order of registration."""
+    return list(_STEPS.values())

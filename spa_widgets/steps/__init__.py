@@ -1,0 +1,28 @@
+"""The steps of the tutorial, a folder each; importing this package registers them all (without their jobs)."""
+
+from __future__ import annotations
+
+import importlib
+
+# the order in which a person meets them
+ORDER = (
+    "simulate",
+    "import_micrographs",
+    "estimate_ctf",
+    "manual_picks",
+    "pick_blobs",
+    "pick_templates",
+    "inspect_picks",
+    "extract",
+    "classify_2d",
+    "select_2d",
+    "initial_model",
+    "refine",
+    "fsc",
+    "sharpen",
+    "flip_hand",
+    "compare_maps",
+)
+
+for _name in ORDER:
+    importlib.import_module(f"spa_widgets.steps.{_name}.params")
