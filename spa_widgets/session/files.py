@@ -1,0 +1,122 @@
+"""Content hashes of raw files, remembered so that gigabytes are not read twice."""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+import time
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from spa_widgets.errors import UserError
+from spa_widgets.session.database import connect
+from spa_widgets.session.keys import file_sha256
+
+_SCHEMA = """CREATE TABLE IF NOT EXISTS files (
+    path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL,
+    sha256 TEXT NOT NULL)"""
+# A file changed again within the clock's tick of its hash would keep its size and time: such a hash is not remembered.
+_SETTLED_NS = 2_000_000_000
+_REFERENCE = re.compile(rb"(?:\d+@)?([^\s@\"']+\.(?:mrcs?|tiff?|eer|st|map))(?=[\s\"']|$)", re.IGNORECASE)
+
+
+def stat_signature(path: Path) -> tuple[int, int, int]:
+    """Size, time of change and inode: a file that keeps all three is taken to keep its content."""
+    stat = path.stat()
+    return stat.st_size, stat.st_mtime_ns, stat.st_ino
+
+
+class ContentHashes:
+    """SHA-256 of raw files, remembered by (path, size, mtime_ns, inode) in a small SQLite file.
+
+    Parameters
+    ----------
+    path
+        The SQLite file; made when missing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with closing(connect(path)) as database, database:
+            database.execute(_SCHEMA)
+
+    def known(self, path: Path) -> str | None:
+        """Return the remembered hash of an unchanged file, else None."""
+        path = path.resolve()
+        try:
+            signature = stat_signature(path)
+        except OSError as error:
+            raise UserError(f"Cannot read {path}: {error.strerror}; check the path and its permissions.") from error
+        with closing(connect(self.path)) as database:
+            row = database.execute(
+                "SELECT sha256 FROM files WHERE path=? AND size=? AND mtime_ns=? AND inode=?", (str(path), *signature)
+            ).fetchone()
+        return row[0] if row else None
+
+    def sha256(self, path: Path) -> str:
+        """Return the hash of a file's content, reading it only when it is new or changed."""
+        path = path.resolve()
+        if (known := self.known(path)) is not None:
+            return known
+        before = stat_signature(path)
+        sha = _hash_or_explain(path)
+        if stat_signature(path) != before:
+            raise UserError(f"{path} changed while it was read; wait until it is complete and run again.")
+        if time.time_ns() - before[1] > _SETTLED_NS:
+            self._remember(path, before, sha)
+        return sha
+
+    def _remember(self, path: Path, signature: tuple[int, int, int], sha: str) -> None:
+        try:
+            with closing(connect(self.path)) as database, database:
+                database.execute("INSERT OR REPLACE INTO files VALUES (?,?,?,?,?)", (str(path), *signature, sha))
+        except sqlite3.OperationalError:
+            pass  # a memory that cannot be written (read-only store, full disk) costs time, never a result
+
+    def pieces(self, path: Path, on_file: Callable[[Path], None] | None = None) -> dict[str, Any]:
+        """Return what a raw file contributes to a key: base name, content, and the content of files it refers to.
+
+        The base name counts because results mention it (a micrograph's name in a table of picks).
+        """
+        if on_file:
+            on_file(path)
+        pieces: dict[str, Any] = {"name": path.name, "sha256": self.sha256(path)}
+        if path.suffix == ".star":
+            referred = [(name, target) for name, target in referred_files(path) if target.is_file()]
+            pieces["refers_to"] = [{"name": name, "sha256": self._noted(target, on_file)} for name, target in referred]
+        return pieces
+
+    def _noted(self, path: Path, on_file: Callable[[Path], None] | None) -> str:
+        if on_file:
+            on_file(path)
+        return self.sha256(path)
+
+    def unknown_bytes(self, paths: Iterable[Path]) -> int:
+        """Return how many bytes of these files would have to be read to know their hashes."""
+        return sum(path.stat().st_size for path in paths if self.known(path) is None)
+
+
+def _hash_or_explain(path: Path) -> str:
+    try:
+        return file_sha256(path)
+    except OSError as error:
+        raise UserError(f"Cannot read {path}: {error.strerror}; check the file and its permissions.") from error
+
+
+def referred_files(star_path: Path) -> list[tuple[str, Path]]:
+    """List the image files that a STAR file names: base name and path, each once, in sorted order.
+
+    A relative name is looked for beside the STAR file first, then in the folders above it (RELION writes names
+    relative to its project folder), then in the current folder.
+    """
+    names = sorted({match.group(1).decode(errors="replace") for match in _REFERENCE.finditer(star_path.read_bytes())})
+    return [(os.path.basename(name), _locate(name, star_path)) for name in names]
+
+
+def _locate(name: str, star_path: Path) -> Path:
+    candidates = [folder / name for folder in star_path.resolve().parents]
+    candidates += [star_path.resolve().parent / os.path.basename(name), Path(name)]
+    return next((path for path in candidates if path.is_file()), candidates[0])

@@ -1,0 +1,267 @@
+"""The store: finished results under their keys, published whole or not at all.
+
+Layout of a store's folder::
+
+    objects/ab/abcd…/     one finished result, read-only; `result.json` lists every file with its SHA-256
+    work/abcd…/           one result in the making: `out/` (its files so far), `checkpoint`, `lock`
+    aside/                damaged results, set aside to be computed again
+    files.sqlite          content hashes of raw files
+
+A result is made under `work`, synced to disk, and renamed into `objects` in one step, so that a power cut, a kill or a
+full disk never leaves half a result under a key. Of two equal results the first published wins.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from spa_widgets.errors import UserError
+from spa_widgets.session.files import ContentHashes
+from spa_widgets.session.keys import file_sha256, is_key
+
+RESULT_FILE = "result.json"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """One published result.
+
+    Attributes
+    ----------
+    key
+        Its key.
+    path
+        Its folder; nothing in it changes.
+    read_only_store
+        Whether it came from a store behind one's own (a class store).
+    """
+
+    key: str
+    path: Path
+    read_only_store: bool = False
+
+    @cached_property
+    def result(self) -> dict[str, Any]:
+        """Content of `result.json`: pieces of the key, files, figures, timings, versions, device."""
+        result: dict[str, Any] = json.loads((self.path / RESULT_FILE).read_text())
+        return result
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """Output files by name (relative to the folder)."""
+        return {name: self.path / name for name in self.result["files"]}
+
+    def verify(self, content: bool = True) -> list[str]:
+        """Compare the files with what was published.
+
+        Parameters
+        ----------
+        content
+            Read every byte and compare SHA-256; otherwise only presence and size are looked at.
+
+        Returns
+        -------
+        list of str
+            One sentence for each fault; empty when all is well.
+        """
+        try:
+            listed = self.result["files"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return [f"{RESULT_FILE} of {self.key[:16]} is missing or unreadable"]
+        faults = [_file_fault(self.path / name, facts, content) for name, facts in listed.items()]
+        return [fault for fault in faults if fault]
+
+
+def _file_fault(path: Path, facts: dict[str, Any], content: bool) -> str:
+    try:
+        size = path.stat().st_size
+        if size != facts["bytes"]:
+            return f"{path.name} has {size} bytes, published with {facts['bytes']}"
+        if content and file_sha256(path) != facts["sha256"]:
+            return f"{path.name} has changed since it was published (SHA-256 differs)"
+    except OSError as error:
+        return f"{path.name} cannot be read ({error.strerror})"
+    return ""
+
+
+@dataclass(frozen=True)
+class Store:
+    """A content-addressed store, with read-only ones behind it.
+
+    Parameters
+    ----------
+    path
+        Folder of the store; made when missing.
+    behind
+        Stores that are looked in when this one lacks a result, and never written.
+    """
+
+    path: Path
+    behind: tuple[Path, ...] = field(default=())
+
+    @classmethod
+    def open(cls, path: Path | str, behind: Sequence[Path | str] = ()) -> Store:
+        """Open a store, making its folders.
+
+        Raises
+        ------
+        UserError
+            If the folder cannot be made or a store behind it does not exist.
+        """
+        store = cls(Path(path).absolute(), tuple(Path(item).absolute() for item in behind))
+        for other in store.behind:
+            if not (other / "objects").is_dir():
+                raise UserError(f"{other} is not a store (it has no folder 'objects'); check the path of the store.")
+        try:
+            for name in ("objects", "work", "aside"):
+                (store.path / name).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(
+                f"Cannot make the store {store.path}: {error.strerror}; choose a folder that you can write."
+            ) from error
+        return store
+
+    @cached_property
+    def hashes(self) -> ContentHashes:
+        """Remembered content hashes of raw files."""
+        return ContentHashes(self.path / "files.sqlite")
+
+    def find(self, key: str) -> StoredObject | None:
+        """Return the result of a key from this store or one behind it, or None.
+
+        Presence and sizes are checked; a damaged result of one's own store is set aside, so that it is computed again.
+        """
+        for root in (self.path, *self.behind):
+            found = StoredObject(key, _object_path(root, key), read_only_store=root != self.path)
+            if not (found.path / RESULT_FILE).is_file():
+                continue
+            if not found.verify(content=False):
+                return found
+            if root == self.path:
+                self.set_aside(key)
+        return None
+
+    def get(self, key: str) -> StoredObject:
+        """Return the result of a key.
+
+        Raises
+        ------
+        UserError
+            If neither this store nor one behind it has it.
+        """
+        found = self.find(key)
+        if found is None:
+            raise UserError(f"The result {key[:16]} is not in the store {self.path}; run its job again.")
+        return found
+
+    def keys(self) -> list[str]:
+        """List the keys published in this store itself."""
+        return sorted(path.name for path in (self.path / "objects").glob("??/*") if is_key(path.name))
+
+    def verify(self) -> dict[str, list[str]]:
+        """Read every published byte again; return the faults by key (empty when all is well)."""
+        checked = {key: StoredObject(key, _object_path(self.path, key)).verify() for key in self.keys()}
+        return {key: faults for key, faults in checked.items() if faults}
+
+    def set_aside(self, key: str) -> Path:
+        """Move a damaged result out of the way, keeping it for inspection; return where it went."""
+        target = self.path / "aside" / f"{key}-{uuid.uuid4().hex[:8]}"
+        with suppress(FileNotFoundError):
+            _object_path(self.path, key).rename(target)
+        return target
+
+    def work_folder(self, key: str) -> Path:
+        """Return the folder in which a result is made; it outlives a killed attempt."""
+        folder = self.path / "work" / _checked(key)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def object_path(self, key: str) -> Path:
+        """Return where this store publishes a key, whether it is there or not."""
+        return _object_path(self.path, key)
+
+    def publish(self, key: str, folder: Path, result: dict[str, Any]) -> StoredObject:
+        """Publish a finished folder under its key: sync, make read-only, rename.
+
+        Parameters
+        ----------
+        key
+            The result's key.
+        folder
+            Folder with the finished files, on the store's own file system; it is gone afterwards.
+        result
+            What `result.json` says besides the files' sizes and hashes.
+
+        Returns
+        -------
+        StoredObject
+            This result, or the one that another process published first.
+        """
+        target = self.object_path(key)
+        try:
+            _seal(folder, {"format": FORMAT_VERSION, "key": key, **result})
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _rename_first_wins(folder, target)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise UserError(f"The disk of {self.path} is full; free some space and run the job again.") from error
+            raise
+        _sync(target.parent)
+        return StoredObject(key, target)
+
+
+def _checked(key: str) -> str:
+    if not is_key(key):
+        raise ValueError(f"{key!r} is not a key: expected 64 hexadecimal digits.")
+    return key
+
+
+def _object_path(root: Path, key: str) -> Path:
+    return root / "objects" / _checked(key)[:2] / key
+
+
+def _seal(folder: Path, result: dict[str, Any]) -> None:
+    """Hash and sync every file of a folder, write `result.json`, and take away the right to write."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != RESULT_FILE)
+    files = {}
+    for path in paths:
+        _sync(path)
+        name = path.relative_to(folder).as_posix()
+        files[name] = {"bytes": path.stat().st_size, "sha256": file_sha256(path)}
+        path.chmod(0o444)
+    summary = folder / RESULT_FILE
+    summary.unlink(missing_ok=True)
+    summary.write_text(json.dumps({**result, "files": files}, indent=1, ensure_ascii=False, allow_nan=False))
+    _sync(summary)
+    summary.chmod(0o444)
+    for inner in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
+        _sync(inner)
+    _sync(folder)
+
+
+def _rename_first_wins(folder: Path, target: Path) -> None:
+    try:
+        folder.rename(target)
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+            raise
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
