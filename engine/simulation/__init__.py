@@ -1,0 +1,1 @@
+"""Simulation: atoms to densities, projections, particle images and micrographs, with their truth."""
