@@ -1,0 +1,359 @@
+"""Central slices of a Fourier volume: read, insert, score and symmetrise (CPU).
+
+The projection theorem makes every projection a central slice of the volume's transform; reading and inserting it by
+trilinear interpolation in a volume padded in real space is the classical compromise of direct Fourier methods (Penczek,
+Grassucci & Frank, Ultramicroscopy 53, 251, 1994; Scheres, J Struct Biol 180, 519, 2012).
+
+A volume is a *half cube*: ``data[z + centre, y + centre, x]`` with ``x >= 0`` and the frequency origin at
+``[centre, centre, 0]``, complex64; the other half is its Friedel mate. Kernels take its float view ``(Z, Y, 2 X)``.
+They release the interpreter lock and run on a thread pool: each output element belongs to one task that sums in a fixed
+order, so the result does not depend on the number of threads. What bounds them: the eight scattered reads of a sample
+(cache misses once the half cube exceeds the second-level cache), not the arithmetic.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from engine.arrays import Array
+from engine.kernels.threads import run_tasks, split_range
+
+Float32 = NDArray[np.float32]
+Complex64 = NDArray[np.complex64]
+
+_SLABS = 8
+
+
+@njit(
+    ["void(float32[::1], int64, float64, float32[:,:,::1], int16[::1], int16[::1], complex64[:,::1], int64, int64)"],
+    cache=True,
+    fastmath=True,
+    nogil=True,
+    error_model="numpy",
+)
+def _extract(
+    data: Float32,
+    side: int,
+    padding: float,
+    rotations: Float32,
+    kx: NDArray[np.int16],
+    ky: NDArray[np.int16],
+    out: Complex64,
+    start: int,
+    stop: int,
+) -> None:  # pragma: no cover - compiled
+    # Tiles of coefficients outside, neighbouring slices inside: candidates of one particle touch the same voxels.
+    centre, one, step = np.float32(side // 2), np.float32(1.0), np.float32(padding)
+    c1, c2, c3 = np.uint64(1), np.uint64(2), np.uint64(3)
+    row = np.int64(data.shape[0] // (side * side))
+    plane = row * side
+    up, over = np.uint64(row), np.uint64(plane)
+    for tile in range(0, kx.shape[0], 64):
+        for m in range(start, stop):
+            ax, ay, az = step * rotations[m, 0, 0], step * rotations[m, 0, 1], step * rotations[m, 0, 2]
+            bx, by, bz = step * rotations[m, 1, 0], step * rotations[m, 1, 1], step * rotations[m, 1, 2]
+            for j in range(tile, min(tile + 64, kx.shape[0])):
+                u, v = np.float32(kx[j]), np.float32(ky[j])
+                px = u * ax + v * bx
+                sign = -one if px < 0 else one
+                px *= sign
+                py = sign * (u * ay + v * by) + centre
+                pz = sign * (u * az + v * bz) + centre
+                x, y, z = np.int32(px), np.int32(py), np.int32(pz)
+                fx, fy, fz = px - np.float32(x), py - np.float32(y), pz - np.float32(z)
+                gx, gy, gz = one - fx, one - fy, one - fz
+                i00 = np.uint64(z * plane + y * row + 2 * x)
+                i01, i10 = i00 + up, i00 + over
+                i11 = i10 + up
+                re = gz * (gy * (gx * data[i00] + fx * data[i00 + c2]) + fy * (gx * data[i01] + fx * data[i01 + c2]))
+                re += fz * (gy * (gx * data[i10] + fx * data[i10 + c2]) + fy * (gx * data[i11] + fx * data[i11 + c2]))
+                im = gz * (
+                    gy * (gx * data[i00 + c1] + fx * data[i00 + c3]) + fy * (gx * data[i01 + c1] + fx * data[i01 + c3])
+                )
+                im += fz * (
+                    gy * (gx * data[i10 + c1] + fx * data[i10 + c3]) + fy * (gx * data[i11 + c1] + fx * data[i11 + c3])
+                )
+                out[m, j] = complex(re, sign * im)
+
+
+@njit(
+    [
+        "void(complex64[:,::1], float32[:,::1], float32[:,:,::1], int16[::1], int16[::1], float64,"
+        " float32[:,:,::1], float32[:,:,::1], int64, int64)"
+    ],
+    cache=True,
+    fastmath=True,
+    nogil=True,
+    error_model="numpy",
+)
+def _insert(
+    values: Complex64,
+    weights: Float32,
+    rotations: Float32,
+    kx: NDArray[np.int16],
+    ky: NDArray[np.int16],
+    padding: float,
+    numerator: Float32,
+    denominator: Float32,
+    z_start: int,
+    z_stop: int,
+) -> None:  # pragma: no cover - compiled
+    # Each task owns the slab z_start <= z < z_stop and walks over all samples, so a voxel's sum has one order.
+    centre, one, step = np.float32(numerator.shape[0] // 2), np.float32(1.0), np.float32(padding)
+    count, length = values.shape
+    for start in range(0, count, 16):
+        for tile in range(0, length, 64):
+            for m in range(start, min(start + 16, count)):
+                ax, ay, az = step * rotations[m, 0, 0], step * rotations[m, 0, 1], step * rotations[m, 0, 2]
+                bx, by, bz = step * rotations[m, 1, 0], step * rotations[m, 1, 1], step * rotations[m, 1, 2]
+                for j in range(tile, min(tile + 64, length)):
+                    u, v = np.float32(kx[j]), np.float32(ky[j])
+                    px = u * ax + v * bx
+                    sign = -one if px < 0 else one
+                    px *= sign
+                    pz = sign * (u * az + v * bz) + centre
+                    z = np.int64(pz)
+                    if z + 1 < z_start or z >= z_stop:
+                        continue
+                    py = sign * (u * ay + v * by) + centre
+                    x, y = np.int64(px), np.int64(py)
+                    fx, fy, fz = px - np.float32(x), py - np.float32(y), pz - np.float32(z)
+                    re, im, weight = values[m, j].real, sign * values[m, j].imag, weights[m, j]
+                    for dz in range(2):
+                        if z + dz < z_start or z + dz >= z_stop:
+                            continue
+                        wz = fz if dz == 1 else one - fz
+                        for dy in range(2):
+                            wzy = wz * (fy if dy == 1 else one - fy)
+                            wa, wb = wzy * (one - fx), wzy * fx
+                            numerator[z + dz, y + dy, 2 * x] += wa * re
+                            numerator[z + dz, y + dy, 2 * x + 1] += wa * im
+                            numerator[z + dz, y + dy, 2 * x + 2] += wb * re
+                            numerator[z + dz, y + dy, 2 * x + 3] += wb * im
+                            denominator[z + dz, y + dy, x] += wa * weight
+                            denominator[z + dz, y + dy, x + 1] += wb * weight
+
+
+@njit(
+    [
+        "void(float32[:,:,::1], float32[:,:,::1], float32[:,:,::1], float64, float32[:,:,::1], float32[:,:,::1],"
+        " int64, int64)"
+    ],
+    cache=True,
+    fastmath=True,
+    nogil=True,
+)
+def _symmetrise(
+    numerator: Float32,
+    denominator: Float32,
+    operators: Float32,
+    radius: float,
+    out_numerator: Float32,
+    out_denominator: Float32,
+    z_start: int,
+    z_stop: int,
+) -> None:  # pragma: no cover - compiled
+    centre = numerator.shape[0] // 2
+    shift, one, limit = np.float32(centre), np.float32(1.0), np.float32(radius * radius)
+    for z in range(z_start, z_stop):
+        for y in range(numerator.shape[1]):
+            for x in range(denominator.shape[2]):
+                qx, qy, qz = np.float32(x), np.float32(y - centre), np.float32(z - centre)
+                if qx * qx + qy * qy + qz * qz > limit:
+                    continue
+                re, im, weight = np.float32(0), np.float32(0), np.float32(0)
+                for s in range(operators.shape[0]):
+                    px = operators[s, 0, 0] * qx + operators[s, 0, 1] * qy + operators[s, 0, 2] * qz
+                    py = operators[s, 1, 0] * qx + operators[s, 1, 1] * qy + operators[s, 1, 2] * qz
+                    pz = operators[s, 2, 0] * qx + operators[s, 2, 1] * qy + operators[s, 2, 2] * qz
+                    sign = one
+                    if px < 0:
+                        px, py, pz, sign = -px, -py, -pz, -one
+                    py += shift
+                    pz += shift
+                    i, j, k = int(px), int(py), int(pz)
+                    fx, fy, fz = px - np.float32(i), py - np.float32(j), pz - np.float32(k)
+                    for dz in range(2):
+                        wz = fz if dz == 1 else one - fz
+                        for dy in range(2):
+                            wzy = wz * (fy if dy == 1 else one - fy)
+                            wa, wb = wzy * (one - fx), wzy * fx
+                            re += wa * numerator[k + dz, j + dy, 2 * i]
+                            re += wb * numerator[k + dz, j + dy, 2 * i + 2]
+                            im += sign * wa * numerator[k + dz, j + dy, 2 * i + 1]
+                            im += sign * wb * numerator[k + dz, j + dy, 2 * i + 3]
+                            weight += wa * denominator[k + dz, j + dy, i]
+                            weight += wb * denominator[k + dz, j + dy, i + 1]
+                out_numerator[z, y, 2 * x] = re
+                out_numerator[z, y, 2 * x + 1] = im
+                out_denominator[z, y, x] = weight
+
+
+def _float_view(volume: Complex64) -> Float32:
+    return volume.view(np.float32)
+
+
+def extract_slices(
+    data: Complex64, padding: float, rotations: Float32, kx: NDArray[np.int16], ky: NDArray[np.int16]
+) -> Complex64:
+    """Read central slices from a half cube by trilinear interpolation.
+
+    Parameters
+    ----------
+    data : (Z, Z, X) complex64
+        Half cube with the frequency origin at ``[Z // 2, Z // 2, 0]``.
+    padding : float
+        Voxels of the half cube per frequency step of the image.
+    rotations : (m, 3, 3) float32
+        Projection matrices; the slice's axes are the first two rows.
+    kx, ky : (K,) int16
+        Image frequencies in steps of the image's transform.
+
+    Returns
+    -------
+    (m, K) complex64
+    """
+    out = np.empty((len(rotations), len(kx)), np.complex64)
+    view, side = _float_view(data).reshape(-1), data.shape[0]
+    run_tasks(
+        lambda start, stop: _extract(view, side, padding, rotations, kx, ky, out, start, stop),
+        split_range(len(rotations), 32),
+    )
+    return out
+
+
+def insert_slices(
+    values: Complex64,
+    weights: Float32,
+    rotations: Float32,
+    kx: NDArray[np.int16],
+    ky: NDArray[np.int16],
+    padding: float,
+    numerator: Complex64,
+    denominator: Float32,
+) -> None:
+    """Add central slices and their weights to two half cubes in place (adjoint of reading them).
+
+    Parameters
+    ----------
+    values, weights : (m, K) complex64 and float32
+        Samples and their weights.
+    rotations, kx, ky, padding
+        As for `extract_slices`.
+    numerator, denominator : (Z, Z, X) complex64 and float32
+        Changed in place. Only samples with x >= 0 after Friedel's symmetry are written: the plane x = 0 holds half of
+        its sum until it is completed with its own mate.
+    """
+    view = _float_view(numerator)
+    run_tasks(
+        lambda start, stop: _insert(values, weights, rotations, kx, ky, padding, view, denominator, start, stop),
+        split_range(numerator.shape[0], -(-numerator.shape[0] // _SLABS)),
+    )
+
+
+def symmetrise(
+    numerator: Complex64, denominator: Float32, operators: Float32, radius: float
+) -> tuple[Complex64, Float32]:
+    """Sum of two half cubes over the rotations of a point group, inside ``radius`` voxels (zero outside).
+
+    Parameters
+    ----------
+    numerator, denominator : (Z, Z, X) complex64 and float32
+        Half cubes whose plane x = 0 is complete.
+    operators : (s, 3, 3) float32
+        Rotation operators, the identity included.
+    radius : float
+        In voxels of the half cube; at most ``Z // 2 - 1``.
+
+    Returns
+    -------
+    numerator, denominator : (Z, Z, X) complex64 and float32
+    """
+    out_numerator, out_denominator = np.zeros_like(numerator), np.zeros_like(denominator)
+    view, out_view = _float_view(numerator), _float_view(out_numerator)
+    run_tasks(
+        lambda start, stop: _symmetrise(view, denominator, operators, radius, out_view, out_denominator, start, stop),
+        split_range(numerator.shape[0], -(-numerator.shape[0] // _SLABS)),
+    )
+    return out_numerator, out_denominator
+
+
+def _corners(points: NDArray[np.float64], centre: int) -> list[tuple[tuple[Array, ...], Array]]:
+    """Eight (indices z, y, x), weight pairs of points (…, 3) in x, y, z order with x >= 0."""
+    base = np.floor(points).astype(np.int64)
+    fraction = points - base
+    corners: list[tuple[tuple[Array, ...], Array]] = []
+    for dz in (0, 1):
+        for dy in (0, 1):
+            for dx in (0, 1):
+                part = [fraction[..., a] if d else 1 - fraction[..., a] for a, d in ((0, dx), (1, dy), (2, dz))]
+                index = (base[..., 2] + dz + centre, base[..., 1] + dy + centre, base[..., 0] + dx)
+                corners.append((index, part[0] * part[1] * part[2]))
+    return corners
+
+
+def _slice_points(
+    rotations: NDArray, kx: NDArray, ky: NDArray, padding: float
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Positions (m, K, 3) of slice samples in the half cube and whether Friedel's mate was taken."""
+    axes = np.asarray(rotations, np.float64)
+    points = padding * (kx[:, None] * axes[:, None, 0] + ky[:, None] * axes[:, None, 1])
+    flipped = points[..., 0] < 0
+    return np.where(flipped[..., None], -points, points), flipped
+
+
+def extract_slices_reference(
+    data: NDArray, padding: float, rotations: NDArray, kx: NDArray, ky: NDArray
+) -> NDArray[np.complex128]:
+    """Plain form of `extract_slices` (double precision)."""
+    points, flipped = _slice_points(rotations, kx, ky, padding)
+    total = sum(data[index] * weight for index, weight in _corners(points, data.shape[0] // 2))
+    return np.where(flipped, np.conj(total), total)
+
+
+def insert_slices_reference(
+    values: NDArray,
+    weights: NDArray,
+    rotations: NDArray,
+    kx: NDArray,
+    ky: NDArray,
+    padding: float,
+    numerator: NDArray,
+    denominator: NDArray,
+) -> None:
+    """Plain form of `insert_slices` (in place)."""
+    points, flipped = _slice_points(rotations, kx, ky, padding)
+    samples = np.where(flipped, np.conj(values), values)
+    for index, weight in _corners(points, numerator.shape[0] // 2):
+        np.add.at(numerator, index, samples * weight)
+        np.add.at(denominator, index, weights * weight)
+
+
+def symmetrise_reference(
+    numerator: NDArray, denominator: NDArray, operators: NDArray, radius: float
+) -> tuple[NDArray[np.complex128], NDArray[np.float64]]:
+    """Plain form of `symmetrise` (double precision)."""
+    centre = numerator.shape[0] // 2
+    z, y, x = np.nonzero(np.ones(denominator.shape, bool))
+    grid = np.stack([x, y - centre, z - centre], -1).astype(np.float64)
+    inside = np.sum(grid**2, -1) <= radius**2
+    grid, where = grid[inside], (z[inside], y[inside], x[inside])
+    total, weight = np.zeros(numerator.shape, np.complex128), np.zeros(denominator.shape)
+    for operator in np.asarray(operators, np.float64):
+        points = grid @ operator.T
+        flipped = points[:, 0] < 0
+        points = np.where(flipped[:, None], -points, points)
+        corners = _corners(points, centre)
+        value = sum(numerator[index] * w for index, w in corners)
+        total[where] += np.where(flipped, np.conj(value), value)
+        weight[where] += sum(denominator[index] * w for index, w in corners)
+    return total, weight
+
+
+def cube_radius(padding: float, radius_px: float) -> int:
+    """Half side in voxels of a half cube that holds slices out to ``radius_px`` and their neighbours."""
+    return math.ceil(padding * radius_px) + 2

@@ -1,0 +1,34 @@
+"""A thread pool for compiled kernels that release the interpreter lock.
+
+Tasks are fixed ranges, independent of the number of threads, and each writes its own part of the output: the result is
+the same with one thread or many. (Numba's own parallel loops share one scheduler that several Python threads must not
+enter at once; a worker of a task graph is such a thread.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
+from numba import config
+
+
+def split_range(count: int, size: int) -> list[tuple[int, int]]:
+    """Ranges (start, stop) of at most ``size`` elements that cover ``count``."""
+    return [(start, min(start + size, count)) for start in range(0, count, size)]
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="kernel")
+
+
+def run_tasks(function: Callable[[int, int], None], ranges: Sequence[tuple[int, int]]) -> None:
+    """Call ``function(start, stop)`` for every range, on as many threads as Numba is allowed."""
+    threads = int(config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
+    if threads <= 1 or len(ranges) <= 1:
+        for start, stop in ranges:
+            function(start, stop)
+        return
+    list(_pool(threads).map(lambda bounds: function(*bounds), ranges))

@@ -1,0 +1,1 @@
+"""Slices, insertion, pose search, initial model and refinement."""

@@ -1,0 +1,185 @@
+"""Sums over particles from which a volume is solved: weighted slices in, Wiener-filtered volume out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from engine.arrays import Array, array_namespace, to_numpy
+from engine.fourier.disc import HalfDisc
+from engine.kernels.slices import cube_radius
+from engine.reconstruction.fourier_volume import _check_disc, slice_kernels
+from engine.reconstruction.half_cube import (
+    complete_plane,
+    cube_shells,
+    divide_by_gridding,
+    from_half_cube,
+    padded_size,
+)
+from engine.symmetry import point_group
+
+_WEIGHT_FLOOR = 1e-3
+
+
+class Accumulator:
+    """Numerator and denominator of a reconstruction, on a half cube.
+
+    Slices enter as ``CTF · x · ramp / σ²`` with weights ``CTF² / σ²``; accumulators of parts of the data add up.
+    The volume is their ratio with a prior in the denominator (Scheres, J Mol Biol 415, 406, 2012).
+
+    Parameters
+    ----------
+    box_px : int
+        Side of the volume.
+    padding : float
+        Oversampling of the transform.
+    radius_px : float or None
+        Highest frequency that will be inserted; None for all.
+    xp : module
+        Array namespace that holds the sums.
+    """
+
+    def __init__(self, box_px: int, padding: float = 2.0, radius_px: float | None = None, xp: Any = np) -> None:
+        self.box_px = box_px
+        self.padded_px = padded_size(box_px, padding)
+        self.padding = self.padded_px / box_px
+        self.radius_px = float(box_px / 2 if radius_px is None else min(radius_px, box_px / 2))
+        self.radius = cube_radius(self.padding, self.radius_px)
+        shape = (2 * self.radius + 1, 2 * self.radius + 1, self.radius + 1)
+        self.numerator: Array = xp.zeros(shape, dtype=xp.complex64)
+        self.denominator: Array = xp.zeros(shape, dtype=xp.float32)
+
+    def insert(self, coefficients: Array, weights: Array, rotations: ArrayLike, disc: HalfDisc) -> None:
+        """Add slices in place.
+
+        Parameters
+        ----------
+        coefficients : (m, K) complex64
+            ``CTF · x · ramp / σ²``; K may be a prefix of the disc.
+        weights : (m, K) float32
+            ``CTF² / σ²``.
+        rotations : (m, 3, 3)
+            Projection matrices.
+        disc : HalfDisc
+        """
+        xp = array_namespace(self.numerator)
+        count = int(coefficients.shape[1])
+        _check_disc(disc, count, self.box_px, self.radius_px)
+        slice_kernels(self.numerator).insert_slices(
+            xp.astype(coefficients, xp.complex64),
+            xp.astype(weights, xp.float32),
+            np.ascontiguousarray(rotations, np.float32),
+            disc.kx[:count],
+            disc.ky[:count],
+            self.padding,
+            self.numerator,
+            self.denominator,
+        )
+
+    def _like(self, numerator: Array, denominator: Array) -> Accumulator:
+        result = object.__new__(Accumulator)
+        result.__dict__.update(self.__dict__, numerator=numerator, denominator=denominator)
+        return result
+
+    def scaled(self, factor: float) -> Accumulator:
+        """Return the sums times ``factor`` (for running sums that forget)."""
+        return self._like(self.numerator * np.float32(factor), self.denominator * np.float32(factor))
+
+    def __add__(self, other: Accumulator) -> Accumulator:
+        if (self.box_px, self.padded_px, self.radius) != (other.box_px, other.padded_px, other.radius):
+            raise ValueError("Accumulators of different box, padding or radius cannot be added.")
+        return self._like(self.numerator + other.numerator, self.denominator + other.denominator)
+
+    def resized(self, radius_px: float) -> Accumulator:
+        """Return the same sums on a half cube of another radius: cropped, or zero-padded where nothing is known yet."""
+        xp = array_namespace(self.numerator)
+        result = Accumulator(self.box_px, self.padding, radius_px, xp)
+        common = min(self.radius, result.radius)
+        here = slice(self.radius - common, self.radius + common + 1)
+        there = slice(result.radius - common, result.radius + common + 1)
+        result.numerator[there, there, : common + 1] = self.numerator[here, here, : common + 1]
+        result.denominator[there, there, : common + 1] = self.denominator[here, here, : common + 1]
+        return result
+
+    def symmetrised(self, operators: str | ArrayLike) -> Accumulator:
+        """Return the sums over the rotations of a point group.
+
+        Parameters
+        ----------
+        operators : str or (s, 3, 3)
+            Name of the group or its rotations, identity included.
+        """
+        xp = array_namespace(self.numerator)
+        group = point_group(operators) if isinstance(operators, str) else np.asarray(operators)
+        if len(group) == 1:
+            return self
+        kernels = slice_kernels(self.numerator)
+        # half the plane x = 0 lies in its mate: completed for reading, halved again so that sums stay additive
+        numerator, denominator = kernels.symmetrise(
+            complete_plane(self.numerator),
+            complete_plane(self.denominator),
+            np.ascontiguousarray(group, np.float32),
+            float(self.radius - 1),
+        )
+        half = xp.asarray(0.5, dtype=xp.float32)
+        numerator[:, :, 0] *= half
+        denominator[:, :, 0] *= half
+        return self._like(numerator, denominator)
+
+    def shell_weights(self) -> NDArray[np.float64]:
+        """Return the mean weight on each shell 0 … n // 2 (cycles per box)."""
+        shells = np.rint(cube_shells(self.radius, self.padding)).astype(np.int64).ravel()
+        weights = np.asarray(to_numpy(complete_plane(self.denominator)), np.float64).ravel()
+        length = self.box_px // 2 + 1
+        counts = np.bincount(shells, minlength=length)[:length]
+        return np.bincount(shells, weights, minlength=length)[:length] / np.maximum(counts, 1)
+
+    def solve(self, ssnr: ArrayLike | None = None, radius_px: float | None = None) -> Array:
+        """Return the volume: numerator / (denominator + mean weight of the shell / SSNR).
+
+        Parameters
+        ----------
+        ssnr : (n // 2 + 1,) or None
+            Signal-to-noise ratio expected on each shell, ``FSC / (1 - FSC)`` for one of the halves that gave the
+            FSC and ``2 FSC / (1 - FSC)`` for both together: the Wiener prior. None solves without a prior (a floor of a
+            thousandth of a shell's mean weight keeps empty voxels finite).
+        radius_px : float or None
+            Frequencies beyond it are zero; None for all that were inserted.
+
+        Returns
+        -------
+        (n, n, n) float32
+        """
+        xp = array_namespace(self.numerator)
+        mean = self.shell_weights()
+        added = np.full(len(mean), 0.0) if ssnr is None else mean / np.maximum(np.asarray(ssnr, np.float64), 1e-6)
+        floor = np.maximum(_WEIGHT_FLOOR * mean, np.finfo(np.float32).tiny)
+        distance = cube_shells(self.radius, self.padding)
+        shells = np.minimum(np.rint(distance).astype(np.int64), len(mean) - 1)
+        weight = complete_plane(self.denominator) + xp.asarray(added.astype(np.float32)[shells])
+        weight = xp.maximum(weight, xp.asarray(floor.astype(np.float32)[shells]))
+        limit = self.radius_px if radius_px is None else min(radius_px, self.radius_px)
+        inside = xp.asarray((distance <= limit + 0.5 / self.padding).astype(np.float32))
+        cube = complete_plane(self.numerator) * (inside / weight)
+        return divide_by_gridding(from_half_cube(cube, self.box_px, self.padded_px), self.padded_px)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the sums as arrays and numbers."""
+        return {
+            "box_px": self.box_px,
+            "padding": self.padding,
+            "radius_px": self.radius_px,
+            "numerator": to_numpy(self.numerator),
+            "denominator": to_numpy(self.denominator),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], xp: Any = np) -> Accumulator:
+        """Rebuild an accumulator from `to_dict`."""
+        result = cls(int(data["box_px"]), float(data["padding"]), float(data["radius_px"]), xp)
+        result.numerator = xp.asarray(data["numerator"])
+        result.denominator = xp.asarray(data["denominator"])
+        return result
