@@ -67,6 +67,16 @@ def gpu_available() -> bool:
         return False
 
 
+def gpu_name() -> str:
+    """Return the name of the CUDA device in use, or an empty string where there is none."""
+    if not gpu_available():
+        return ""
+    import cupy
+
+    properties = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.runtime.getDevice())
+    return str(properties["name"].decode())
+
+
 def resolve_device(device: str) -> str:
     """Turn ``"auto"``, ``"cpu"`` or ``"gpu"`` into the device to use.
 

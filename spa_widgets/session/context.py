@@ -6,7 +6,7 @@ import hashlib
 import io
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,8 +40,8 @@ class JobContext:
         Name of the step.
     params : StepParams
         Its validated parameters.
-    inputs : mapping of str to Path
-        File of each input given.
+    inputs : mapping of str to Path or sequence of Path
+        File of each input given; several for an input of the kind ``files``.
     out : Path
         Empty folder for the results, under the names that the step declares.
     work : Path
@@ -56,7 +56,7 @@ class JobContext:
 
     step: str
     params: Any
-    inputs: Mapping[str, Path]
+    inputs: Mapping[str, Path | Sequence[Path]]
     out: Path
     work: Path
     device: str = "cpu"
@@ -86,14 +86,20 @@ class JobContext:
         UserError
             When it was not given.
         """
-        if name not in self.inputs:
+        files = self.input_files(name)
+        if not files:
             raise UserError(f"{self.step} needs {name} as an input; none was given.")
-        return Path(self.inputs[name])
+        return files[0]
+
+    def input_files(self, name: str) -> list[Path]:
+        """Return the files of an input of the kind ``files``, sorted by name; empty when none was given."""
+        found = self.inputs.get(name, ())
+        return [Path(found)] if isinstance(found, str | Path) else [Path(path) for path in found]
 
     def optional_input(self, name: str) -> Path | None:
         """Return the file of an input that may be left out, or None."""
-        found = self.inputs.get(name)
-        return None if found is None else Path(found)
+        files = self.input_files(name)
+        return files[0] if files else None
 
     def rng(self, purpose: str = "") -> np.random.Generator:
         """Return the random generator for the job's seed, the step and a purpose."""

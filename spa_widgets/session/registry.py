@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,12 +26,16 @@ class Input:
         May be left out.
     help : str
         One line for the help text.
+    option : str
+        Command-line option that gives it, such as ``--reference``; by default needed inputs are positional and
+        optional ones are options of their own name.
     """
 
     name: str
     kind: str
     optional: bool = False
     help: str = ""
+    option: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,19 @@ def _import(target: str) -> Any:
 
 
 _STEPS: dict[str, Step] = {}
+
+EXTRA_STEPS_VARIABLE = "SPA_EXTRA_STEPS"
+"""Environment variable: modules (separated by commas) that register steps of one's own."""
+
+
+def load_steps() -> None:
+    """Register the steps of the package, and those of the modules that the environment names."""
+    for module in ("spa_widgets.steps", *filter(None, os.environ.get(EXTRA_STEPS_VARIABLE, "").split(","))):
+        try:
+            importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            if not str(error.name).startswith("spa_widgets.steps"):
+                raise
 
 
 def register(step: Step) -> Step:

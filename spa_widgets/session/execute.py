@@ -1,0 +1,159 @@
+"""Run one job to its end: in this process, from its last checkpoint if there is one, into the store."""
+
+from __future__ import annotations
+
+import errno
+import json
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from engine.arrays import resolve_device
+from spa_widgets.errors import UserError
+from spa_widgets.session.context import Cancelled, EventSink, JobContext
+from spa_widgets.session.lease import lease
+from spa_widgets.session.provenance import device_description, plain, versions
+from spa_widgets.session.spec import JobSpec, ResolvedJob, canonical_params, resolve
+from spa_widgets.session.store import Store, StoredObject
+
+REPORT_FILE = "report.json"
+_OUT = "out"
+_TEXT_SUFFIXES = (".star", ".csv", ".json", ".txt")
+
+
+def execute(
+    spec: JobSpec,
+    store: Store,
+    device: str = "auto",
+    on_event: EventSink = lambda event: None,
+    is_cancelled: Callable[[], bool] = lambda: False,
+) -> str:
+    """Run a job unless its result is there; return its key.
+
+    A job that was killed or cancelled goes on from its last checkpoint. When another process is at the same job, its
+    result is waited for.
+
+    Parameters
+    ----------
+    spec
+        What to run.
+    store
+        Where inputs are found and the result is published.
+    device
+        ``"cpu"``, ``"gpu"`` or ``"auto"``.
+    on_event
+        Takes each event (progress, figures, stages, warnings …) as a dictionary.
+    is_cancelled
+        Asked at each progress report.
+
+    Returns
+    -------
+    str
+        Key of the result.
+
+    Raises
+    ------
+    UserError, ValueError
+        If the specification, an input or a parameter is wrong: one sentence for the user.
+    Cancelled
+        If the job was cancelled.
+    """
+    job = resolve(spec, store, on_file=lambda path: _say(on_event, "reading", file=path.name))
+    if _found(job, store, on_event):
+        return job.key
+    kind = resolve_device(device)
+    with lease(store.work_folder(job.key), is_cancelled, lambda: store.find(job.key) is not None, on_event):
+        if not _found(job, store, on_event):
+            _run(job, store, kind, on_event, is_cancelled)
+    return job.key
+
+
+def _found(job: ResolvedJob, store: Store, on_event: EventSink) -> StoredObject | None:
+    found = store.find(job.key)
+    if found is not None:
+        seconds = found.result.get("seconds", 0.0)
+        _say(on_event, "reused", key=job.key, class_store=found.read_only_store, seconds_saved=seconds)
+    return found
+
+
+def _run(
+    job: ResolvedJob, store: Store, device: str, on_event: EventSink, is_cancelled: Callable[[], bool]
+) -> None:
+    work = store.work_folder(job.key)
+    out = work / _OUT
+    shutil.rmtree(out, ignore_errors=True)  # half-written files of a killed attempt
+    context = JobContext(
+        step=job.step.name,
+        params=job.params,
+        inputs=job.inputs,
+        out=out,
+        work=work,
+        device=device,
+        on_event=lambda event: on_event(plain(event)),
+        is_cancelled=is_cancelled,
+    )
+    resumed = (work / "checkpoint.npz").exists()
+    started = time.time()
+    context.event("resumed" if resumed else "started", key=job.key, device=device)
+    try:
+        job.step.load()(context)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise UserError(f"The disk of {store.path} is full; free some space and run the job again.") from error
+        raise
+    context.check_cancelled()
+    _require_outputs(job, out)
+    report = _report(job, context, started, resumed)
+    (out / REPORT_FILE).write_text(json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False))
+    _settle_paths(out, store.object_path(job.key))
+    store.publish(job.key, out, {**report, "pieces": job.pieces, "raw_paths": list(job.raw_paths)})
+    shutil.rmtree(work, ignore_errors=True)
+    context.event("published", key=job.key, seconds=report["seconds"])
+
+
+def _require_outputs(job: ResolvedJob, out: Path) -> None:
+    missing = [item.file for item in job.step.outputs if not item.optional and not (out / item.file).is_file()]
+    if missing:
+        raise RuntimeError(f"The step {job.step.name} ended without writing {', '.join(missing)}.")
+
+
+def _report(job: ResolvedJob, context: JobContext, started: float, resumed: bool) -> dict[str, Any]:
+    ended = time.time()
+    report = {
+        "step": job.step.name,
+        "title": job.step.title,
+        "version": job.step.version,
+        "key": job.key,
+        "parameters": canonical_params(job.params),
+        "inputs": {name: [str(path) for path in paths] for name, paths in job.inputs.items()},
+        "device": device_description(context.device),
+        "versions": versions(),
+        "started": started,
+        "ended": ended,
+        "seconds": ended - started,
+        "stages_s": context.stages,
+        "resumed": resumed,
+        "figures": context.figures,
+        "warnings": context.warnings,
+    }
+    result: dict[str, Any] = plain(report)
+    return result
+
+
+def _settle_paths(out: Path, final: Path) -> None:
+    """Let tables name their images where these will be once the folder is published."""
+    old, new = str(out).encode(), str(final).encode()
+    for path in out.rglob("*"):
+        if path.suffix in _TEXT_SUFFIXES and path.is_file():
+            content = path.read_bytes()
+            if old in content:
+                path.write_bytes(content.replace(old, new))
+
+
+def _say(on_event: EventSink, kind: str, **content: Any) -> None:
+    on_event({"kind": kind, "time": time.time(), **content})
+
+
+__all__ = ["REPORT_FILE", "Cancelled", "execute"]
