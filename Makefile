@@ -1,0 +1,60 @@
+# The commands of the README. Each sets up what it needs; nothing outside this folder is touched.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+OUT ?= tutorial-output
+JOBS ?= auto
+
+.PHONY: help tutorial lab test check bench build clean
+
+help:
+	@echo "make tutorial   run the tutorial from micrographs to map (results in $(OUT)/)"
+	@echo "make lab        open the tutorial in JupyterLab"
+	@echo "make test       run the tests"
+	@echo "make check      ruff, mypy, import-linter, TypeScript"
+	@echo "make bench      measure speed against references"
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else f"Python {sys.version.split()[0]} was found; 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+$(VENV)/.installed: pyproject.toml hatch_build.py package-lock.json build.mjs | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable '.[test,check]'
+	@touch $@
+
+tutorial: $(VENV)/.installed
+	$(BIN)/spa tutorial --preset small --out $(OUT)
+
+notebooks/tutorial.ipynb: notebooks/tutorial.py $(VENV)/.installed
+	$(BIN)/jupytext --quiet --to ipynb --output $@ $<
+
+notebooks/tutorial.ja.ipynb: notebooks/tutorial.ja.py $(VENV)/.installed
+	$(BIN)/jupytext --quiet --to ipynb --output $@ $<
+
+lab: notebooks/tutorial.ipynb notebooks/tutorial.ja.ipynb
+	$(BIN)/jupyter lab notebooks/tutorial.ipynb
+
+build: $(VENV)/.installed-dev
+	$(BIN)/python -m spa_widgets.build_static
+
+test: build
+	$(BIN)/python -m tests.support.browser_setup
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+
+check: build
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m spa_widgets.build_static --check
+
+bench: build
+	$(BIN)/python -m tests.benchmarks.run
+
+clean:
+	rm -rf $(VENV) build dist node_modules spa_widgets/static
