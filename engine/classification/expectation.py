@@ -1,0 +1,228 @@
+"""Expectation: how well each class, turned and shifted, explains each image.
+
+Coarse to fine. Coarse: one real matrix product of (images × shifts) with (classes × angles) at low resolution. Fine:
+the best few (class, angle) peaks of each image, with the angles around them, at the working resolution against all
+shifts, again one matrix product. Scores are log-likelihoods of coloured Gaussian noise up to a constant of the image
+(Scheres et al., J Mol Biol 348, 139, 2005; Scheres, J Struct Biol 180, 519, 2012).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.arrays import Array, array_namespace, to_numpy
+from engine.classification.rotation import as_real
+from engine.classification.setup import COARSE_FACTOR, Sampling
+
+PEAKS = 8
+"""(Class, angle) peaks of an image that reach the fine search."""
+KEPT = 8
+"""Poses of an image that enter the averages."""
+CHUNK = 64
+"""Images scored at once: fixed, so that sums do not depend on the memory that is free."""
+
+
+@dataclass(frozen=True)
+class Library:
+    """Rotated class references at the working resolution.
+
+    Attributes
+    ----------
+    references : array, shape (C, A, count)
+        complex64.
+    coarse : array, shape (C * A // 3, 2 * coarse_count)
+        Every third angle at low resolution, real and imaginary parts as a row.
+    power, coarse_power : arrays, shape (C * A, count), (C * A // 3, coarse_count)
+        Squared modulus.
+    inverse_noise : array, shape (count,)
+        ``1 / σ²`` of each coefficient.
+    """
+
+    references: Array
+    coarse: Array
+    power: Array
+    coarse_power: Array
+    inverse_noise: Array
+
+    @property
+    def count(self) -> int:
+        """Number of coefficients."""
+        return int(self.references.shape[2])
+
+
+@dataclass(frozen=True)
+class Poses:
+    """The most probable poses of images.
+
+    Attributes
+    ----------
+    classes, angle : int arrays, shape (m, KEPT)
+        Class and index of the in-plane angle, best first.
+    shift_px : float32 array, shape (m, KEPT, 2)
+        Shift (x, y) in working px that centres the image.
+    weight : float32 array, shape (m, KEPT)
+        Posterior probability, shared out among the kept poses alone (sum 1).
+    probability : float32 array, shape (m,)
+        Posterior probability of the best pose among all that were scored.
+    score : float32 array, shape (m,)
+        Log-likelihood gain of the best pose over an empty image.
+    effective_classes : float32 array, shape (m,)
+        Exponential of the entropy of the posterior over classes.
+    """
+
+    classes: NDArray[np.int32]
+    angle: NDArray[np.int32]
+    shift_px: NDArray[np.float32]
+    weight: NDArray[np.float32]
+    probability: NDArray[np.float32]
+    score: NDArray[np.float32]
+    effective_classes: NDArray[np.float32]
+
+
+def make_library(references: Array, inverse_noise: Array, sampling: Sampling, count: int) -> Library:
+    """Rotate class averages (real, ``(C, n, n)``) to every in-plane angle."""
+    xp = array_namespace(references)
+    turned = sampling.rotation.forward(references, count)
+    classes, angles, _ = turned.shape
+    power = xp.reshape(_squared(xp, turned), (classes * angles, count))
+    coarse_count = min(count, sampling.disc.count_within(sampling.coarse_radius_px))
+    coarse = xp.reshape(turned[:, ::COARSE_FACTOR, :coarse_count], (-1, coarse_count))
+    return Library(turned, as_real(xp, coarse), power, _squared(xp, coarse), inverse_noise[:count])
+
+
+def expect(x: Array, ctf: Array, library: Library, sampling: Sampling, marginalise: bool = True) -> Poses:
+    """Find the probable poses of images.
+
+    Parameters
+    ----------
+    x : array, shape (m, K)
+        Coefficients of the images, complex64.
+    ctf : array, shape (m, K)
+        CTF.
+    library : Library
+        Rotated references and noise.
+    sampling : Sampling
+        Shifts.
+    marginalise : bool
+        Whether weights are posterior probabilities, or 1 for the best pose.
+    """
+    parts = [
+        _expect_chunk(x[start : start + CHUNK], ctf[start : start + CHUNK], library, sampling)
+        for start in range(0, x.shape[0], CHUNK)
+    ]
+    columns = [np.concatenate([part[i] for part in parts]) for i in range(7)]
+    classes, angle, shift, weight, probability, score, effective = columns
+    if not marginalise:
+        weight = np.zeros_like(weight)
+        weight[:, 0] = 1
+    return Poses(classes, angle, shift, weight, probability, score, effective)
+
+
+def _expect_chunk(x: Array, ctf: Array, library: Library, sampling: Sampling) -> tuple[NDArray, ...]:
+    xp = array_namespace(x)
+    count = library.count
+    precision = ctf[:, :count] * library.inverse_noise
+    matched = 2 * x[:, :count] * precision
+    energy = precision * ctf[:, :count]
+    classes, angles = _coarse_peaks(xp, matched, energy, library, sampling)
+    scores, candidates = _fine_scores(xp, matched, energy, classes, angles, library, sampling)
+    return _posterior(xp, scores, candidates, library, sampling)
+
+
+def _coarse_peaks(
+    xp: Any, matched: Array, energy: Array, library: Library, sampling: Sampling
+) -> tuple[Array, Array]:
+    """Return class and coarse angle ``(m, PEAKS)`` of the best local maxima over the angle."""
+    count = library.coarse_power.shape[1]
+    ramps = sampling.ramps("coarse")[:, :count]
+    m, shifts = matched.shape[0], ramps.shape[0]
+    moved = xp.reshape(matched[:, None, :count] * ramps[None], (m * shifts, count))
+    scores = xp.reshape(as_real(xp, moved) @ library.coarse.T, (m, shifts, -1))
+    best = xp.max(scores, axis=1) - energy[:, :count] @ library.coarse_power.T
+    n_classes = library.references.shape[0]
+    best = xp.reshape(best, (m, n_classes, -1))
+    peak = (best >= xp.roll(best, 1, axis=2)) & (best > xp.roll(best, -1, axis=2))
+    ranked = xp.reshape(xp.where(peak, best, best - 1e6), (m, -1))
+    order = _top(xp, ranked, min(PEAKS, ranked.shape[1]))
+    steps = best.shape[2]
+    return order // steps, order % steps
+
+
+def _fine_scores(
+    xp: Any, matched: Array, energy: Array, classes: Array, angles: Array, library: Library, sampling: Sampling
+) -> tuple[Array, Array]:
+    """Score the fine angles around each peak at all shifts: ``(m, F, S)``, and (class, angle) as one index ``(m, F)``."""
+    total = library.references.shape[1]
+    around = xp.arange(-(COARSE_FACTOR - 1), COARSE_FACTOR)
+    fine = (angles[:, :, None] * COARSE_FACTOR + around[None, None, :]) % total
+    candidates = xp.reshape(classes[:, :, None] * total + fine, (matched.shape[0], -1))
+    flat = xp.reshape(library.references, (-1, library.count))
+    product = xp.take(flat, xp.reshape(candidates, (-1,)), axis=0)
+    product = xp.reshape(product, (*candidates.shape, library.count))
+    product *= xp.conj(matched)[:, None, :]
+    ramps = sampling.ramps("fine")[:, : library.count]
+    m, f = candidates.shape
+    scores = as_real(xp, xp.reshape(product, (m * f, library.count))) @ as_real(xp, ramps).T
+    norms = xp.take_along_axis(energy @ library.power.T, candidates, axis=1)
+    return xp.reshape(scores, (m, f, -1)) - norms[:, :, None], candidates
+
+
+def _posterior(
+    xp: Any, scores: Array, candidates: Array, library: Library, sampling: Sampling
+) -> tuple[NDArray, ...]:
+    m, f, shifts = scores.shape
+    flat = xp.reshape(scores, (m, f * shifts))
+    best = xp.max(flat, axis=1)
+    probability = xp.exp(flat - best[:, None])
+    probability /= xp.sum(probability, axis=1)[:, None]
+    total_angles, n_classes = library.references.shape[1], library.references.shape[0]
+    per_candidate = xp.sum(xp.reshape(probability, (m, f, shifts)), axis=2)
+    member = (candidates // total_angles)[:, :, None] == xp.arange(n_classes)[None, None, :]
+    per_class = xp.sum(xp.where(member, per_candidate[:, :, None], 0.0), axis=1)
+    entropy = -xp.sum(per_class * xp.log(xp.where(per_class > 0, per_class, 1.0)), axis=1)
+    kept = _top(xp, flat, min(KEPT, f * shifts))
+    shift = _shift_of(xp, scores, kept, sampling)
+    chosen = xp.take_along_axis(candidates, kept // shifts, axis=1)
+    weight = xp.take_along_axis(probability, kept, axis=1)
+    share = weight / xp.sum(weight, axis=1)[:, None]
+    arrays = (chosen // total_angles, chosen % total_angles, shift, share, weight[:, 0], best, xp.exp(entropy))
+    dtypes = (np.int32, np.int32, *[np.float32] * 5)
+    return tuple(to_numpy(a).astype(d) for a, d in zip(arrays, dtypes, strict=True))
+
+
+def _shift_of(xp: Any, scores: Array, kept: Array, sampling: Sampling) -> Array:
+    """Refine the shift of kept poses by a parabola through the neighbouring scores along x and y."""
+    m, f, shifts = scores.shape
+    side = sampling.fine_side
+    flat = xp.reshape(scores, (m, -1))
+    place = kept % shifts
+    here = xp.take_along_axis(flat, kept, axis=1)
+    offsets = []
+    for stride, position in ((1, place % side), (side, place // side)):
+        inner = (position > 0) & (position < side - 1)
+        before = xp.take_along_axis(flat, xp.where(inner, kept - stride, kept), axis=1)
+        after = xp.take_along_axis(flat, xp.where(inner, kept + stride, kept), axis=1)
+        curvature = before + after - 2 * here
+        slope = 0.5 * (before - after)
+        safe = xp.where(curvature < -1e-6, curvature, -1.0)
+        offset = xp.where(curvature < -1e-6, slope / safe, 0.0)
+        offsets.append(xp.clip(offset, -0.5, 0.5))
+    grid = xp.asarray(sampling.fine_shifts_px)
+    return grid[place] + xp.astype(xp.stack(offsets, axis=-1), xp.float32)
+
+
+def _top(xp: Any, values: Array, k: int) -> Array:
+    """Return the places of the ``k`` largest values of each row, largest first (ties: first place first)."""
+    if hasattr(xp, "argpartition") and values.shape[1] > 4 * k:
+        some = xp.sort(xp.argpartition(values, values.shape[1] - k, axis=1)[:, values.shape[1] - k :], axis=1)
+        order = xp.argsort(-xp.take_along_axis(values, some, axis=1), axis=1, stable=True)
+        return xp.take_along_axis(some, order, axis=1)
+    return xp.argsort(-values, axis=1, stable=True)[:, :k]
+
+
+def _squared(xp: Any, x: Array) -> Array:
+    return xp.real(x) ** 2 + xp.imag(x) ** 2

@@ -1,0 +1,231 @@
+"""Maximisation: sums of aligned images, and the class averages they give.
+
+Each image counts with its CTF and its posterior weight. Even and odd particles are summed apart; the correlation of
+their averages over rings (FRC) is the class's resolution and sets the strength of the Wiener-type regularisation
+(Scheres, J Mol Biol 415, 406, 2012). Running sums with a forgetting factor make mini-batches converge
+(Cappé & Moulines, J R Stat Soc B 71, 593, 2009).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.arrays import Array, array_namespace, to_numpy
+from engine.classification.expectation import Poses
+from engine.classification.rotation import as_complex, as_real, sparse_module
+from engine.classification.setup import Sampling
+from engine.ctf.model import ctf_on_disc
+from engine.fourier.disc import HalfDisc
+from engine.fourier.transforms import irfft2_centred, rfft2_centred
+from engine.optics import Defocus
+from engine.particles import Particles
+from engine.windows import radius_px
+
+_SMALLEST_WEIGHT = 0.02
+
+
+@dataclass
+class Sums:
+    """Sums of aligned images for the two halves of each class.
+
+    Attributes
+    ----------
+    numerator : array, shape (2, C, K)
+        ``Σ w C x`` turned and shifted, complex64.
+    denominator : array, shape (2, C, K)
+        ``Σ w C²``, float32.
+    """
+
+    numerator: Array
+    denominator: Array
+
+    @classmethod
+    def zeros(cls, classes: int, count: int, xp: Any = np) -> Sums:
+        """Return empty sums."""
+        shape = (2, classes, count)
+        return cls(xp.zeros(shape, dtype=xp.complex64), xp.zeros(shape, dtype=xp.float32))
+
+    def forget(self, batch: Sums, gain: float, scale: float) -> Sums:
+        """Return ``(1 - gain) · self + gain · scale · batch``."""
+        keep, add = np.float32(1 - gain), np.float32(gain * scale)
+        return Sums(
+            keep * self.numerator + add * batch.numerator, keep * self.denominator + add * batch.denominator
+        )
+
+
+def add_block(
+    sums: Sums, x: Array, ctf: Array, poses: Poses, indices: NDArray[np.intp], particles: Particles, sampling: Sampling
+) -> None:
+    """Add the images of a block, aligned by their poses, to the sums (in place)."""
+    xp = array_namespace(sums.numerator)
+    image, slot = np.nonzero(poses.weight > _SMALLEST_WEIGHT)
+    classes = poses.classes[image, slot]
+    for c in np.unique(classes):
+        mine = classes == c
+        _add_class(xp, sums, int(c), x, ctf, poses, (image[mine], slot[mine]), indices, particles, sampling)
+
+
+def _add_class(
+    xp: Any,
+    sums: Sums,
+    c: int,
+    x: Array,
+    ctf: Array,
+    poses: Poses,
+    entries: tuple[NDArray, NDArray],
+    indices: NDArray[np.intp],
+    particles: Particles,
+    sampling: Sampling,
+) -> None:
+    image, slot = entries
+    angle, weight = poses.angle[image, slot], poses.weight[image, slot]
+    half = indices[image] % 2
+    where, w = xp.asarray(image), xp.asarray(weight)[:, None]
+    ramps = sampling.disc.phase_ramps(xp.asarray(poses.shift_px[image, slot]))
+    moved = x[where] * ctf[where] * ramps * w
+    angles = len(sampling.rotation.angles_deg)
+    binned = _bin(xp, moved, half * angles + angle, 2 * angles)
+    images = sampling.rotation.adjoint(xp.reshape(binned, (2, angles, -1)))
+    sums.numerator[:, c] += sampling.disc.gather(rfft2_centred(images))
+    # the CTF as the class average's frame sees it: turned by psi with the image
+    psi = sampling.rotation.angles_deg[angle]
+    turned = _turned_ctf(particles, sampling, indices[image], psi, xp) ** 2 * w
+    for h in (0, 1):
+        sums.denominator[h, c] += xp.sum(turned[xp.asarray(np.flatnonzero(half == h))], axis=0)
+
+
+def _bin(xp: Any, rows: Array, bins: NDArray[np.int64], count: int) -> Array:
+    """Add rows (complex) that fall into the same bin, in their order."""
+    order = np.argsort(bins, kind="stable").astype(np.int32)
+    pointers = np.concatenate([[0], np.cumsum(np.bincount(bins, minlength=count))]).astype(np.int32)
+    parts = (np.ones(len(order), np.float32), order, pointers)
+    matrix = sparse_module(rows).csr_matrix(tuple(xp.asarray(p) for p in parts), shape=(count, len(order)))
+    return as_complex(xp, matrix @ as_real(xp, rows))
+
+
+def _turned_ctf(
+    particles: Particles, sampling: Sampling, indices: NDArray[np.intp], psi_deg: NDArray, xp: Any
+) -> Array:
+    defocus = particles.defocus.take(indices)
+    turned = Defocus(defocus.u_A, defocus.v_A, np.asarray(defocus.angle_deg + psi_deg), defocus.phase_shift_deg)
+    turned = Defocus(*(np.broadcast_to(np.asarray(v, np.float64), psi_deg.shape) for v in vars(turned).values()))
+    return ctf_on_disc(sampling.disc, sampling.pixel_size_A, turned, particles.optics.take(indices), xp)
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Class averages and how well they are known.
+
+    Attributes
+    ----------
+    images : array, shape (C, n, n)
+        Regularised, masked averages, the references of the next iteration.
+    frc : array, shape (C, shells)
+        Correlation of even with odd averages inside the mask.
+    snr : array, shape (C, shells)
+        Signal to noise power of the whole sums, from the FRC.
+    """
+
+    images: Array
+    frc: NDArray[np.float64]
+    snr: NDArray[np.float64]
+
+
+def shell_mean(disc: HalfDisc, values: NDArray) -> NDArray[np.float64]:
+    """Average values ``(m, K)`` of a disc over shells, ``(m, shells)``; shells without coefficients give 0."""
+    shells = int(disc.shell.max()) + 1
+    counts = np.maximum(np.bincount(disc.shell, minlength=shells), 1)
+    return np.stack([np.bincount(disc.shell, row, shells) / counts for row in np.asarray(values, np.float64)])
+
+
+def solve(sums: Sums, sampling: Sampling) -> Solution:
+    """Solve for the class averages.
+
+    Parameters
+    ----------
+    sums : Sums
+        Sums of both halves.
+    sampling : Sampling
+        Disc and mask.
+    """
+    xp = array_namespace(sums.numerator)
+    disc = sampling.disc
+    level = shell_mean(disc, to_numpy(sums.denominator).reshape(-1, len(disc))).reshape(
+        2, sums.denominator.shape[1], -1
+    )
+    floor = xp.asarray((1e-3 + 0.05 * level[:, :, disc.shell]).astype(np.float32))
+    halves = [masked_images(sums.numerator[h] / (sums.denominator[h] + floor[h]), sampling) for h in (0, 1)]
+    frc = _ring_correlation(halves[0], halves[1], sampling)
+    snr = _signal_to_noise(frc, level.sum(axis=0), disc)
+    prior = np.where(snr > 0, level.sum(axis=0) / np.maximum(snr, 1e-9), np.inf)
+    known = xp.asarray((snr > 1e-6)[:, disc.shell])
+    strength = xp.asarray(np.where(np.isfinite(prior), prior, 1.0).astype(np.float32)[:, disc.shell])
+    total = sums.denominator[0] + sums.denominator[1] + strength + 1e-6
+    average = xp.where(known, (sums.numerator[0] + sums.numerator[1]) / total, 0)
+    return Solution(masked_images(xp.astype(average, xp.complex64), sampling), frc, snr)
+
+
+def masked_images(coefficients: Array, sampling: Sampling) -> Array:
+    """Return real images of coefficients inside the circular mask, their level at its rim set to 0."""
+    xp = array_namespace(coefficients)
+    n = sampling.box_px
+    images = irfft2_centred(sampling.disc.scatter(xp.astype(coefficients, xp.complex64)), (n, n))
+    ring = (sampling.mask > 0.02) & (sampling.mask < 0.98)
+    ring_f = xp.asarray(ring.astype(np.float32) / max(ring.sum(), 1))
+    level = xp.sum(images * ring_f, axis=(1, 2))
+    return xp.astype((images - level[:, None, None]) * xp.asarray(sampling.mask), xp.float32)
+
+
+def _ring_correlation(a: Array, b: Array, sampling: Sampling) -> NDArray[np.float64]:
+    fa, fb = (to_numpy(sampling.disc.gather(rfft2_centred(half))) for half in (a, b))
+    cross = shell_mean(sampling.disc, (fa * fb.conj()).real)
+    norm = np.sqrt(shell_mean(sampling.disc, abs(fa) ** 2) * shell_mean(sampling.disc, abs(fb) ** 2))
+    frc = np.where(norm > 0, cross / np.where(norm > 0, norm, 1), 0.0)
+    frc[:, 0] = 1.0
+    return frc
+
+
+def _signal_to_noise(frc: NDArray, level: NDArray, disc: HalfDisc) -> NDArray[np.float64]:
+    """Turn half-set FRCs into the SNR of the whole averages.
+
+    A ring of few coefficients gives a poor estimate, so each class's FRC is pulled towards the one that the classes
+    together predict for its number of images; beyond the first drop below 0.143 nothing counts as signal.
+    """
+    counts = np.bincount(disc.shell, minlength=frc.shape[1]).astype(float)
+    clipped = np.clip(frc, 0.0, 0.999)
+    each = clipped / (1 - clipped)
+    weight = level * counts
+    # SNR per unit of Σ C² of one half, as all classes together see it
+    unit = np.sum(np.minimum(each, 50) * counts, axis=0) / np.maximum(np.sum(weight / 2, axis=0), 1e-9)
+    expected = unit * level / 2
+    expected = expected / (1 + expected)
+    shrunk = (counts * clipped + 10 * expected) / (counts + 10)
+    shrunk = np.clip(shrunk, 0, 0.999)
+    below = np.cumsum(shrunk < 0.143, axis=1) > 1  # one low ring among good ones is chance
+    shrunk = np.where(below, 0.0, shrunk)
+    return 2 * shrunk / (1 - shrunk)
+
+
+def centres_px(images: Array) -> NDArray[np.float64]:
+    """Return the centre of mass (x, y) in px from ``n // 2`` of the bright part of images ``(m, n, n)``."""
+    x = to_numpy(images).astype(np.float64)
+    n = x.shape[-1]
+    peak = x.max(axis=(1, 2), keepdims=True)
+    bright = np.where(x > 0.2 * peak, x, 0.0)
+    total = np.maximum(bright.sum(axis=(1, 2)), 1e-12)
+    axis = np.arange(n) - n // 2
+    return np.stack([bright.sum(axis=1) @ axis / total, bright.sum(axis=2) @ axis / total], axis=1)
+
+
+def recentre(sums: Sums, images: Array, sampling: Sampling) -> tuple[Sums, Array]:
+    """Move classes so that their centre of mass is at the box centre; poses found later follow."""
+    xp = array_namespace(images)
+    limit = float(np.max(radius_px((sampling.box_px,) * 2)[sampling.mask > 0.5])) / 4
+    shift = -np.clip(centres_px(images), -limit, limit)
+    ramps = sampling.disc.phase_ramps(xp.asarray(shift.astype(np.float32)))
+    moved = masked_images(sampling.disc.gather(rfft2_centred(images)) * ramps, sampling)
+    return Sums(xp.astype(sums.numerator * ramps[None], xp.complex64), sums.denominator), moved
