@@ -104,10 +104,10 @@ def blob(radius_A: float, rng: np.random.Generator, *, density: float = 1.0) -> 
     """
     lumps = rng.normal(scale=0.45 * radius_A, size=(int(rng.integers(3, 8)), 3))
     sizes = radius_A * rng.uniform(0.3, 0.7, size=len(lumps))
-    count = max(1, int(0.1 * radius_A**3 / 100.0))
+    count = max(1, int(0.1 * radius_A**3 / 100.0))  # beads of twenty atoms fill a tenth of the sphere
     which = rng.choice(len(lumps), size=count, p=sizes**3 / (sizes**3).sum())
     positions = lumps[which] + rng.normal(size=(count, 3)) * (0.5 * sizes[which])[:, None]
-    bead = protein_atom(300.0).scaled(20.0 * density)
+    bead = protein_atom(1500.0).scaled(20.0 * density)
     return Atoms(positions.astype(np.float32), np.zeros(count, dtype=np.int64), (bead,))
 
 
