@@ -196,20 +196,19 @@ def _posterior(
 
 def _shift_of(xp: Any, scores: Array, kept: Array, sampling: Sampling) -> Array:
     """Refine the shift of kept poses by a parabola through the neighbouring scores along x and y."""
-    m, f, shifts = scores.shape
-    side = sampling.fine_side
+    m, _, shifts = scores.shape
     flat = xp.reshape(scores, (m, -1))
     place = kept % shifts
     here = xp.take_along_axis(flat, kept, axis=1)
+    neighbours = xp.asarray(sampling.fine_neighbours)
     offsets = []
-    for stride, position in ((1, place % side), (side, place // side)):
-        inner = (position > 0) & (position < side - 1)
-        before = xp.take_along_axis(flat, xp.where(inner, kept - stride, kept), axis=1)
-        after = xp.take_along_axis(flat, xp.where(inner, kept + stride, kept), axis=1)
+    for axis in (0, 1):
+        places = neighbours[2 * axis][place], neighbours[2 * axis + 1][place]
+        inner = (places[0] != place) & (places[1] != place)
+        before, after = (xp.take_along_axis(flat, kept - place + p, axis=1) for p in places)
         curvature = before + after - 2 * here
-        slope = 0.5 * (before - after)
-        safe = xp.where(curvature < -1e-6, curvature, -1.0)
-        offset = xp.where(curvature < -1e-6, slope / safe, 0.0)
+        peaked = inner & (curvature < -1e-6)
+        offset = xp.where(peaked, 0.5 * (before - after) / xp.where(peaked, curvature, -1.0), 0.0)
         offsets.append(xp.clip(offset, -0.5, 0.5))
     grid = xp.asarray(sampling.fine_shifts_px)
     return grid[place] + xp.astype(xp.stack(offsets, axis=-1), xp.float32)

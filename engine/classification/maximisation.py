@@ -26,6 +26,7 @@ from engine.particles import Particles
 from engine.windows import radius_px
 
 _SMALLEST_WEIGHT = 0.02
+_CLASSES_AT_ONCE = 4
 
 
 @dataclass
@@ -61,41 +62,62 @@ def add_block(
     sums: Sums, x: Array, ctf: Array, poses: Poses, indices: NDArray[np.intp], particles: Particles, sampling: Sampling
 ) -> None:
     """Add the images of a block, aligned by their poses, to the sums (in place)."""
-    xp = array_namespace(sums.numerator)
     image, slot = np.nonzero(poses.weight > _SMALLEST_WEIGHT)
     classes = poses.classes[image, slot]
-    for c in np.unique(classes):
-        mine = classes == c
-        _add_class(xp, sums, int(c), x, ctf, poses, (image[mine], slot[mine]), indices, particles, sampling)
+    for start in range(0, sums.numerator.shape[1], _CLASSES_AT_ONCE):
+        group = (classes >= start) & (classes < start + _CLASSES_AT_ONCE)
+        if group.any():
+            entries = _Entries(image[group], slot[group], start, poses, indices)
+            _add_numerators(sums, x, ctf, entries, sampling)
+            _add_denominators(sums, entries, particles, sampling)
 
 
-def _add_class(
-    xp: Any,
-    sums: Sums,
-    c: int,
-    x: Array,
-    ctf: Array,
-    poses: Poses,
-    entries: tuple[NDArray, NDArray],
-    indices: NDArray[np.intp],
-    particles: Particles,
-    sampling: Sampling,
-) -> None:
-    image, slot = entries
-    angle, weight = poses.angle[image, slot], poses.weight[image, slot]
-    half = indices[image] % 2
-    where, w = xp.asarray(image), xp.asarray(weight)[:, None]
-    ramps = sampling.disc.phase_ramps(xp.asarray(poses.shift_px[image, slot]))
-    moved = x[where] * ctf[where] * ramps * w
+class _Entries:
+    """The (image, kept pose) pairs of a few neighbouring classes."""
+
+    def __init__(
+        self, image: NDArray[np.intp], slot: NDArray[np.intp], start: int, poses: Poses, indices: NDArray[np.intp]
+    ) -> None:
+        self.image, self.start = image, start
+        self.classes = poses.classes[image, slot] - start
+        self.angle, self.weight = poses.angle[image, slot], poses.weight[image, slot]
+        self.shift_px = poses.shift_px[image, slot]
+        self.particle = indices[image]
+        self.half = self.particle % 2
+
+
+def _add_numerators(sums: Sums, x: Array, ctf: Array, entries: _Entries, sampling: Sampling) -> None:
+    xp = array_namespace(x)
+    where = xp.asarray(entries.image)
+    moved = sampling.disc.phase_ramps(xp.asarray(entries.shift_px))
+    moved *= x[where]
+    moved *= ctf[where] * xp.asarray(entries.weight)[:, None]
     angles = len(sampling.rotation.angles_deg)
-    binned = _bin(xp, moved, half * angles + angle, 2 * angles)
-    images = sampling.rotation.adjoint(xp.reshape(binned, (2, angles, -1)))
-    sums.numerator[:, c] += sampling.disc.gather(rfft2_centred(images))
-    # the CTF as the class average's frame sees it: turned by psi with the image
-    psi = sampling.rotation.angles_deg[angle]
-    turned = _turned_ctf(particles, sampling, indices[image], psi, xp) ** 2 * w
-    for h in (0, 1):
-        sums.denominator[h, c] += xp.sum(turned[xp.asarray(np.flatnonzero(half == h))], axis=0)
+    count = min(_CLASSES_AT_ONCE, sums.numerator.shape[1] - entries.start)
+    bins = (entries.half * count + entries.classes) * angles + entries.angle
+    binned = xp.reshape(_bin(xp, moved, bins, 2 * count * angles), (2 * count, angles, -1))
+    spectra = sampling.disc.gather(rfft2_centred(sampling.rotation.adjoint(binned)))
+    chosen = slice(entries.start, entries.start + count)
+    sums.numerator[:, chosen] += xp.reshape(spectra, (2, count, -1))
+
+
+def _add_denominators(sums: Sums, entries: _Entries, particles: Particles, sampling: Sampling) -> None:
+    """Add the squared CTF as the class average's frame sees it: turned by psi with the image.
+
+    The kept poses of an image in one class differ by a few degrees, which the CTF does not feel: they count together.
+    """
+    xp = array_namespace(sums.denominator)
+    key = entries.image.astype(np.int64) * _CLASSES_AT_ONCE + entries.classes
+    _, first, member = np.unique(key, return_index=True, return_inverse=True)
+    weight = np.bincount(member.ravel(), entries.weight, len(first)).astype(np.float32)
+    psi = sampling.rotation.angles_deg[entries.angle[first]]
+    squared = _turned_ctf(particles, sampling, entries.particle[first], psi, xp) ** 2
+    count = min(_CLASSES_AT_ONCE, sums.numerator.shape[1] - entries.start)
+    row = entries.half[first] * count + entries.classes[first]
+    select = np.zeros((2 * count, len(first)), np.float32)
+    select[row, np.arange(len(first))] = weight
+    chosen = slice(entries.start, entries.start + count)
+    sums.denominator[:, chosen] += xp.reshape(xp.asarray(select) @ squared, (2, count, -1))
 
 
 def _bin(xp: Any, rows: Array, bins: NDArray[np.int64], count: int) -> Array:

@@ -35,7 +35,9 @@ class Sampling:
     rotation : DiscRotation
         All fine in-plane angles.
     coarse_shifts_px, fine_shifts_px : arrays, shape (s, 2)
-        Shifts in working px; the fine ones are a square grid of ``fine_side`` a side, 1 px apart.
+        Shifts in working px, on a coarse grid and on one of 1 px, within a circle.
+    fine_neighbours : array, shape (4, s)
+        For each fine shift the one to its left, right, above and below (itself where the circle ends).
     mask : array, shape (box, box)
         Soft circular mask of class averages.
     """
@@ -46,7 +48,7 @@ class Sampling:
     rotation: DiscRotation
     coarse_shifts_px: NDArray[np.float32]
     fine_shifts_px: NDArray[np.float32]
-    fine_side: int
+    fine_neighbours: NDArray[np.intp]
     coarse_radius_px: float
     mask: NDArray[np.float32]
     xp: Any = np
@@ -94,6 +96,7 @@ def make_sampling(particles: Particles, options: ClassificationOptions, xp: Any 
     angles = 48 * COARSE_FACTOR
     reach = max(1, int(np.ceil(options.shift_range_A / pixel_A)))
     step = max(1, int(coarse_A / 2.5 / pixel_A))
+    fine_shifts = _shift_grid(reach, 1)
     edge_px = max(2.0, 8.0 / pixel_A)
     half = options.mask_diameter_A / 2 / pixel_A
     return Sampling(
@@ -102,8 +105,8 @@ def make_sampling(particles: Particles, options: ClassificationOptions, xp: Any 
         disc=disc,
         rotation=DiscRotation(disc, np.arange(angles) * (360.0 / angles), xp),
         coarse_shifts_px=_shift_grid(reach, step),
-        fine_shifts_px=_shift_grid(reach, 1),
-        fine_side=2 * reach + 1,
+        fine_shifts_px=fine_shifts,
+        fine_neighbours=_neighbours(fine_shifts),
         coarse_radius_px=min(field_A / coarse_A, radius),
         mask=soft_disc(box, max(half - edge_px / 2, 1.0), edge_px),
         xp=xp,
@@ -111,10 +114,18 @@ def make_sampling(particles: Particles, options: ClassificationOptions, xp: Any 
 
 
 def _shift_grid(reach: int, step: int) -> NDArray[np.float32]:
-    """Return a square grid of shifts (x fastest); a coarse one is symmetric and reaches nearly to the edge."""
+    """Return a grid of shifts ``(s, 2)`` symmetric about 0 within a circle."""
     axis = np.arange(-(reach // step), reach // step + 1) * float(step)
     y, x = np.meshgrid(axis, axis, indexing="ij")
-    return np.stack([x.ravel(), y.ravel()], axis=1).astype(np.float32)
+    inside = np.hypot(x, y) <= reach + 0.5
+    return np.stack([x[inside], y[inside]], axis=1).astype(np.float32)
+
+
+def _neighbours(shifts_px: NDArray[np.float32]) -> NDArray[np.intp]:
+    place = {(float(x), float(y)): i for i, (x, y) in enumerate(shifts_px)}
+    steps = ((-1, 0), (1, 0), (0, -1), (0, 1))
+    rows = [[place.get((float(x + dx), float(y + dy)), i) for i, (x, y) in enumerate(shifts_px)] for dx, dy in steps]
+    return np.asarray(rows, np.intp)
 
 
 class DiscImages:

@@ -84,7 +84,13 @@ class HalfDisc:
         """
         xp = array_namespace(shifts_px)
         shifts = xp.astype(shifts_px, xp.float32)
-        kx = xp.asarray(self.kx[:count].astype(np.float32))
-        ky = xp.asarray(self.ky[:count].astype(np.float32))
-        phase = shifts[:, :1] * kx[None, :] + shifts[:, 1:2] * ky[None, :]
-        return xp.astype(xp.exp(phase * (-2j * np.pi / self.box_px)), xp.complex64)
+        # exp is dear and separable: once for each kx and ky that occurs, then products
+        reach = int(self.radius_px)
+        unit = xp.arange(-reach, reach + 1, dtype=xp.float32) * np.float32(2 * np.pi / self.box_px)
+        ramps = []
+        for axis, k in ((0, self.kx), (1, self.ky)):
+            phase = shifts[:, axis, None] * unit[None, :]
+            line = xp.astype(xp.cos(phase) - 1j * xp.sin(phase), xp.complex64)
+            ramps.append(xp.take(line, xp.asarray(k[:count].astype(np.int64) + reach), axis=1))
+        ramps[0] *= ramps[1]
+        return ramps[0]
