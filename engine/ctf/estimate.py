@@ -1,0 +1,163 @@
+"""From a micrograph, or from a power spectrum alone, to a CTF."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.arrays import Array
+from engine.ctf import quality
+from engine.ctf.background import smooth_background
+from engine.ctf.fit_global import GlobalFit, fit_global
+from engine.ctf.fit_patch import PatchFit, fit_patch
+from engine.ctf.fringes import Fringes, fringes
+from engine.ctf.picture import spectrum_picture
+from engine.ctf.polar import PolarBins, polar_bins
+from engine.ctf.power_spectrum import TileSpectra, tile_spectra
+from engine.ctf.result import CtfFit, CtfSettings
+from engine.optics import Optics
+
+
+def estimate_ctf(micrograph: Array, pixel_size_A: float, optics: Optics, settings: CtfSettings | None = None) -> CtfFit:
+    """Fit the CTF of a micrograph.
+
+    Parameters
+    ----------
+    micrograph : Array
+        (h, w) grey values, protein dark or white, in the array library of choice.
+    pixel_size_A : float
+        Pixel size in Å.
+    optics : Optics
+        Voltage, spherical aberration, amplitude contrast (numbers).
+    settings : CtfSettings, optional
+        Ranges and what to fit.
+
+    Returns
+    -------
+    CtfFit
+
+    Raises
+    ------
+    ValueError
+        If the micrograph is constant, too small or holds values that are not numbers.
+    """
+    settings = settings or CtfSettings()
+    spectra = tile_spectra(micrograph, pixel_size_A, settings)
+    bins = spectra.bins
+    level = spectra.polar.mean(axis=(1, 2), dtype=np.float64)
+    mean = (spectra.polar / level[:, None, None].astype(np.float32)).mean(0, dtype=np.float64)
+    data, smooth = _prepare(mean, bins, optics, spectra.independent * len(spectra.polar))
+    fit = fit_global(data, settings)
+    patch = _fit_surface(data, smooth, spectra, level, fit, settings, pixel_size_A) if settings.fit_patches else None
+    return _result(data, bins, spectra.mean_power, optics, settings, fit, patch)
+
+
+def fit_spectrum(
+    amplitude_spectrum: Array, pixel_size_A: float, optics: Optics, settings: CtfSettings | None = None
+) -> CtfFit:
+    """Fit the CTF of an averaged amplitude spectrum, as other programs write it.
+
+    Parameters
+    ----------
+    amplitude_spectrum : Array
+        (n, n) square root of a mean power spectrum, DC at [n//2, n//2].
+    pixel_size_A : float
+        Pixel size that belongs to the spectrum, in Å: Nyquist is at its edge.
+    optics : Optics
+        Voltage, spherical aberration, amplitude contrast.
+    settings : CtfSettings, optional
+        Ranges and what to fit; there is no surface.
+
+    Returns
+    -------
+    CtfFit
+
+    Raises
+    ------
+    ValueError
+        If the spectrum is not square, or holds rings without power.
+    """
+    settings = settings or CtfSettings()
+    spectrum = np.asarray(amplitude_spectrum, np.float64)
+    if spectrum.ndim != 2 or spectrum.shape[0] != spectrum.shape[1] or spectrum.shape[0] % 2:
+        raise ValueError(f"The spectrum has shape {spectrum.shape}; expected a square one with an even side.")
+    side = spectrum.shape[0]
+    half = np.fft.ifftshift(spectrum)[:, : side // 2 + 1] ** 2
+    bins = polar_bins(side, pixel_size_A, settings.low_resolution_A, settings.high_resolution_A)
+    data, _ = _prepare(bins.average(half), bins, optics, 1.0)
+    return _result(data, bins, half, optics, settings, fit_global(data, settings), None)
+
+
+def _prepare(mean: Array, bins: PolarBins, optics: Optics, independent: float) -> tuple[Fringes, Array]:
+    ring_weight = np.maximum(bins.counts.sum(1), 1e-12)
+    ring = (mean * bins.counts).sum(1) / ring_weight
+    smooth = smooth_background(bins.frequency_per_A, ring, ring_weight)
+    return fringes(mean, smooth, bins, optics, independent), smooth
+
+
+def _fit_surface(
+    data: Fringes,
+    smooth: Array,
+    spectra: TileSpectra,
+    level: Array,
+    fit: GlobalFit,
+    settings: CtfSettings,
+    pixel_size_A: float,
+) -> tuple[PatchFit, Array]:
+    """Joint fit of all tiles; the priors follow the micrograph's extent."""
+    relative = (spectra.polar / (level[:, None, None] * smooth[:, None])).astype(np.float32)
+    half_extent_A = 0.5 * spectra.extent_A
+    tilt = half_extent_A * np.tan(np.deg2rad(settings.tilt_prior_deg))
+    prior = np.array([*tilt, *(settings.curvature_prior_A,) * 3])
+    free = np.array([True, settings.fit_astigmatism, settings.fit_astigmatism, settings.fit_phase_shift])
+    weight = spectra.bins.counts * spectra.independent
+    return fit_patch(data, relative, spectra.centres, fit.parameters, free, weight, prior), relative
+
+
+def _result(
+    data: Fringes,
+    bins: PolarBins,
+    power: Array,
+    optics: Optics,
+    settings: CtfSettings,
+    fit: GlobalFit,
+    patch: tuple[PatchFit, Array] | None,
+) -> CtfFit:
+    """Gather parameters, curves and figures of merit."""
+    parameters = patch[0].parameters if patch else fit.parameters
+    curves = quality.equiphase_curves(
+        data, parameters, optics, patch[1] if patch else None, patch[0].local_defocus_A if patch else None
+    )
+    mean, a_cos, a_sin, shift = (float(p) for p in parameters)
+    half_difference = float(np.hypot(a_cos, a_sin))
+    angle = float(np.rad2deg(0.5 * np.arctan2(a_sin, a_cos)))
+    searched = int((settings.max_defocus_A - settings.min_defocus_A) / 50.0)
+    picture, step = spectrum_picture(power, bins, data, parameters, optics)
+    return CtfFit(
+        u_A=mean + half_difference,
+        v_A=mean - half_difference,
+        angle_deg=angle,
+        phase_shift_deg=float(np.rad2deg(shift)) % 180.0,
+        fit_resolution_A=quality.fit_resolution_A(curves),
+        score=quality.score(data, parameters),
+        confidence=quality.confidence(fit.gain, fit.rival_gain, searched),
+        ice_thickness=_ice(power, bins),
+        error_A=patch[0].error_A if patch else fit.error_A,
+        curves=curves,
+        spectrum_2d=picture,
+        spectrum_2d_step_per_A=step,
+        surface=patch[0].surface.astype(np.float32) if patch else np.zeros(6, np.float32),
+    )
+
+
+def _ice(power: Array, bins: PolarBins) -> float:
+    """Ice measure from the rings of the whole spectrum, which reach further than the fit range."""
+    side = bins.tile_px
+    step = 1.0 / (side * bins.pixel_size_A)
+    if 0.49 / bins.pixel_size_A < 1.0 / 3.5:
+        return float("nan")
+    ky, kx = np.fft.fftfreq(side)[:, None] * side, np.arange(side // 2 + 1)[None, :]
+    ring = np.rint(np.hypot(kx, ky)).astype(int)
+    use = (kx > 0) & (np.abs(ky) > 0) & (ring < side // 2)
+    sums = np.bincount(ring[use], power[use], side // 2)
+    counts = np.maximum(np.bincount(ring[use], minlength=side // 2), 1)
+    return quality.ice_thickness(step * np.arange(side // 2), sums / counts)

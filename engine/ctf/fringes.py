@@ -1,0 +1,142 @@
+"""The model of a spectrum that the fits share: background + envelope × CTF², on rings and sectors.
+
+With γ the CTF's phase, CTF² = ½ (1 - cos 2γ); the constant half belongs to the background, so a spectrum is
+``b(k) - ½ s(k) cos 2γ(k, θ)`` with smooth b and s ≥ 0. The phase is linear in the parameters
+``(mean defocus, a_cos, a_sin, phase shift)``, where the astigmatic defocus along θ is
+``mean + a_cos cos 2θ + a_sin sin 2θ`` (Rohou & Grigorieff, J Struct Biol 192, 216 (2015), eq. 2–5).
+For given parameters the best b and s follow from linear least squares, so only the phase's parameters are
+searched (variable projection: Golub & Pereyra, SIAM J Numer Anal 10, 413 (1973)).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.arrays import Array
+from engine.ctf.background import spline_basis
+from engine.ctf.polar import PolarBins
+from engine.optics import Optics
+
+BACKGROUND_SPLINES = 8
+ENVELOPE_SPLINES = 5
+
+
+@dataclass(frozen=True)
+class Fringes:
+    """A spectrum on polar bins, divided by its smooth background, and all that its model needs.
+
+    Attributes
+    ----------
+    power : Array
+        (R, S) power in units of the smooth background.
+    weight : Array
+        (R, S) independent coefficients of each bin: the inverse variance of `power`.
+    frequency : Array
+        (R,) in 1/Å.
+    quadratic : Array
+        (3, R, S) factors of mean defocus, a_cos and a_sin in the phase, rad/Å.
+    constant : Array
+        (R, S) rest of the phase (spherical aberration and amplitude contrast), rad.
+    background, envelope : Array
+        (R, b), (R, e) bases of the smooth parts.
+    """
+
+    power: Array
+    weight: Array
+    frequency: Array
+    quadratic: Array
+    constant: Array
+    background: Array
+    envelope: Array
+
+    def phase(self, parameters: Array) -> Array:
+        """Phase γ of the CTF on the bins for (mean_A, a_cos_A, a_sin_A, phase_shift_rad): (R, S) rad."""
+        mean, a_cos, a_sin, shift = parameters
+        quadratic = self.quadratic
+        return self.constant + shift + mean * quadratic[0] + a_cos * quadratic[1] + a_sin * quadratic[2]
+
+    def solve(self, phase: Array) -> tuple[Array, Array]:
+        """Best background and envelope, (R,) each, for a given phase on the bins; the envelope is nowhere negative."""
+        fringe = -0.5 * np.cos(2.0 * phase)
+        w, wf, wff = self.weight.sum(1), (self.weight * fringe).sum(1), (self.weight * fringe**2).sum(1)
+        wy, wfy = (self.weight * self.power).sum(1), (self.weight * fringe * self.power).sum(1)
+        b, e = self.background, self.envelope
+        cross = b.T @ (wf[:, None] * e)
+        normal = np.block([[b.T @ (w[:, None] * b), cross], [cross.T, e.T @ (wff[:, None] * e)]])
+        right = np.concatenate([b.T @ wy, e.T @ wfy])
+        normal[np.diag_indices_from(normal)] *= 1.0 + 1e-6
+        solution = _solve_with_positive_tail(normal, right, b.shape[1])
+        return b @ solution[: b.shape[1]], e @ solution[b.shape[1] :]
+
+    def gain(self, parameters: Array) -> float:
+        """How much the fringes lower the weighted squared residual (twice the log-likelihood ratio to no fringes)."""
+        phase = self.phase(parameters)
+        background, envelope = self.solve(phase)
+        residual = self.power - background[:, None] + 0.5 * envelope[:, None] * np.cos(2.0 * phase)
+        return self.residual_without_fringes() - float((self.weight * residual**2).sum())
+
+    def residual_without_fringes(self) -> float:
+        """Weighted squared residual of the background alone."""
+        normal = self.background.T @ (self.weight.sum(1)[:, None] * self.background)
+        right = self.background.T @ (self.weight * self.power).sum(1)
+        background = self.background @ np.linalg.solve(normal, right)
+        return float((self.weight * (self.power - background[:, None]) ** 2).sum())
+
+
+def _solve_with_positive_tail(normal: Array, right: Array, free: int) -> Array:
+    """Solve normal equations with the unknowns from `free` on held at zero where they would become negative."""
+    used = np.ones(len(right), bool)
+    solution = np.zeros(len(right))
+    while True:
+        solution[:] = 0.0
+        solution[used] = np.linalg.solve(normal[np.ix_(used, used)], right[used])
+        negative = used & (solution < 0)
+        negative[:free] = False
+        if not negative.any():
+            return solution
+        used &= ~negative
+
+
+def phase_factors(bins: PolarBins, optics: Optics) -> tuple[Array, Array]:
+    """Factors of the CTF's phase: (3, R, S) for the defocus terms in rad/Å, and the rest (R, S) in rad."""
+    wavelength = float(optics.wavelength_A)
+    quadratic = np.pi * wavelength * np.stack([bins.k2, bins.k2_cos, bins.k2_sin])
+    spherical = 0.5 * np.pi * float(optics.cs_mm) * 1e7 * wavelength**3 * bins.k4
+    return quadratic, np.arcsin(float(optics.amplitude_contrast)) - spherical
+
+
+def fringes(power: Array, smooth: Array, bins: PolarBins, optics: Optics, independent: float = 1.0) -> Fringes:
+    """Prepare a spectrum on polar bins for the fits.
+
+    Parameters
+    ----------
+    power : Array
+        (R, S) mean power on the bins.
+    smooth : Array
+        (R,) smooth background that sets the units (see `engine.ctf.background.smooth_background`).
+    bins : PolarBins
+        The bins.
+    optics : Optics
+        Voltage, spherical aberration, amplitude contrast.
+    independent : float
+        Independent coefficients per Fourier pixel behind `power`.
+
+    Returns
+    -------
+    Fringes
+        With outliers (ice spots, lattice reflections) cut at 6 standard deviations.
+    """
+    quadratic, constant = phase_factors(bins, optics)
+    weight = bins.counts * independent
+    relative = np.asarray(power, np.float64) / smooth[:, None]
+    ring = (relative * weight).sum(1, keepdims=True) / np.maximum(weight.sum(1, keepdims=True), 1e-12)
+    limit = 6.0 / np.sqrt(np.maximum(weight, 1e-12))
+    relative = np.clip(relative, ring * (1 - limit), ring * (1 + limit) + 0.5)
+    relative = np.where(weight > 0, relative, ring)
+    frequency = bins.frequency_per_A
+    return Fringes(
+        relative, weight, frequency, quadratic, constant,
+        spline_basis(frequency, BACKGROUND_SPLINES), spline_basis(frequency, ENVELOPE_SPLINES),
+    )  # fmt: skip
