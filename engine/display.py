@@ -1,7 +1,7 @@
 """Pictures for the screen: arrays of grey values become uint8 images of a size that a person can look at.
 
 Everything here serves the eye, not the analysis: nothing that is measured may start from one of these pictures.
-All functions take the array library of their input (NumPy or CuPy) and return uint8 or float32 arrays of the same library.
+All functions take the array library of their input (NumPy or CuPy) and return arrays of the same library.
 """
 
 from __future__ import annotations
@@ -32,14 +32,12 @@ def bin_image(image: Array, factor: int) -> Array:
     height, width = image.shape[-2] // factor, image.shape[-1] // factor
     if factor < 1 or height == 0 or width == 0:
         raise ValueError(
-            f"an image of {image.shape[-2]} x {image.shape[-1]} px cannot be binned {factor} times; use 1 to the shorter side"
+            f"an image of {image.shape[-2]} x {image.shape[-1]} px cannot be binned {factor} times; use less"
         )
     image = xp.astype(image[..., : height * factor, : width * factor], xp.float32)
     if factor == 1:
         return image
-    rows = sum(
-        image[..., row::factor, :] for row in range(factor)
-    )  # strided sums: no copy of the whole image
+    rows = sum(image[..., row::factor, :] for row in range(factor))  # strided sums: no copy of the whole image
     columns = sum(rows[..., column::factor] for column in range(factor))
     return columns / float(factor * factor)
 
@@ -166,7 +164,7 @@ def atlas(images: Array, columns: int, sigma: float = 4.0) -> Array:
     xp = array_namespace(images)
     if images.ndim != 3 or columns < 1:
         raise ValueError(
-            f"an atlas needs images of shape (count, h, w) and columns >= 1; found shape {tuple(images.shape)}, {columns} columns"
+            f"an atlas needs images of shape (count, h, w) and columns >= 1; found {tuple(images.shape)}, {columns}"
         )
     count, height, width = images.shape
     rows = max(1, -(-count // columns))

@@ -1,0 +1,260 @@
+"""ManualPicker: click on particles in micrographs; every click is kept, undoable, and is a line of code."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import traitlets
+
+from spa_widgets.errors import UserError
+from spa_widgets.io.star import write_star
+from spa_widgets.viewers.base import Answer, SpaWidget, bundle
+from spa_widgets.viewers.encode import img_tag
+from spa_widgets.viewers.micrographs import Micrographs
+from spa_widgets.viewers.overlay import draw_circles
+from spa_widgets.viewers.picklist import PickList
+
+Picks = dict[str, list[tuple[float, float]]]
+
+
+class ManualPicker(SpaWidget):
+    """Pick particles by hand on micrographs.
+
+    Parameters
+    ----------
+    session : Session or None
+        Where :meth:`submit` sends the picks and where every click is kept; None works on files alone.
+    micrographs : job, path, or list of paths
+        A job with micrographs (its CTF estimate shows the defocus), ``micrographs.star``, a folder, or ``*.mrc``.
+    picks : mapping, optional
+        Micrograph name to list of (x, y) in pixels, to begin with (or to replay).
+    autosave : path, optional
+        JSON file in which every click is kept, read again at the next start; used when there is no session.
+    pixel_size_A : float, optional
+        Å per pixel where the files do not say it.
+    **options
+        ``low_pass_A`` (10), ``high_pass_A`` (0), ``sigma`` (contrast, 3), ``box_A`` (222), ``goal`` (100), ``current``,
+        ``read_only``, ``language``.
+    """
+
+    _esm = bundle("manual_picks")
+    micrographs = traitlets.List().tag(sync=True)
+    counts = traitlets.List().tag(sync=True)
+    current = traitlets.Int(0).tag(sync=True)
+    low_pass_A = traitlets.Float(10.0, min=0).tag(sync=True)
+    high_pass_A = traitlets.Float(0.0, min=0).tag(sync=True)
+    sigma = traitlets.Float(3.0, min=0.1, max=20).tag(sync=True)
+    box_A = traitlets.Float(222.0, min=1).tag(sync=True)
+    goal = traitlets.Int(100, min=1).tag(sync=True)
+    read_only = traitlets.Bool(False).tag(sync=True)
+    can_submit = traitlets.Bool(False).tag(sync=True)
+
+    def __init__(
+        self,
+        session: Any,
+        micrographs: Any,
+        *,
+        picks: Mapping[str, Sequence[Sequence[float]]] | None = None,
+        autosave: str | Path | None = None,
+        pixel_size_A: float | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(can_submit=session is not None, **options)
+        self._session, self._source = session, micrographs
+        self._autosave = Path(autosave) if autosave else None
+        self._last_saved: Picks | None = None
+        self._start, self._pixel_size_A = picks, pixel_size_A
+        self._when_ready([micrographs], self._load)
+
+    def _load(self) -> None:
+        self._mics = Micrographs.open(self._source, self._pixel_size_A)
+        self._list = PickList(self._mics.count, self._changed)
+        begin = self._start if self._start is not None else self._kept()
+        self._list.load({self._mics.index(name): points for name, points in begin.items()})
+        self.micrographs, self.counts = self._mics.rows(), self._list.counts()
+
+    # ---- decisions -----------------------------------------------------------------------------------------------
+    @property
+    def picks(self) -> Picks:
+        """Micrograph name to list of (x, y) in pixels; micrographs without picks are left out."""
+        self._need()
+        return {name: list(self._list.points(i)) for i, name in enumerate(self._mics.names) if self._list.points(i)}
+
+    @property
+    def count(self) -> int:
+        """Number of picks on all micrographs."""
+        self._need()
+        return sum(self._list.counts())
+
+    def add(self, name: str | int, x: float, y: float) -> None:
+        """Add a pick at pixel (x, y) of a micrograph given by name or number: what a left click does."""
+        index = self._index(name)
+        height, width = self._mics.shape(index)
+        if not (0 <= x < width and 0 <= y < height):
+            raise UserError(
+                f"the point ({x:g}, {y:g}) lies outside the micrograph of {width} x {height} px; give x and y in its pixels"
+            )
+        with self._lock:
+            self._list.add(index, x, y)
+
+    def remove(self, name: str | int, x: float, y: float) -> None:
+        """Remove the pick nearest to (x, y): what a right click does."""
+        index = self._index(name)
+        with self._lock:
+            pick = self._list.nearest(index, x, y)
+            if pick < 0:
+                raise UserError(f"{self._mics.names[index]} has no pick to remove")
+            self._list.remove(index, pick)
+
+    def move(self, name: str | int, pick: int, x: float, y: float) -> None:
+        """Move the pick of that number to (x, y): what a drag does."""
+        index = self._index(name)
+        with self._lock:
+            if not 0 <= pick < len(self._list.points(index)):
+                raise UserError(
+                    f"{self._mics.names[index]} has no pick number {pick}; it has {len(self._list.points(index))}"
+                )
+            self._list.move(index, pick, x, y)
+
+    def clear(self, name: str | int) -> None:
+        """Remove all picks of a micrograph."""
+        with self._lock:
+            self._list.replace(self._index(name), [])
+
+    def load(self, picks: Mapping[str, Sequence[Sequence[float]]]) -> None:
+        """Set the picks of the micrographs named, as :meth:`code` writes them."""
+        self._need()
+        with self._lock:
+            self._list.load({self._mics.index(name): points for name, points in picks.items()})
+
+    def undo(self) -> None:
+        """Take back the last change and go to its micrograph."""
+        self._need()
+        with self._lock:
+            self._go(self._list.undo())
+
+    def redo(self) -> None:
+        """Do again what was taken back."""
+        self._need()
+        with self._lock:
+            self._go(self._list.redo())
+
+    def next(self) -> None:
+        """Go to the next micrograph."""
+        self._need()
+        self.current = min(self.current + 1, self._mics.count - 1)
+
+    def previous(self) -> None:
+        """Go to the micrograph before."""
+        self.current = max(self.current - 1, 0)
+
+    def submit(self) -> Any:
+        """Make the picks a job of the session and give it."""
+        if self._session is None:
+            raise UserError("this picker has no session; write the picks with save('picks.star')")
+        if not self.picks:
+            raise UserError("nothing is picked yet; click on some particles first")
+        return self._session.manual_picks(self._source, picks=self.picks)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the picks as a STAR file and give its path."""
+        rows = [
+            (str(self._mics.paths[self._mics.index(name)]), x, y)
+            for name, points in self.picks.items()
+            for x, y in points
+        ]
+        columns = ["rlnMicrographName", "rlnCoordinateX", "rlnCoordinateY"]
+        write_star(path, {"particles": pd.DataFrame(rows, columns=columns)})
+        return Path(path)
+
+    def code(self) -> str:
+        """Give the picks as Python that reproduces them."""
+        lines = ["picks = {"]
+        lines += [
+            f"    {name!r}: [{', '.join(f'({x:g}, {y:g})' for x, y in points)}]," for name, points in self.picks.items()
+        ]
+        return "\n".join([*lines, "}", "manual = session.manual_picks(ctf, picks=picks)"])
+
+    def static_html(self) -> str:
+        """Give a picture of the present micrograph with its picks."""
+        self._need()
+        picture = self._mics.picture(self.current, max(self.low_pass_A, 20.0), longest_px=900)
+        _, width = self._mics.shape(self.current)
+        scale = picture.shape[1] / width
+        circles = [(x * scale, y * scale) for x, y in self._list.points(self.current)]
+        radius = self.box_A / 2 / self._mics.pixel_size_A * scale
+        text = f"{self._mics.names[self.current]}: {len(circles)} picks; {self.count} on {len(self.picks)} micrographs"
+        return img_tag(draw_circles(picture, circles, radius), text, 560) + f"<br>{_escaped(text)}"
+
+    # ---- questions from the views --------------------------------------------------------------------------------
+    def _ask_image(self, index: int) -> Answer:
+        self._need()
+        return self._mics.answer(index, self.low_pass_A, self.high_pass_A)
+
+    def _ask_picks(self, index: int) -> Answer:
+        self._need()
+        flat = [value for point in self._list.points(index) for value in point]
+        return {"index": index}, [struct.pack(f"<{len(flat)}f", *flat)]
+
+    def _ask_edit(self, action: str, **args: Any) -> dict[str, Any]:
+        if action not in ("add", "remove", "move", "clear", "undo", "redo"):
+            raise UserError(f"there is no action {action!r}")
+        if self.read_only:
+            raise UserError("this picker only shows picks; make one without read_only to change them")
+        getattr(self, action)(**args)
+        return {}
+
+    def _ask_submit(self) -> dict[str, Any]:
+        job = self.submit()
+        return {"job": str(getattr(job, "name", job)), "count": self.count}
+
+    # ---- bookkeeping ---------------------------------------------------------------------------------------------
+    def _index(self, name: str | int) -> int:
+        self._need()
+        if isinstance(name, str):
+            return self._mics.index(name)
+        if not 0 <= name < self._mics.count:
+            raise UserError(f"there is no micrograph {name}; there are 0 to {self._mics.count - 1}")
+        return name
+
+    def _go(self, index: int) -> None:
+        if index >= 0:
+            self.current = index
+
+    def _changed(self, index: int) -> None:
+        if self._list.counts() != self.counts:
+            self.counts = self._list.counts()
+        self._tell("picks", index=index)
+        self._keep()
+
+    def _decision_name(self) -> str:
+        return "manual_picks"
+
+    def _kept(self) -> Picks:
+        """Give the picks kept at an earlier time."""
+        if self._autosave and self._autosave.exists():
+            return dict(json.loads(self._autosave.read_text())["picks"])
+        recall = getattr(self._session, "decision", None)
+        kept = recall(self._decision_name(), self._source) if callable(recall) else None
+        return {name: points for name, points in (kept or {}).items() if name in self._mics.names}
+
+    def _keep(self) -> None:
+        picks = {name: list(self._list.points(i)) for i, name in enumerate(self._mics.names) if self._list.points(i)}
+        decide = getattr(self._session, "decide", None)
+        if callable(decide):
+            decide(self._decision_name(), self._source, picks)
+        if self._autosave:
+            temporary = self._autosave.with_suffix(self._autosave.suffix + ".new")
+            temporary.write_text(json.dumps({"picks": picks}))
+            temporary.replace(self._autosave)
+
+
+def _escaped(text: str) -> str:
+    from html import escape
+
+    return escape(text)

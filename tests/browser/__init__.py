@@ -1,0 +1,1 @@
+"""The widgets in the real JupyterLab, driven by a headless Chromium."""

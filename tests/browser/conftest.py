@@ -1,0 +1,80 @@
+"""One JupyterLab and one browser for all browser tests; skipped with the reason where there is no Chromium."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.lab import CHROMIUM_ARGUMENTS, Lab, Notebook, find_chromium
+
+SCREENSHOTS = Path(os.environ.get("SPA_SCREENSHOTS", Path(__file__).parents[2] / "build" / "screenshots"))
+
+
+def _launch(playwright: Any) -> Any:
+    """Start an installed Chromium, else Playwright's own, downloading it if that is possible."""
+    installed = find_chromium()
+    if installed:
+        return playwright.chromium.launch(executable_path=installed, args=CHROMIUM_ARGUMENTS)
+    if not Path(playwright.chromium.executable_path).exists():
+        done = subprocess.run(
+            [sys.executable, "-m", "playwright", "install", "chromium"],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        if done.returncode != 0:
+            pytest.skip(
+                "no Chromium is installed and `playwright install chromium` failed: " + done.stderr.strip()[-200:]
+            )
+    return playwright.chromium.launch(args=CHROMIUM_ARGUMENTS)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A headless Chromium with WebGL in software."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    with sync_api.sync_playwright() as playwright:
+        running = _launch(playwright)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A JupyterLab in a temporary folder."""
+    pytest.importorskip("jupyterlab", reason="JupyterLab is not installed")
+    running = Lab(tmp_path_factory.mktemp("lab"))
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def open_notebook(
+    lab: Lab, browser: Any, request: pytest.FixtureRequest
+) -> Iterator[Callable[[Sequence[str]], Notebook]]:
+    """Open and run a notebook of the given cells; takes a screenshot at the end and fails on errors of the page."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    opened: list[Notebook] = []
+
+    def run(cells: Sequence[str]) -> Notebook:
+        opened.append(lab.notebook(page, cells, request.node.name.replace("[", "-").replace("]", "")))
+        return opened[-1]
+
+    yield run
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=str(SCREENSHOTS / f"{request.node.name}.png"))
+    for notebook in opened:
+        notebook.close()
+    context.close()
+    assert not [error for error in errors if "ResizeObserver" not in error], errors

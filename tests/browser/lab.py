@@ -1,0 +1,193 @@
+"""A JupyterLab server of its own and notebooks in it that a headless browser opens and runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.blocking.client import BlockingKernelClient
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu-compositing",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--lang=en-US",
+]
+READY_S = 60.0
+
+
+def find_chromium() -> str | None:
+    """Give an installed Chromium or Chrome; None if there is none."""
+    for name in ("chromium", "chromium-browser", "google-chrome", "chrome"):
+        found = shutil.which(name)
+        if found:
+            return found
+    return None
+
+
+def free_port() -> int:
+    """Give a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _settings(folder: Path, theme: str) -> None:
+    plugin = folder / "@jupyterlab" / "apputils-extension"
+    plugin.mkdir(parents=True, exist_ok=True)
+    quiet = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
+    (plugin / "notification.jupyterlab-settings").write_text(json.dumps(quiet))
+    (plugin / "themes.jupyterlab-settings").write_text(json.dumps({"theme": theme}))
+
+
+class Lab:
+    """A running JupyterLab in a folder."""
+
+    def __init__(self, folder: Path, theme: str = "JupyterLab Light") -> None:
+        self.folder, self.port = folder, free_port()
+        self.runtime = folder / ".runtime"
+        _settings(folder / ".settings", theme)
+        environment = dict(
+            os.environ,
+            JUPYTER_RUNTIME_DIR=str(self.runtime),
+            JUPYTERLAB_SETTINGS_DIR=str(folder / ".settings"),
+            JUPYTER_CONFIG_DIR=str(folder / ".config"),
+            PYTHONPATH=os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+            PYTHON_HISTORY="",
+        )
+        command = [
+            sys.executable, "-m", "jupyterlab", "--no-browser", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={self.port}",
+            "--ServerApp.port_retries=0", "--IdentityProvider.token=", "--ServerApp.allow_root=True", f"--ServerApp.root_dir={folder}",
+            "--LabApp.expose_app_in_browser=True", "--LabApp.collaborative=False", "--ServerApp.disable_check_xsrf=True",
+        ]  # fmt: skip
+        self._log = (folder / ".lab.log").open("wb")
+        self.process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=self._log, stderr=subprocess.STDOUT
+        )
+        self._wait()
+
+    @property
+    def url(self) -> str:
+        """Address of the server."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def api(self, path: str, method: str = "GET") -> Any:
+        """Ask the server's REST interface."""
+        with urllib.request.urlopen(
+            urllib.request.Request(f"{self.url}/api/{path}", method=method), timeout=10
+        ) as answer:
+            body = answer.read()
+        return json.loads(body) if body else None
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + READY_S
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise RuntimeError("JupyterLab ended at once: " + (self.folder / ".lab.log").read_text()[-2000:])
+            try:
+                self.api("status")
+                return
+            except OSError:
+                time.sleep(0.2)
+        raise RuntimeError("JupyterLab did not start in time")
+
+    def notebook(self, page: Any, cells: Sequence[str], name: str = "test") -> Notebook:
+        """Write a notebook, open it alone in the page, run it from top to bottom."""
+        for session in self.api("sessions"):  # an old kernel's widgets must not come back
+            self.api(f"sessions/{session['id']}", "DELETE")
+        content = {
+            "cells": [{"cell_type": "code", "id": f"c{i}", "metadata": {}, "outputs": [], "execution_count": None, "source": text} for i, text in enumerate(cells)],
+            "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+            "nbformat": 4, "nbformat_minor": 5,
+        }  # fmt: skip
+        (self.folder / f"{name}.ipynb").write_text(json.dumps(content))
+        page.goto(f"{self.url}/doc/tree/{name}.ipynb?reset", timeout=60_000)
+        notebook = Notebook(self, page)
+        notebook.run_all()
+        return notebook
+
+    def close(self) -> None:
+        """End the server and its kernels."""
+        self.process.terminate()
+        try:
+            self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+        self._log.close()
+
+
+class Notebook:
+    """A notebook open in a page."""
+
+    def __init__(self, lab: Lab, page: Any) -> None:
+        self.lab, self.page = lab, page
+        self._client: BlockingKernelClient | None = None
+
+    def run_all(self) -> None:
+        """Run every cell."""
+        page = self.page
+        page.wait_for_function("window.jupyterapp && document.querySelector('.jp-Notebook .jp-Cell')", timeout=60_000)
+        page.wait_for_function(
+            "async () => { const s = await fetch('/api/sessions').then(r => r.json());"
+            " return s.length && ['idle', 'starting'].includes(s[0].kernel.execution_state); }",
+            timeout=60_000,
+        )
+        page.wait_for_timeout(500)
+        page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells').then(() => null)")
+
+    def widget(self, number: int = 0) -> Any:
+        """Give the root element of a widget once it is drawn."""
+        root = self.page.locator(".spa").nth(number)
+        root.wait_for(state="visible", timeout=60_000)
+        return root
+
+    def python(self, expression: str) -> Any:
+        """Evaluate an expression in the notebook's kernel and give its value through JSON."""
+        client = self._connect()
+        reply = client.execute_interactive(
+            "",
+            user_expressions={"value": f"__import__('json').dumps({expression})"},
+            silent=True,
+            store_history=False,
+            timeout=30,
+        )
+        value = reply["content"]["user_expressions"]["value"]
+        if value["status"] != "ok":
+            raise AssertionError(f"{expression}: {value['ename']}: {value['evalue']}")
+        return json.loads(eval(value["data"]["text/plain"]))  # the repr of a JSON string
+
+    def wait_python(self, expression: str, wanted: Any, timeout_s: float = 10.0) -> Any:
+        """Wait until an expression in the kernel has the wanted value; fails with the last one."""
+        deadline = time.monotonic() + timeout_s
+        value = self.python(expression)
+        while value != wanted and time.monotonic() < deadline:
+            time.sleep(0.1)
+            value = self.python(expression)
+        assert value == wanted, f"{expression} is {value!r}, expected {wanted!r}"
+        return value
+
+    def _connect(self) -> BlockingKernelClient:
+        if self._client is None:
+            kernel = self.lab.api("sessions")[0]["kernel"]["id"]
+            client = BlockingKernelClient(connection_file=str(self.lab.runtime / f"kernel-{kernel}.json"))
+            client.load_connection_file()
+            client.start_channels()
+            client.wait_for_ready(timeout=30)
+            self._client = client
+        return self._client
+
+    def close(self) -> None:
+        """Drop the connection to the kernel."""
+        if self._client is not None:
+            self._client.stop_channels()
