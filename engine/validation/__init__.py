@@ -1,0 +1,1 @@
+"""Validation: masks, the five FSC curves, sharpening."""
