@@ -1,0 +1,55 @@
+"""Particle images as Fourier coefficients with their CTF, kept in memory while they fit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.arrays import Array
+from engine.fourier.disc import HalfDisc
+from engine.fourier.transforms import rfft2_centred
+from engine.particles import Particles
+
+
+class ImageCoefficients:
+    """Coefficients and CTFs of a stack on a disc, computed when first asked for.
+
+    Parameters
+    ----------
+    particles : Particles
+    disc : HalfDisc
+    xp : module
+        Array namespace (device) of the results.
+    limit_bytes : int
+        Kept in memory when the whole stack needs no more than this; otherwise read anew each time.
+    """
+
+    def __init__(self, particles: Particles, disc: HalfDisc, xp: Any = np, limit_bytes: int = 250_000_000) -> None:
+        self.particles = particles
+        self.disc = disc
+        self.xp = xp
+        self._known = np.zeros(particles.count, bool)
+        self._keep = particles.count * len(disc) * 12 <= limit_bytes
+        if self._keep:
+            self._images = xp.empty((particles.count, len(disc)), dtype=xp.complex64)
+            self._ctf = xp.empty((particles.count, len(disc)), dtype=xp.float32)
+
+    def _compute(self, indices: NDArray[np.intp]) -> tuple[Array, Array]:
+        images = self.xp.asarray(self.particles.images(indices))
+        coefficients = self.disc.gather(rfft2_centred(images))
+        ctf = self.particles.ctf_on_disc(self.disc, indices, self.xp)
+        return coefficients, self.xp.astype(ctf, self.xp.float32)
+
+    def batch(self, indices: NDArray[np.intp]) -> tuple[Array, Array]:
+        """Return coefficients ``(m, K)`` complex64 and CTFs ``(m, K)`` float32 of some images."""
+        if not self._keep:
+            return self._compute(indices)
+        missing = indices[~self._known[indices]]
+        if len(missing):
+            where = self.xp.asarray(missing)
+            self._images[where], self._ctf[where] = self._compute(missing)
+            self._known[missing] = True
+        chosen = self.xp.asarray(indices)
+        return self._images[chosen], self._ctf[chosen]

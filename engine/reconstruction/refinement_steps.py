@@ -1,0 +1,226 @@
+"""Expectation and maximisation for one half of the particles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.arrays import Array, array_namespace, to_numpy
+from engine.fourier.disc import HalfDisc
+from engine.reconstruction.accumulator import Accumulator
+from engine.reconstruction.fourier_volume import FourierVolume, extract_slices
+from engine.reconstruction.image_coefficients import ImageCoefficients
+from engine.reconstruction.pose_search import Candidates, Images, Level, global_search, refine_candidates
+
+BATCH = 64
+"""Images in one piece of work; fixed, so that sums do not depend on the machine."""
+
+_INSERTED = 6
+_MARGIN = 20.0
+
+
+@dataclass(frozen=True)
+class SearchPlan:
+    """How one iteration looks for poses.
+
+    Attributes
+    ----------
+    orientations : (R, 3, 3) or None
+        Grid of the global search; None starts from the poses at hand.
+    shifts_px : (S, 2)
+        Shifts of the global search.
+    radius_px : float
+        Working radius of the global search.
+    keep : int
+        Candidates of the global search.
+    levels : sequence of Level
+        Subdivisions that follow.
+    free_scale : bool
+        The reference's grey scale is not that of the images yet.
+    """
+
+    orientations: NDArray[np.float64] | None
+    shifts_px: NDArray[np.float32]
+    radius_px: float
+    keep: int
+    levels: Sequence[Level]
+    free_scale: bool
+
+
+@dataclass(frozen=True)
+class HalfResult:
+    """What one pass over half of the particles gives, in the order of its indices.
+
+    Attributes
+    ----------
+    accumulator : Accumulator
+        Not symmetrised.
+    rotations, shifts_px, confidence, scale
+        Of each particle (see `RefinementState`); scale is relative to the reference.
+    noise : (n // 2 + 1,) float64
+        Power of what the reference in its best pose does not explain.
+    """
+
+    accumulator: Accumulator
+    rotations: NDArray[np.float64]
+    shifts_px: NDArray[np.float64]
+    confidence: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    noise: NDArray[np.float64]
+
+
+def image_power(store: ImageCoefficients, indices: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return the mean power of images on each shell: the first guess of the noise."""
+    sums = ShellSums(store.disc)
+    for start in range(0, len(indices), BATCH):
+        coefficients, _ = store.batch(indices[start : start + BATCH])
+        sums.add(abs(coefficients) ** 2)
+    return sums.mean()
+
+
+class ShellSums:
+    """Mean over images and over each shell of coefficients on a disc."""
+
+    def __init__(self, disc: HalfDisc) -> None:
+        self._shell = disc.shell
+        self._length = disc.box_px // 2 + 1
+        self._total = np.zeros(len(disc), np.float64)
+        self._images = 0
+
+    def add(self, values: Array) -> None:
+        """Add values (m, K)."""
+        xp = array_namespace(values)
+        self._total += to_numpy(xp.sum(values, axis=0, dtype=xp.float64))
+        self._images += int(values.shape[0])
+
+    def mean(self) -> NDArray[np.float64]:
+        """Return the mean of each shell; shells outside the disc repeat their neighbour."""
+        counts = np.bincount(self._shell, minlength=self._length)[: self._length]
+        sums = np.bincount(self._shell, self._total, minlength=self._length)[: self._length]
+        known = np.flatnonzero(counts)
+        mean = sums[known] / counts[known] / max(self._images, 1)
+        return np.interp(np.arange(self._length), known, mean)
+
+
+def process_half(
+    store: ImageCoefficients,
+    indices: NDArray[np.intp],
+    reference: FourierVolume,
+    noise: NDArray[np.float64],
+    scale: NDArray[np.float64],
+    start_poses: tuple[NDArray[np.float64], NDArray[np.float64]],
+    plan: SearchPlan,
+    radius_px: float,
+) -> HalfResult:
+    """Find the poses of half of the particles and sum their slices.
+
+    Parameters
+    ----------
+    store : ImageCoefficients
+    indices : (h,)
+        The particles of this half.
+    reference : FourierVolume
+        Masked reference.
+    noise : (n // 2 + 1,)
+        Power of the noise on each shell.
+    scale : (h,)
+        Contrast of each image.
+    start_poses : (h, 3, 3) and (h, 2)
+        Rotations and shifts in px.
+    plan : SearchPlan
+    radius_px : float
+        Slices are summed out to here.
+    """
+    disc = store.disc
+    inserted = disc.count_within(radius_px)
+    accumulator = Accumulator(disc.box_px, reference.padding, float(disc.radius[inserted - 1]), store.xp)
+    power = store.xp.asarray(np.maximum(noise, 1e-12).astype(np.float32)[disc.shell])
+    residual = ShellSums(disc)
+    parts = []
+    for start in range(0, len(indices), BATCH):
+        part = slice(start, start + BATCH)
+        coefficients, ctf = store.batch(indices[part])
+        ctf = ctf * store.xp.asarray(scale[part].astype(np.float32))[:, None]
+        images = Images(coefficients * (ctf / power), ctf * ctf / power, disc)
+        found = find_poses(reference, images, (start_poses[0][part], start_poses[1][part]), plan)
+        insert_candidates(accumulator, images, found, inserted)
+        factor = np.median(found.scale[:, 0]) if plan.free_scale else 1.0
+        residual.add(_residual_power(reference, coefficients, ctf * np.float32(factor), disc, found))
+        parts.append((*summarise(found), found.scale[:, 0]))
+    rotations, shifts, confidence, fitted = (np.concatenate([p[i] for p in parts]) for i in range(4))
+    return HalfResult(accumulator, rotations, shifts, confidence, fitted, residual.mean())
+
+
+def find_poses(
+    reference: FourierVolume, images: Images, poses: tuple[NDArray[np.float64], NDArray[np.float64]], plan: SearchPlan
+) -> Candidates:
+    """Search as planned; the best orientations of each image come first."""
+    if plan.orientations is None:
+        rotations, shifts = poses
+        score = np.zeros((len(rotations), 1))
+        found = Candidates(rotations[:, None], shifts[:, None].astype(np.float32), score, score)
+    else:
+        found = global_search(
+            reference, images, plan.orientations, plan.shifts_px, plan.radius_px, plan.keep, plan.free_scale
+        )
+    for level in plan.levels:
+        found = refine_candidates(reference, images, found, level, _MARGIN, plan.free_scale)
+    return found
+
+
+def posterior(candidates: Candidates) -> NDArray[np.float64]:
+    """Return weights (m, T) that add up to 1 for each image."""
+    weight = np.exp(candidates.score - candidates.score[:, :1])
+    return weight / weight.sum(axis=1, keepdims=True)
+
+
+def summarise(candidates: Candidates) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return one rotation, shift and confidence for each image.
+
+    The pose is the posterior mean over the candidates near the best one: less rough than the grid of the search.
+    """
+    weight = posterior(candidates)
+    best = candidates.rotations[:, :1]
+    cosine = (np.einsum("mtij,msij->mt", candidates.rotations, best) - 1) / 2
+    near = weight * (cosine > np.cos(np.deg2rad(6.0)))
+    near /= near.sum(axis=1, keepdims=True)
+    u, _, vt = np.linalg.svd(np.einsum("mt,mtij->mij", near, candidates.rotations))
+    handed = np.stack([np.ones(len(u)), np.ones(len(u)), np.linalg.det(u @ vt)], axis=-1)
+    shifts = np.einsum("mt,mtc->mc", near, candidates.shifts_px.astype(np.float64))
+    return (u * handed[:, None, :]) @ vt, shifts, weight[:, 0]
+
+
+def insert_candidates(accumulator: Accumulator, images: Images, found: Candidates, count: int) -> None:
+    """Add each image to the sums in its best poses, weighted by the posterior."""
+    xp = array_namespace(images.weighted)
+    weight = posterior(found)[:, :_INSERTED]
+    weight[weight < 0.02 * weight[:, :1]] = 0
+    weight /= weight.sum(axis=1, keepdims=True)
+    owner, slot = np.nonzero(weight)
+    for start in range(0, len(owner), 2 * BATCH):
+        o, s = owner[start : start + 2 * BATCH], slot[start : start + 2 * BATCH]
+        share = xp.asarray(weight[o, s].astype(np.float32))[:, None]
+        ramps = images.disc.phase_ramps(xp.asarray(found.shifts_px[o, s]), count)
+        which = xp.asarray(o)
+        accumulator.insert(
+            images.weighted[which, :count] * (ramps * share),
+            images.ctf2[which, :count] * share,
+            found.rotations[o, s],
+            images.disc,
+        )
+
+
+def _residual_power(
+    reference: FourierVolume, coefficients: Array, ctf: Array, disc: HalfDisc, found: Candidates
+) -> Array:
+    """Power (m, K) of what is left of each image when the reference in its best pose is subtracted."""
+    xp = array_namespace(coefficients)
+    count = disc.count_within(reference.radius_px)
+    ramps = disc.phase_ramps(xp.asarray(found.shifts_px[:, 0]), count)
+    model = extract_slices(reference, found.rotations[:, 0], disc, count) * ctf[:, :count]
+    power = xp.abs(coefficients) ** 2
+    power[:, :count] = xp.abs(coefficients[:, :count] * ramps - model) ** 2
+    return power
