@@ -263,7 +263,9 @@ def _ftp(url: str, part: Path, progress: Progress) -> None:
 def _require_space(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
-        raise UserError(f"{folder} has {free / 1e9:.1f} GB free, {needed / 1e9:.1f} GB are needed; choose another disk.")
+        raise UserError(
+            f"{folder} has {free / 1e9:.1f} GB free, {needed / 1e9:.1f} GB are needed; choose another disk."
+        )
 
 
 def _sha256(path: Path, progress: Progress) -> str:
@@ -311,7 +313,9 @@ def _safe_members(tar: tarfile.TarFile, name: str, max_bytes: int) -> list[tarfi
             continue
         path = PurePosixPath(member.name)
         if path.is_absolute() or ".." in path.parts or "\\" in member.name or not member.isreg():
-            raise UserError(f"{name} holds {member.name!r}, which is not a plain file inside the folder; it is refused.")
+            raise UserError(
+                f"{name} holds {member.name!r}, which is not a plain file inside the folder; it is refused."
+            )
         total += member.size
         if total > max_bytes or len(members) >= _MAX_MEMBERS:
             raise UserError(f"{name} unpacks to more than {max_bytes / 1e9:.1f} GB or {_MAX_MEMBERS} files; refused.")

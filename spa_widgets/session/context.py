@@ -1,4 +1,4 @@
-"""What a running job sees: its parameters, inputs, output folder, and the way to report, checkpoint and be cancelled."""
+"""What a running job sees: parameters, inputs, output folder, and the way to report, checkpoint and be cancelled."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 _BUSY_SECONDS = 30.0
@@ -16,9 +17,7 @@ def connect(path: Path) -> sqlite3.Connection:
     """
     connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, check_same_thread=False)
     connection.row_factory = sqlite3.Row
-    try:
+    with suppress(sqlite3.OperationalError):
         connection.execute("PRAGMA journal_mode=WAL")
-    except sqlite3.OperationalError:
-        pass
     connection.execute("PRAGMA synchronous=NORMAL")
     return connection

@@ -78,9 +78,7 @@ def _found(job: ResolvedJob, store: Store, on_event: EventSink) -> StoredObject 
     return found
 
 
-def _run(
-    job: ResolvedJob, store: Store, device: str, on_event: EventSink, is_cancelled: Callable[[], bool]
-) -> None:
+def _run(job: ResolvedJob, store: Store, device: str, on_event: EventSink, is_cancelled: Callable[[], bool]) -> None:
     work = store.work_folder(job.key)
     out = work / _OUT
     shutil.rmtree(out, ignore_errors=True)  # half-written files of a killed attempt

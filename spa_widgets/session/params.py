@@ -53,7 +53,7 @@ def param(
     **bounds : object
         pydantic bounds: ``ge``, ``gt``, ``le``, ``lt``, ``min_length`` …
     """
-    extra = {"label": label, "unit": unit, "group": group}
+    extra: dict[str, Any] = {"label": label, "unit": unit, "group": group}
     return Field(default, description=help, json_schema_extra=extra, **bounds)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -65,8 +67,7 @@ class JobRow:
 class Queue:
     """Jobs of one project.
 
-    A connection is opened for each transaction and closed after it: sessions, runner and workers come and go, and a
-    killed process leaves nothing open.
+    Each thread keeps a connection of its own; transactions are short, so a killed process leaves nothing locked.
 
     Parameters
     ----------
@@ -76,22 +77,36 @@ class Queue:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._own = threading.local()
         with self._transaction() as database:
             database.executescript(_SCHEMA)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        database = connect(self.path)
-        try:
-            with database:
-                yield database
-        finally:
-            database.close()
+        with self._connection() as database:
+            yield database
+
+    def _connection(self) -> sqlite3.Connection:
+        if getattr(self._own, "pid", None) != os.getpid():  # SQLite connections do not survive a fork
+            self._own.connection, self._own.pid = connect(self.path), os.getpid()
+        connection: sqlite3.Connection = self._own.connection
+        return connection
+
+    def version(self) -> int:
+        """Return a number that changes when another process or thread changed the queue."""
+        return int(self._connection().execute("PRAGMA data_version").fetchone()[0])
 
     def add(
         self, workspace: str, step: str, spec: Mapping[str, Any], fingerprint: str, device: str, **fields: Any
     ) -> tuple[JobRow, bool]:
         """Add a job, unless the same one is in the workspace and neither failed nor was cancelled.
+
+        Parameters
+        ----------
+        workspace, step, spec, fingerprint, device
+            The job; two jobs with one fingerprint are the same.
+        **fields
+            Other fields that a new job starts with, such as the state ``finished`` of one whose result is there.
 
         Returns
         -------
@@ -120,6 +135,14 @@ class Queue:
                 ).lastrowid
             _update(database, number, fields)
             return _row(database.execute("SELECT * FROM jobs WHERE number=?", (number,)).fetchone()), True
+
+    def same(self, workspace: str, fingerprint: str) -> JobRow | None:
+        """Return the job of a workspace that has this fingerprint."""
+        with self._transaction() as database:
+            found = database.execute(
+                "SELECT * FROM jobs WHERE fingerprint=? AND workspace=? ORDER BY number DESC", (fingerprint, workspace)
+            ).fetchone()
+        return _row(found) if found else None
 
     def get(self, number: int) -> JobRow | None:
         """Return a job by number."""

@@ -21,7 +21,8 @@ class Input:
     name : str
         Its name in the job and in the session's method.
     kind : str
-        ``micrographs``, ``picks``, ``particles``, ``classes``, ``templates``, ``volume``, ``half_map``, ``mask`` or ``files``.
+        ``micrographs``, ``picks``, ``particles``, ``classes``, ``templates``, ``volume``, ``half_map``, ``mask`` or
+        ``files``.
     optional : bool
         May be left out.
     help : str
@@ -96,7 +97,7 @@ class Step:
 
     def load(self) -> Callable[[Any], None]:
         """Import the function that does the work."""
-        return _import(self.job)  # type: ignore[no-any-return]
+        return _import(self.job)
 
     def load_widget(self) -> Any:
         """Import the widget's class."""

@@ -129,7 +129,9 @@ def resolve(spec: JobSpec, store: Store, on_file: Callable[[Path], None] | None 
         If the specification is wrong or an input cannot be read.
     """
     step, params = validate_spec(spec)
-    inputs, pieces, raw = {}, {}, []
+    inputs: dict[str, tuple[Path, ...]] = {}
+    pieces: dict[str, list[dict[str, Any]]] = {}
+    raw: list[str] = []
     for item in step.inputs:
         given = spec.inputs.get(item.name)
         if isinstance(given, StoredFile):

@@ -1,0 +1,78 @@
+"""Events of a job: one JSON line each in ``events.jsonl``, written by the worker and followed by sessions."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+EVENTS_FILE = "events.jsonl"
+_PROGRESS_EVERY_S = 0.1
+
+
+class EventWriter:
+    """Append events to a file; of rapid progress reports only some are kept.
+
+    Parameters
+    ----------
+    path
+        The file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._last_progress = 0.0
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        """Append one event."""
+        if event.get("kind") == "progress":
+            now = time.monotonic()
+            if now - self._last_progress < _PROGRESS_EVERY_S and event.get("fraction", 0) < 1:
+                return
+            self._last_progress = now
+        line = json.dumps(event, ensure_ascii=False, allow_nan=False) + "\n"
+        handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            os.write(handle, line.encode())  # one write: lines of two writers do not mix
+        finally:
+            os.close(handle)
+
+
+class EventReader:
+    """Follow a file of events from where one looked last.
+
+    Parameters
+    ----------
+    path
+        The file; it may not be there yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.events: list[dict[str, Any]] = []
+        self._offset = 0
+
+    def follow(self) -> list[dict[str, Any]]:
+        """Read what is new; return all events so far."""
+        try:
+            with self.path.open("rb") as stream:
+                stream.seek(self._offset)
+                content = stream.read()
+        except FileNotFoundError:
+            return self.events
+        whole = content[: content.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        for line in whole.splitlines():
+            try:
+                event = json.loads(line)
+            except ValueError:
+                continue  # half a line of a writer that was killed
+            if isinstance(event, dict):
+                self.events.append(event)
+        return self.events
+
+    def last(self, kind: str) -> dict[str, Any] | None:
+        """Return the last event of a kind."""
+        return next((event for event in reversed(self.follow()) if event.get("kind") == kind), None)

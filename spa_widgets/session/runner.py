@@ -1,0 +1,228 @@
+"""The runner: a process of its own that works off a project's queue and outlives the kernel.
+
+``python -m spa_widgets.session.runner PROJECT`` starts it; sessions do so when there is work, and it ends when there
+has been none for a while. It takes specifications from the queue, never code. Whatever dies, nothing is lost: a dead
+worker is restarted and its job goes on from the last checkpoint; a dead runner's jobs are taken over by the next one.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from spa_widgets.errors import UserError
+from spa_widgets.session.lease import try_lock
+from spa_widgets.session.project import Project
+from spa_widgets.session.queue import CANCELLED, FAILED, FINISHED, QUEUED, RUNNING, JobRow
+from spa_widgets.session.registry import load_steps
+from spa_widgets.session.spec import JobSpec, RawFiles, validate_spec
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+IDLE_VARIABLE = "SPA_RUNNER_IDLE_S"
+HEARTBEAT_S = 2.0
+_IDLE_S = 300.0
+_POLL_S = 0.05
+_LOCK_PATIENCE_S = 1.0
+_log = logging.getLogger("spa.runner")
+
+
+class Runner:
+    """Work off the queue of one project.
+
+    Parameters
+    ----------
+    project
+        The project; the caller holds its runner lock.
+    idle_s
+        Seconds without work after which `run` returns.
+    """
+
+    def __init__(self, project: Project, idle_s: float = _IDLE_S) -> None:
+        self.project = project
+        self.idle_s = idle_s
+        self.client: Client | None = None
+        self.gpus = 0
+        self.futures: dict[int, Future] = {}
+        self._stopping = False
+        self._last_beat = 0.0
+        self._version = -1
+        self._last_look = 0.0
+
+    def stop(self, signum: int = 0, frame: FrameType | None = None) -> None:
+        """Ask the loop to end (a signal handler)."""
+        self._stopping = True
+
+    def run(self) -> None:
+        """Work until there has been nothing to do for a while."""
+        self.take_over()
+        self._open_cluster()
+        last_work = time.monotonic()
+        while not self._stopping and self.project.path.is_dir():
+            self._beat()
+            if self._tick():
+                last_work = time.monotonic()
+            elif time.monotonic() - last_work > self.idle_s:
+                break
+            time.sleep(_POLL_S)
+
+    def close(self) -> None:
+        """End workers and scheduler; jobs that still run are resumed by the next runner."""
+        if self.client is not None:
+            cluster = self.client.cluster
+            self.client.close()
+            cluster.close()
+
+    def take_over(self) -> None:
+        """Queue the jobs that a dead runner left running."""
+        for row in self.project.queue.jobs(states=(RUNNING,)):
+            _log.info("taking over %s", row.name)
+            self.project.queue.update(row.number, only_if=(RUNNING,), state=QUEUED)
+
+    def _open_cluster(self) -> None:
+        from spa_widgets.session.cluster import count_gpus, open_client
+        from spa_widgets.session.worker import warm_up
+
+        self.gpus = count_gpus()
+        self.client = open_client(self.project.path / ".spa" / "dask", self.gpus)
+        self.client.run(warm_up)
+        _log.info("ready: 1 CPU worker, %d GPU workers", self.gpus)
+
+    def _beat(self) -> None:
+        if time.monotonic() - self._last_beat > HEARTBEAT_S:
+            self.project.queue.beat(socket.gethostname(), os.getpid())
+            self._last_beat = time.monotonic()
+
+    def _tick(self) -> bool:
+        """Look after running jobs and start those that are ready; tell whether there is work."""
+        for number, future in list(self.futures.items()):
+            if future.done():
+                del self.futures[number]
+                self._look_after(number, future)
+                self._version = -1  # what waited for it may start
+        if not self._something_changed():
+            return bool(self.futures)
+        waiting = [row for row in self.project.queue.jobs(states=(QUEUED,)) if row.number not in self.futures]
+        started = [row for row in waiting if self._start(row)]
+        return bool(self.futures or started)
+
+    def _something_changed(self) -> bool:
+        """Tell whether the queue is worth a look: somebody wrote to it, or nobody looked for a while."""
+        version, now = self.project.queue.version(), time.monotonic()
+        if version == self._version and now - self._last_look < HEARTBEAT_S:
+            return False
+        self._version, self._last_look = version, now
+        return True
+
+    def _look_after(self, number: int, future: Future) -> None:
+        """Close a job whose task ended without saying so itself."""
+        error = future.exception() if future.status == "error" else None
+        state = "lost" if error is not None or future.status != "finished" else future.result()
+        _log.info("J%d ended: %s", number, state)
+        sentence = f"The worker failed: {error}. See {self.project.runner_log}."
+        if error is not None:
+            self.project.queue.update(
+                number, only_if=(QUEUED, RUNNING), state=FAILED, error=sentence, ended=time.time()
+            )
+
+    def _start(self, row: JobRow) -> bool:
+        """Hand a job to a worker when its inputs are there; tell whether it is under way or ended by this."""
+        try:
+            ready = self._is_ready(row)
+        except UserError as error:
+            self.project.queue.update(row.number, only_if=(QUEUED,), state=FAILED, error=str(error), ended=time.time())
+            self.project.describe(row.number)
+            return True
+        if not ready or self.client is None:
+            return False
+        from spa_widgets.session.worker import run_job
+
+        device = self._device(row)
+        self.futures[row.number] = self.client.submit(
+            run_job,
+            str(self.project.path),
+            row.number,
+            device,
+            key=f"{row.name}-{time.time_ns()}",
+            resources={"GPU": 1} if device == "gpu" else {"CPU": 1},
+            pure=False,
+        )
+        return True
+
+    def _device(self, row: JobRow) -> str:
+        return "gpu" if row.device == "gpu" or (row.device == "auto" and self.gpus and _has_cupy()) else "cpu"
+
+    def _is_ready(self, row: JobRow) -> bool:
+        """Validate a specification and tell whether all that it needs is finished.
+
+        Raises
+        ------
+        UserError
+            If the specification is wrong, no device suits it, or an input will never be there.
+        """
+        refs = row.spec.get("inputs", {})
+        shallow = {name: RawFiles((Path("input"),)) for name in refs}
+        validate_spec(JobSpec(row.step, row.spec.get("params", {}), shallow))
+        if row.device == "gpu" and not self.gpus:
+            raise UserError("A GPU was asked for, but this machine has none; use device 'cpu' or 'auto'.")
+        states = [self._state_of(ref["job"]) for ref in refs.values() if "job" in ref]
+        for name, state in states:
+            if state in (FAILED, CANCELLED):
+                raise UserError(f"{name}, whose result is needed, {'failed' if state == FAILED else 'was cancelled'}.")
+        return all(state == FINISHED for _, state in states)
+
+    def _state_of(self, number: int) -> tuple[str, str]:
+        needed = self.project.queue.get(int(number))
+        if needed is None:
+            raise UserError(f"J{number}, whose result is needed, does not exist in this project.")
+        return needed.name, needed.state
+
+
+def _has_cupy() -> bool:
+    import importlib.util
+
+    return importlib.util.find_spec("cupy") is not None
+
+
+def _patient_lock(project: Project) -> int | None:
+    """Take the runner's lock; a session that only looks whether it is free holds it for an instant."""
+    deadline = time.monotonic() + _LOCK_PATIENCE_S
+    while (handle := try_lock(project.runner_lock)) is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return handle
+
+
+def main(arguments: list[str]) -> int:
+    """Run a project's queue; return 0, also when another runner is at it."""
+    if len(arguments) != 1:
+        print("usage: python -m spa_widgets.session.runner PROJECT", file=sys.stderr)
+        return 2
+    logging.basicConfig(format="%(asctime)s %(name)s %(message)s", level=logging.WARNING)
+    _log.setLevel(logging.INFO)
+    load_steps()
+    project = Project.open(arguments[0])
+    while (handle := _patient_lock(project)) is not None:
+        runner = Runner(project, float(os.environ.get(IDLE_VARIABLE) or _IDLE_S))
+        signal.signal(signal.SIGTERM, runner.stop)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupted kernel must not take its jobs along
+        try:
+            runner.run()
+        finally:
+            runner.close()
+            os.close(handle)
+        # a job that came in between the last look and giving back the lock saw a runner there: look once more
+        if runner._stopping or not project.path.is_dir() or not project.queue.jobs(states=(QUEUED,)):
+            break
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

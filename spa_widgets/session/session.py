@@ -1,0 +1,371 @@
+"""The session: what a person holds in a notebook or script."""
+
+from __future__ import annotations
+
+import glob
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from spa_widgets.errors import UserError
+from spa_widgets.session.decisions import Decisions
+from spa_widgets.session.display import session_html
+from spa_widgets.session.files import stat_signature
+from spa_widgets.session.job import Job
+from spa_widgets.session.keys import digest
+from spa_widgets.session.outputs import OutputRef
+from spa_widgets.session.project import Project
+from spa_widgets.session.queue import ENDED, FINISHED, QUEUED, RUNNING, JobRow
+from spa_widgets.session.registry import Input, Output, Step, all_steps, get_step, load_steps
+from spa_widgets.session.signatures import step_method
+from spa_widgets.session.spec import JobSpec, RawFiles, canonical_params, resolve, validate_spec
+from spa_widgets.session.starter import RunnerStarter
+from spa_widgets.session.store import Store, StoredObject
+from spa_widgets.session.tree import JobTree
+
+DEVICES = ("auto", "cpu", "gpu")
+_FIRST_WORKSPACE = "W1"
+# raw files with more unread bytes than this are hashed by the runner, so that asking never blocks
+_READ_AT_ONCE_BYTES = 32 << 20
+
+
+class StepMethods:
+    """Base of what has a method for each step (a session, a workspace)."""
+
+    def submit(
+        self,
+        step: str,
+        inputs: Mapping[str, Any],
+        params: Mapping[str, Any],
+        *,
+        workspace: str | None = None,
+        device: str | None = None,
+    ) -> Job:
+        """Ask for a job: the general form of the methods of the steps."""
+        raise NotImplementedError
+
+
+def attach_steps() -> None:
+    """Give sessions and workspaces a method for each registered step."""
+    load_steps()
+    for step in all_steps():
+        if step.name not in StepMethods.__dict__:
+            setattr(StepMethods, step.name, step_method(step))
+
+
+class Session(StepMethods):
+    """A project opened for work: created, or reopened as it was left.
+
+    It has a method for each step (``session.refine(…)``): inputs first, parameters by name. Each returns a `Job` at
+    once. What was asked before is there at once.
+
+    Parameters
+    ----------
+    path
+        Project folder, or its name in the current folder.
+    title
+        A name for people.
+    device
+        ``"auto"`` (a GPU when there is one), ``"cpu"`` or ``"gpu"``.
+    class_store
+        A read-only store of shared results, looked in before anything is computed.
+    store
+        Where results are kept; inside the project by default.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        title: str | None = None,
+        device: str = "auto",
+        class_store: Path | str | None = None,
+        store: Path | str | None = None,
+    ) -> None:
+        if device not in DEVICES:
+            raise UserError(f"device is {device!r}; expected one of {', '.join(DEVICES)}.")
+        attach_steps()
+        self.device = device
+        self.project = Project.open(path, title, store, class_store)
+        self.decisions = Decisions(self.project.path / "decisions.jsonl")
+        self.runner = RunnerStarter(self.project)
+        if not self.project.queue.workspaces():
+            self.project.queue.add_workspace(_FIRST_WORKSPACE)
+        self._workspace = self.project.queue.workspaces()[-1]
+        if self.project.queue.jobs(states=(QUEUED, RUNNING)):
+            self.runner.ensure()  # work that was going on when everything stopped goes on
+
+    @property
+    def path(self) -> Path:
+        """The project folder."""
+        return self.project.path
+
+    @property
+    def title(self) -> str:
+        """The project's name for people."""
+        return str(self.project.settings["title"])
+
+    @property
+    def store(self) -> Store:
+        """The store of results."""
+        return self.project.store
+
+    # -- jobs ----------------------------------------------------------------------------------------------------------
+
+    def submit(
+        self,
+        step: str,
+        inputs: Mapping[str, Any],
+        params: Mapping[str, Any],
+        *,
+        workspace: str | None = None,
+        device: str | None = None,
+    ) -> Job:
+        """Ask for a job: the general form of the methods of the steps.
+
+        Parameters
+        ----------
+        step
+            Name of the step.
+        inputs
+            Jobs, outputs of jobs, or paths by name of the input.
+        params
+            Parameters by name.
+        workspace
+            Where it belongs; the session's current one by default.
+        device
+            ``"auto"``, ``"cpu"`` or ``"gpu"``; the session's by default.
+
+        Raises
+        ------
+        UserError
+            At once, if a parameter or an input is wrong.
+        """
+        known = get_step(step)
+        refs = input_refs(known, inputs, self.project)
+        shallow = {name: RawFiles((Path("input"),)) for name in refs}
+        _, validated = validate_spec(JobSpec(known.name, params, shallow))
+        spec = {"step": known.name, "params": canonical_params(validated), "inputs": refs}
+        fingerprint = digest({"version": known.version, **spec, "raw": _raw_signatures(refs)})
+        wanted = device or self.device
+        if wanted not in DEVICES:
+            raise UserError(f"device is {wanted!r}; expected one of {', '.join(DEVICES)}.")
+        row = self._ask(workspace or self._workspace, known, spec, fingerprint, wanted)
+        if row.state not in ENDED:
+            self.runner.ensure()
+        return Job(self, row.number)
+
+    def _ask(self, workspace: str, step: Step, spec: dict[str, Any], fingerprint: str, device: str) -> JobRow:
+        """Return the job that was asked for before, else a new one: finished when its result is in the store."""
+        queue = self.project.queue
+        known = queue.same(workspace, fingerprint)
+        if known is not None and known.state in (QUEUED, RUNNING):
+            return known
+        if known is not None and known.state == FINISHED:
+            if known.key is None or self.store.find(known.key) is None:
+                queue.update(known.number, state=QUEUED)  # its result was lost or damaged
+            return self._row(known.number)
+        found = self._in_store(spec)
+        fields = {"state": FINISHED, "key": found.key, "reused": 1, "ended": time.time()} if found else {}
+        row, is_new = queue.add(workspace, step.name, spec, fingerprint, device, **fields)
+        if is_new and found:
+            self.project.finish(row, found, reused=True)
+        self.project.describe(row.number)
+        return row
+
+    def _row(self, number: int) -> JobRow:
+        row = self.project.queue.get(number)
+        if row is None:
+            raise UserError(f"J{number} is not in the project {self.path}.")
+        return row
+
+    def _in_store(self, spec: dict[str, Any]) -> StoredObject | None:
+        """Return the result of a specification when its key is cheap to know and the result is there."""
+        raw = [Path(path) for ref in spec["inputs"].values() for path in ref.get("files", ())]
+        if self.store.hashes.unknown_bytes(raw) > _READ_AT_ONCE_BYTES or not self._inputs_finished(spec):
+            return None
+        return self.store.find(resolve(self.project.spec_of(spec), self.store).key)
+
+    def _inputs_finished(self, spec: dict[str, Any]) -> bool:
+        numbers = [int(ref["job"]) for ref in spec["inputs"].values() if "job" in ref]
+        return all((needed := self.project.queue.get(number)) and needed.state == FINISHED for number in numbers)
+
+    @property
+    def jobs(self) -> list[Job]:
+        """All jobs of the project, oldest first."""
+        return [Job(self, row.number) for row in self.project.queue.jobs()]
+
+    def __getitem__(self, name: str | int) -> Job:
+        """Return a job by name or number: ``session["J12"]``, ``session[12]``."""
+        text = str(name).removeprefix("J")
+        if not text.isdigit() or self.project.queue.get(int(text)) is None:
+            last = self.project.queue.jobs()
+            raise UserError(f"There is no job {name!r}; there are {f'J1 to {last[-1].name}' if last else 'none yet'}.")
+        return Job(self, int(text))
+
+    def __iter__(self) -> Iterator[Job]:
+        """Iterate over the jobs."""
+        return iter(self.jobs)
+
+    def __len__(self) -> int:
+        """Return the number of jobs."""
+        return len(self.project.queue.jobs())
+
+    def tree(self, workspace: str | None = None) -> JobTree:
+        """Return the history of jobs as a picture (all, or those of a workspace)."""
+        return JobTree(tuple(self.project.queue.jobs(workspace)), {step.name: step.title for step in all_steps()})
+
+    def stored(self, key: str, file: str) -> dict[str, str]:
+        """Name a file of any result in the store, to be used as an input."""
+        self.store.get(key)
+        return {"key": key, "file": file}
+
+    # -- workspaces and decisions --------------------------------------------------------------------------------------
+
+    @property
+    def workspaces(self) -> list[str]:
+        """Names of the workspaces."""
+        return self.project.queue.workspaces()
+
+    def workspace(self, name: str, title: str = "") -> Workspace:
+        """Return a workspace of the project, made when missing; its steps' jobs belong to it."""
+        if not name.strip():
+            raise UserError("A workspace needs a name; give some letters.")
+        self.project.queue.add_workspace(name, title)
+        return Workspace(self, name)
+
+    def decide(self, key: str, value: Any) -> None:
+        """Keep an interactive decision; see `decisions` for its history and undo."""
+        self.decisions.decide(key, value)
+
+    def __repr__(self) -> str:
+        """Title, folder and number of jobs."""
+        return f"<Session {self.title!r} in {self.path}: {len(self)} jobs>"
+
+    def _repr_html_(self) -> str:
+        return session_html(self)
+
+
+class Workspace(StepMethods):
+    """A part of a project: the same steps, jobs of its own.
+
+    Parameters
+    ----------
+    session
+        The session.
+    name
+        Its name.
+    """
+
+    def __init__(self, session: Session, name: str) -> None:
+        self.session = session
+        self.name = name
+
+    def submit(
+        self,
+        step: str,
+        inputs: Mapping[str, Any],
+        params: Mapping[str, Any],
+        *,
+        workspace: str | None = None,
+        device: str | None = None,
+    ) -> Job:
+        """Ask for a job in this workspace."""
+        return self.session.submit(step, inputs, params, workspace=workspace or self.name, device=device)
+
+    @property
+    def jobs(self) -> list[Job]:
+        """Its jobs, oldest first."""
+        return [Job(self.session, row.number) for row in self.session.project.queue.jobs(self.name)]
+
+    def tree(self) -> JobTree:
+        """Return the history of its jobs as a picture."""
+        return self.session.tree(self.name)
+
+    def __repr__(self) -> str:
+        """Name and number of jobs."""
+        return f"<Workspace {self.name!r} of {self.session.title!r}: {len(self.jobs)} jobs>"
+
+
+def input_refs(step: Step, inputs: Mapping[str, Any], project: Project) -> dict[str, dict[str, Any]]:
+    """Turn what a person gave as inputs into references that the queue can keep.
+
+    Raises
+    ------
+    UserError
+        If an input is missing, is of another kind, or no file is found.
+    """
+    refs: dict[str, dict[str, Any]] = {}
+    names = {item.name for item in step.inputs}
+    if unknown := [name for name in inputs if name not in names]:
+        raise UserError(f"{step.name} has no input or parameter {unknown[0]}; its inputs are {', '.join(names)}.")
+    for index, item in enumerate(step.inputs):
+        value = inputs.get(item.name)
+        if value is None:
+            value = _implied(step.inputs[:index], item, inputs)
+        if value is not None:
+            rank = sum(isinstance(inputs.get(other.name), Job) and other.kind == item.kind
+                       for other in step.inputs[:index])  # fmt: skip
+            refs[item.name] = _ref(step, item, value, rank, project)
+        elif not item.optional:
+            raise UserError(f"{step.name} needs {item.name} ({item.kind}); give a job, one of its outputs or a path.")
+    return refs
+
+
+def _implied(earlier: list[Input], item: Input, inputs: Mapping[str, Any]) -> Job | None:
+    """Let a job that was given for one half map stand for the other as well."""
+    givers = [inputs[other.name] for other in earlier if other.kind == item.kind and inputs.get(other.name) is not None]
+    return givers[0] if givers and isinstance(givers[0], Job) and not item.optional else None
+
+
+def _ref(step: Step, item: Input, value: Any, rank: int, project: Project) -> dict[str, Any]:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Job):
+        return _output_ref(OutputRef(value, _output_of_kind(step, item, value, rank)), project)
+    if isinstance(value, OutputRef):
+        if value.output.kind != item.kind:
+            raise UserError(f"{step.name}: {item.name} takes {item.kind}, {value!r} was given.")
+        return _output_ref(value, project)
+    return {"files": [str(path) for path in raw_files(value, item.name, step.name)]}
+
+
+def _output_of_kind(step: Step, item: Input, job: Job, rank: int) -> Output:
+    fitting = [output for output in job.step.outputs if output.kind == item.kind]
+    if not fitting:
+        given = ", ".join(f"{output.name} ({output.kind})" for output in job.step.outputs)
+        raise UserError(f"{step.name}: {item.name} takes {item.kind}, but {job.name} ({job.step.title}) gives {given}.")
+    return fitting[min(rank, len(fitting) - 1)]
+
+
+def _output_ref(ref: OutputRef, project: Project) -> dict[str, Any]:
+    if ref.job.session.project.path == project.path:
+        return {"job": ref.job.number, "file": ref.output.file}
+    ref.job.wait()
+    return {"key": ref.job.key, "file": ref.output.file}  # of another project that shares the store
+
+
+def raw_files(value: Any, name: str, step: str) -> list[Path]:
+    """Find the files that a path, a pattern (``*``, ``?``, ``**``) or a list of them names.
+
+    Raises
+    ------
+    UserError
+        If nothing is found.
+    """
+    values = list(value) if isinstance(value, list | tuple | set) else [value]
+    found: list[Path] = []
+    for item in values:
+        if not isinstance(item, str | Path):
+            raise UserError(f"{step}: {name} is {type(item).__name__}; expected a job, one of its outputs or a path.")
+        text = str(Path(item).expanduser())
+        matches = [text] if Path(text).exists() else sorted(glob.glob(text, recursive=True))
+        if not matches:
+            raise UserError(f"{step}: no file matches {text!r} for {name}; check the path.")
+        found += [Path(match).absolute() for match in matches]
+    return found
+
+
+def _raw_signatures(refs: Mapping[str, Any]) -> list[list[Any]]:
+    paths = sorted(path for ref in refs.values() for path in ref.get("files", ()))
+    return [[path, *stat_signature(Path(path))] for path in paths]

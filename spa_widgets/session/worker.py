@@ -1,0 +1,118 @@
+"""What a Dask worker does: one job of a project's queue, from its specification to its published result."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from spa_widgets.errors import UserError
+from spa_widgets.session.context import Cancelled
+from spa_widgets.session.events import EVENTS_FILE, EventWriter
+from spa_widgets.session.execute import execute
+from spa_widgets.session.project import Project
+from spa_widgets.session.queue import CANCELLED, FAILED, QUEUED, RUNNING, JobRow
+from spa_widgets.session.registry import load_steps
+from spa_widgets.session.spec import resolve
+
+_CANCEL_EVERY_S = 0.2
+_MAX_ATTEMPTS = 5
+
+
+def warm_up() -> None:
+    """Import what every job needs, so that the first one starts at once."""
+    load_steps()
+
+
+def run_job(project_path: str, number: int, device: str) -> str:
+    """Run one job of the queue; return the state in which it ended.
+
+    Everything that a session wants to know is in the queue, the job's folder and the store when this returns, so a
+    runner that dies in between loses nothing.
+    """
+    load_steps()
+    project = Project(Path(project_path))
+    row = project.queue.get(number)
+    if row is None or not _begin(project, row):
+        return CANCELLED
+    events = EventWriter(project.folder(row) / EVENTS_FILE)
+    try:
+        return _execute(project, row, device, events)
+    except Cancelled:
+        return _end(project, row, CANCELLED, "", events)
+    except (UserError, ValueError) as error:
+        (project.folder(row) / "error.txt").write_text(traceback.format_exc())
+        return _end(project, row, FAILED, str(error), events)
+    except Exception as error:
+        (project.folder(row) / "error.txt").write_text(traceback.format_exc())
+        sentence = f"{row.step} broke off with {type(error).__name__}: {error}. Details: {row.folder_name}/error.txt."
+        return _end(project, row, FAILED, sentence, events)
+
+
+def _begin(project: Project, row: JobRow) -> bool:
+    """Mark a job as running, unless it was cancelled or killed its process too often."""
+    if row.cancel:
+        project.queue.update(row.number, only_if=(QUEUED, RUNNING), state=CANCELLED, ended=time.time())
+        return False
+    attempts = 1 if _got_further(project, row) else row.attempts + 1
+    if attempts > _MAX_ATTEMPTS:
+        sentence = (
+            f"{row.step} lost its process {row.attempts} times without getting further; the memory may not suffice: "
+            "use a smaller box or fewer classes, then run it again."
+        )
+        project.queue.update(row.number, only_if=(QUEUED, RUNNING), state=FAILED, error=sentence, ended=time.time())
+        return False
+    return project.queue.update(
+        row.number, only_if=(QUEUED, RUNNING), state=RUNNING, started=time.time(), ended=None, attempts=attempts
+    )
+
+
+def _got_further(project: Project, row: JobRow) -> bool:
+    """Tell whether the last attempt kept a checkpoint before it died."""
+    if row.started is None or row.key is None:
+        return False
+    try:
+        kept = (project.store.path / "work" / row.key / "checkpoint.npz").stat().st_mtime
+    except OSError:
+        return False
+    return kept > row.started
+
+
+def _execute(project: Project, row: JobRow, device: str, events: EventWriter) -> str:
+    is_cancelled = _cancel_flag(project, row.number)
+    spec = project.spec(row)
+    job = resolve(spec, project.store, on_file=lambda path: _reading(events, path.name, is_cancelled))
+    project.queue.update(row.number, key=job.key)
+    reused = project.store.find(job.key) is not None
+    key = execute(spec, project.store, device, events, is_cancelled)
+    project.finish(row, project.store.get(key), reused)
+    events({"kind": "finished", "time": time.time()})
+    return "finished"
+
+
+def _reading(events: EventWriter, name: str, is_cancelled: Callable[[], bool]) -> None:
+    if is_cancelled():
+        raise Cancelled("Cancelled while the raw files were read.")
+    events({"kind": "reading", "time": time.time(), "file": name})
+
+
+def _cancel_flag(project: Project, number: int) -> Callable[[], bool]:
+    """Return a function that tells whether a job is to stop; it looks into the queue a few times a second."""
+    looked, answer = 0.0, False
+
+    def is_cancelled() -> bool:
+        nonlocal looked, answer
+        if not answer and time.monotonic() - looked > _CANCEL_EVERY_S:
+            row = project.queue.get(number)
+            answer, looked = row is None or row.cancel, time.monotonic()
+        return answer
+
+    return is_cancelled
+
+
+def _end(project: Project, row: JobRow, state: str, error: str, events: EventWriter) -> str:
+    events({"kind": state, "time": time.time(), "message": error})
+    project.queue.update(row.number, only_if=(QUEUED, RUNNING), state=state, error=error, ended=time.time())
+    project.describe(row.number)
+    return state
