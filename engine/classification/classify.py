@@ -24,7 +24,8 @@ from engine.classification.state import ClassificationState
 from engine.fourier.transforms import rfft2_centred
 from engine.particles import Particles
 
-BLOCK = 1024
+BLOCK = 2048
+_BEYOND_SHELLS = 8
 
 
 def classify_2d(
@@ -107,6 +108,9 @@ def _iterate(
     shell = sampling.disc.shell
     precision = 1.0 / (state.noise[shell] * schedule.temperature(state.iteration))
     count = sampling.disc.count_within(state.radius_px)
+    # a little beyond the working resolution shows what the averages support; the rest is summed at the end
+    final = state.iteration + options.full_iterations >= state.total
+    summed = None if final else sampling.disc.count_within(state.radius_px + _BEYOND_SHELLS)
     library = make_library(state.averages, xp.asarray(precision.astype(np.float32)), sampling, count)
     sums = Sums.zeros(options.classes, len(sampling.disc), xp)
     seen = _Assignments(state)
@@ -117,7 +121,7 @@ def _iterate(
         seen.record(block, poses, sampling)
         if schedule.may_reseed(state.iteration):
             split_largest(poses, state.weight)
-        add_block(sums, x, ctf, poses, block, images.particles, sampling)
+        add_block(sums, x, ctf, poses, block, images.particles, sampling, summed)
         weight += np.bincount(poses.classes.ravel(), poses.weight.ravel(), options.classes)
         power += to_numpy(xp.sum(xp.real(x) ** 2 + xp.imag(x) ** 2, axis=0))
     gain, scale = schedule.gain(state.iteration), particles_per_batch(schedule.count, len(batch))

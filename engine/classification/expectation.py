@@ -22,6 +22,8 @@ PEAKS = 8
 """(Class, angle) peaks of an image that reach the fine search."""
 KEPT = 8
 """Poses of an image that enter the averages."""
+GAP = 15.0
+"""Peaks whose coarse log-likelihood is lower than the best by more than this are not looked at again."""
 CHUNK = 64
 """Images scored at once: fixed, so that sums do not depend on the memory that is free."""
 
@@ -128,15 +130,16 @@ def _expect_chunk(x: Array, ctf: Array, library: Library, sampling: Sampling) ->
     precision = ctf[:, :count] * library.inverse_noise
     matched = 2 * x[:, :count] * precision
     energy = precision * ctf[:, :count]
-    classes, angles = _coarse_peaks(xp, matched, energy, library, sampling)
-    scores, candidates = _fine_scores(xp, matched, energy, classes, angles, library, sampling)
+    classes, angles, likely = _coarse_peaks(xp, matched, energy, library, sampling)
+    candidates = _around(xp, classes, angles, library)
+    scores = _fine_scores(xp, matched, energy, candidates, likely, library, sampling)
     return _posterior(xp, scores, candidates, library, sampling)
 
 
 def _coarse_peaks(
     xp: Any, matched: Array, energy: Array, library: Library, sampling: Sampling
-) -> tuple[Array, Array]:
-    """Return class and coarse angle ``(m, PEAKS)`` of the best local maxima over the angle."""
+) -> tuple[Array, Array, Array]:
+    """Return class and coarse angle ``(m, PEAKS)`` of the best local maxima over the angle, and which to look at."""
     count = library.coarse_power.shape[1]
     ramps = sampling.ramps("coarse")[:, :count]
     m, shifts = matched.shape[0], ramps.shape[0]
@@ -149,26 +152,34 @@ def _coarse_peaks(
     ranked = xp.reshape(xp.where(peak, best, best - 1e6), (m, -1))
     order = _top(xp, ranked, min(PEAKS, ranked.shape[1]))
     steps = best.shape[2]
-    return order // steps, order % steps
+    top = xp.take_along_axis(ranked, order, axis=1)
+    return order // steps, order % steps, top > top[:, :1] - GAP
 
 
-def _fine_scores(
-    xp: Any, matched: Array, energy: Array, classes: Array, angles: Array, library: Library, sampling: Sampling
-) -> tuple[Array, Array]:
-    """Score the fine angles around each peak at all shifts: ``(m, F, S)``, and (class, angle) as one index ``(m, F)``."""
+def _around(xp: Any, classes: Array, angles: Array, library: Library) -> Array:
+    """Return the fine angles around coarse peaks, class and angle as one index ``(m, PEAKS * 5)``."""
     total = library.references.shape[1]
     around = xp.arange(-(COARSE_FACTOR - 1), COARSE_FACTOR)
     fine = (angles[:, :, None] * COARSE_FACTOR + around[None, None, :]) % total
-    candidates = xp.reshape(classes[:, :, None] * total + fine, (matched.shape[0], -1))
+    return xp.reshape(classes[:, :, None] * total + fine, (classes.shape[0], -1))
+
+
+def _fine_scores(
+    xp: Any, matched: Array, energy: Array, candidates: Array, likely: Array, library: Library, sampling: Sampling
+) -> Array:
+    """Score candidates at all fine shifts: ``(m, F, S)``, very low where the peak was not likely."""
+    wanted = xp.repeat(likely, 2 * COARSE_FACTOR - 1, axis=1)
+    rows, columns = xp.nonzero(wanted)
+    chosen = candidates[rows, columns]
     flat = xp.reshape(library.references, (-1, library.count))
-    product = xp.take(flat, xp.reshape(candidates, (-1,)), axis=0)
-    product = xp.reshape(product, (*candidates.shape, library.count))
-    product *= xp.conj(matched)[:, None, :]
+    product = xp.take(flat, chosen, axis=0)
+    product *= xp.take(xp.conj(matched), rows, axis=0)
+    norms = xp.take_along_axis(energy @ library.power.T, candidates, axis=1)[rows, columns]
     ramps = sampling.ramps("fine")[:, : library.count]
-    m, f = candidates.shape
-    scores = as_real(xp, xp.reshape(product, (m * f, library.count))) @ as_real(xp, ramps).T
-    norms = xp.take_along_axis(energy @ library.power.T, candidates, axis=1)
-    return xp.reshape(scores, (m, f, -1)) - norms[:, :, None], candidates
+    scores = as_real(xp, product) @ as_real(xp, ramps).T - norms[:, None]
+    result = xp.full((*candidates.shape, ramps.shape[0]), -1e30, dtype=xp.float32)
+    result[rows, columns] = scores
+    return result
 
 
 def _posterior(

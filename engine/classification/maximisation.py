@@ -59,17 +59,25 @@ class Sums:
 
 
 def add_block(
-    sums: Sums, x: Array, ctf: Array, poses: Poses, indices: NDArray[np.intp], particles: Particles, sampling: Sampling
+    sums: Sums,
+    x: Array,
+    ctf: Array,
+    poses: Poses,
+    indices: NDArray[np.intp],
+    particles: Particles,
+    sampling: Sampling,
+    count: int | None = None,
 ) -> None:
-    """Add the images of a block, aligned by their poses, to the sums (in place)."""
+    """Add the images of a block, aligned by their poses, to the first ``count`` coefficients of the sums (in place)."""
     image, slot = np.nonzero(poses.weight > _SMALLEST_WEIGHT)
     classes = poses.classes[image, slot]
+    x, ctf = x[:, :count], ctf[:, :count]
     for start in range(0, sums.numerator.shape[1], _CLASSES_AT_ONCE):
         group = (classes >= start) & (classes < start + _CLASSES_AT_ONCE)
         if group.any():
             entries = _Entries(image[group], slot[group], start, poses, indices)
             _add_numerators(sums, x, ctf, entries, sampling)
-            _add_denominators(sums, entries, particles, sampling)
+            _add_denominators(sums, entries, particles, sampling, count)
 
 
 class _Entries:
@@ -89,7 +97,7 @@ class _Entries:
 def _add_numerators(sums: Sums, x: Array, ctf: Array, entries: _Entries, sampling: Sampling) -> None:
     xp = array_namespace(x)
     where = xp.asarray(entries.image)
-    moved = sampling.disc.phase_ramps(xp.asarray(entries.shift_px))
+    moved = sampling.disc.phase_ramps(xp.asarray(entries.shift_px), x.shape[1])
     moved *= x[where]
     moved *= ctf[where] * xp.asarray(entries.weight)[:, None]
     angles = len(sampling.rotation.angles_deg)
@@ -98,10 +106,12 @@ def _add_numerators(sums: Sums, x: Array, ctf: Array, entries: _Entries, samplin
     binned = xp.reshape(_bin(xp, moved, bins, 2 * count * angles), (2 * count, angles, -1))
     spectra = sampling.disc.gather(rfft2_centred(sampling.rotation.adjoint(binned)))
     chosen = slice(entries.start, entries.start + count)
-    sums.numerator[:, chosen] += xp.reshape(spectra, (2, count, -1))
+    sums.numerator[:, chosen, : x.shape[1]] += xp.reshape(spectra, (2, count, -1))[:, :, : x.shape[1]]
 
 
-def _add_denominators(sums: Sums, entries: _Entries, particles: Particles, sampling: Sampling) -> None:
+def _add_denominators(
+    sums: Sums, entries: _Entries, particles: Particles, sampling: Sampling, limit: int | None
+) -> None:
     """Add the squared CTF as the class average's frame sees it: turned by psi with the image.
 
     The kept poses of an image in one class differ by a few degrees, which the CTF does not feel: they count together.
@@ -111,13 +121,13 @@ def _add_denominators(sums: Sums, entries: _Entries, particles: Particles, sampl
     _, first, member = np.unique(key, return_index=True, return_inverse=True)
     weight = np.bincount(member.ravel(), entries.weight, len(first)).astype(np.float32)
     psi = sampling.rotation.angles_deg[entries.angle[first]]
-    squared = _turned_ctf(particles, sampling, entries.particle[first], psi, xp) ** 2
+    squared = _turned_ctf(particles, sampling, entries.particle[first], psi, xp)[:, :limit] ** 2
     count = min(_CLASSES_AT_ONCE, sums.numerator.shape[1] - entries.start)
     row = entries.half[first] * count + entries.classes[first]
     select = np.zeros((2 * count, len(first)), np.float32)
     select[row, np.arange(len(first))] = weight
     chosen = slice(entries.start, entries.start + count)
-    sums.denominator[:, chosen] += xp.reshape(xp.asarray(select) @ squared, (2, count, -1))
+    sums.denominator[:, chosen, : squared.shape[1]] += xp.reshape(xp.asarray(select) @ squared, (2, count, -1))
 
 
 def _bin(xp: Any, rows: Array, bins: NDArray[np.int64], count: int) -> Array:
