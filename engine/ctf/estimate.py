@@ -109,7 +109,7 @@ def _fit_surface(
     tilt = half_extent_A * np.tan(np.deg2rad(settings.tilt_prior_deg))
     prior = np.array([*tilt, *(settings.curvature_prior_A,) * 3])
     free = np.array([True, settings.fit_astigmatism, settings.fit_astigmatism, settings.fit_phase_shift])
-    weight = spectra.bins.counts * spectra.independent
+    weight = data.weight / len(spectra.polar)
     return fit_patch(data, relative, spectra.centres, fit.parameters, free, weight, prior), relative
 
 
@@ -130,7 +130,7 @@ def _result(
     mean, a_cos, a_sin, shift = (float(p) for p in parameters)
     half_difference = float(np.hypot(a_cos, a_sin))
     angle = float(np.rad2deg(0.5 * np.arctan2(a_sin, a_cos)))
-    searched = int((settings.max_defocus_A - settings.min_defocus_A) / 50.0)
+    searched = int((settings.max_defocus_A - settings.min_defocus_A) / 50.0) * (12 if settings.fit_phase_shift else 1)
     picture, step = spectrum_picture(power, bins, data, parameters, optics)
     return CtfFit(
         u_A=mean + half_difference,

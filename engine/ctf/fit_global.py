@@ -38,7 +38,7 @@ class GlobalFit:
     parameters : Array
         (4,) mean defocus, a_cos, a_sin in Å and phase shift in rad.
     gain : float
-        Twice the log-likelihood ratio to a spectrum without fringes, in units of the residual's own variance.
+        Twice the log-likelihood ratio to a spectrum without fringes, less the astigmatism's prior.
     rival_gain : float
         The same for the best clearly different defocus.
     error_A : float
@@ -70,7 +70,7 @@ def fit_global(data: Fringes, settings: CtfSettings) -> GlobalFit:
     GlobalFit
     """
     free = np.array([True, settings.fit_astigmatism, settings.fit_astigmatism, settings.fit_phase_shift])
-    refined = [refine(data, start, free) for start in search(data, settings)]
+    refined = [refine(data, start, free, settings) for start in search(data, settings)]
     allowed = [(p, g) for p, g in refined if _inside(p, settings)] or refined
     allowed.sort(key=lambda item: -item[1])
     best, gain = allowed[0]
@@ -78,9 +78,14 @@ def fit_global(data: Fringes, settings: CtfSettings) -> GlobalFit:
     rivals = [g for p, g in allowed if abs(p[0] - best[0]) > apart]
     phase = data.phase(best)
     background, envelope = data.solve(phase)
-    normal, _, variance = _normal_equations(data, best, free)
-    error = np.sqrt(max(0.0, variance * np.linalg.pinv(normal)[0, 0]))
-    return GlobalFit(best, gain / variance, max(rivals, default=0.0) / variance, float(error), background, envelope)
+    normal, _ = _normal_equations(data, best, free, settings)
+    error = np.sqrt(max(0.0, np.linalg.pinv(normal)[0, 0]))
+    return GlobalFit(best, gain, max(rivals, default=0.0), float(error), background, envelope)
+
+
+def _penalty(parameters: Array, settings: CtfSettings) -> float:
+    """Minus twice the log prior of the astigmatism, for (4,) parameters."""
+    return float((2.0 / settings.astigmatism_prior_A) ** 2 * (parameters[1] ** 2 + parameters[2] ** 2))
 
 
 def _inside(parameters: Array, settings: CtfSettings) -> bool:
@@ -113,7 +118,8 @@ def search(data: Fringes, settings: CtfSettings) -> list[Array]:
         for b_factor in _SEARCH_B_FACTORS_A2:
             numerator, norm = _sector_scores(data, table, float(shift), b_factor)
             for (a_cos, a_sin), offset in zip(amplitudes, offsets, strict=True):
-                score = _likelihood_ratio(numerator, norm, offset, count)
+                prior = (2.0 / settings.astigmatism_prior_A) ** 2 * (a_cos**2 + a_sin**2)
+                score = _likelihood_ratio(numerator, norm, offset, count) - prior
                 better = score > best
                 best[better] = score[better]
                 found[better, 1:] = a_cos, a_sin, shift
@@ -174,7 +180,7 @@ def _separate_peaks(score: Array, found: Array) -> list[Array]:
     return peaks
 
 
-def refine(data: Fringes, start: Array, free: Array) -> tuple[Array, float]:
+def refine(data: Fringes, start: Array, free: Array, settings: CtfSettings) -> tuple[Array, float]:
     """Improve one starting point by damped Gauss–Newton steps with background and envelope re-solved at each.
 
     Parameters
@@ -185,19 +191,22 @@ def refine(data: Fringes, start: Array, free: Array) -> tuple[Array, float]:
         (4,) parameters.
     free : Array
         (4,) bool, which of them may move.
+    settings : CtfSettings
+        Holds the prior.
 
     Returns
     -------
     (Array, float)
-        Parameters and their gain (weighted squared residual explained).
+        Parameters and their gain (weighted squared residual explained, less the prior's penalty).
     """
-    current, gain, damping = np.array(start, np.float64), data.gain(start), 1e-3
+    current, damping = np.array(start, np.float64), 1e-3
+    gain = data.gain(current) - _penalty(current, settings)
     for _ in range(_MAX_STEPS):
-        normal, gradient, _ = _normal_equations(data, current, free)
+        normal, gradient = _normal_equations(data, current, free, settings)
         step = np.zeros(4)
         damped = normal + np.diag(damping * np.diag(normal) + 1e-12)
         step[free] = np.linalg.solve(damped, gradient)
-        trial_gain = data.gain(current + step)
+        trial_gain = data.gain(current + step) - _penalty(current + step, settings)
         if trial_gain > gain:
             current, gain, damping = current + step, trial_gain, max(damping * 0.2, 1e-6)
             if np.abs(step[:3]).max() < 0.1 and abs(step[3]) < 1e-4:
@@ -209,22 +218,20 @@ def refine(data: Fringes, start: Array, free: Array) -> tuple[Array, float]:
     return current, gain
 
 
-def _normal_equations(data: Fringes, parameters: Array, free: Array) -> tuple[Array, Array, float]:
-    """Normal matrix and gradient of the free parameters, background projected out, and the residual's variance."""
+def _normal_equations(data: Fringes, parameters: Array, free: Array, settings: CtfSettings) -> tuple[Array, Array]:
+    """Normal matrix and gradient of the free parameters, prior included and background projected out."""
     phase = data.phase(parameters)
     background, envelope = data.solve(phase)
     residual = data.power - background[:, None] + 0.5 * envelope[:, None] * np.cos(2.0 * phase)
     slope = envelope[:, None] * np.sin(2.0 * phase)
     factors = [*data.quadratic, np.ones_like(phase)]
     columns = np.stack([slope * f for f, use in zip(factors, free, strict=True) if use])
-    # A background free on every ring would be too much; the splines' share of the derivative is taken out
-    # instead.
+    # A background free on every ring would be too much; the splines' share of the derivative is taken out instead.
     ring_weight = data.weight.sum(1)
     ring = (columns * data.weight).sum(-1).T / np.maximum(ring_weight, 1e-12)[:, None]
     explained = ring - remove_background(ring, data.background, ring_weight)
     columns = columns - explained.T[:, :, None]
     weighted = columns * data.weight
-    normal = np.einsum("prs,qrs->pq", weighted, columns)
-    gradient = np.einsum("prs,rs->p", weighted, residual)
-    freedom = max(1, int((data.weight > 0).sum()) - data.background.shape[1] - data.envelope.shape[1])
-    return normal, gradient, float((data.weight * residual**2).sum() / freedom)
+    precision = np.array([0.0, 1.0, 1.0, 0.0]) * (2.0 / settings.astigmatism_prior_A) ** 2
+    normal = np.einsum("prs,qrs->pq", weighted, columns) + np.diag(precision[free])
+    return normal, np.einsum("prs,rs->p", weighted, residual) - (precision * parameters)[free]

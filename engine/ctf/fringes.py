@@ -107,6 +107,15 @@ def phase_factors(bins: PolarBins, optics: Optics) -> tuple[Array, Array]:
     return quadratic, np.arcsin(float(optics.amplitude_contrast)) - spherical
 
 
+def _variance(relative: Array, weight: Array) -> float:
+    """Variance of the bins in units of 1/weight, from second differences along the rings, where the signal is smooth."""
+    variance = 1.0 / np.maximum(weight, 1e-12)
+    second = relative[:, 2:] - 2.0 * relative[:, 1:-1] + relative[:, :-2]
+    expected = variance[:, 2:] + 4.0 * variance[:, 1:-1] + variance[:, :-2]
+    filled = (weight[:, 2:] > 0) & (weight[:, 1:-1] > 0) & (weight[:, :-2] > 0)
+    return max(float(np.mean(second[filled] ** 2 / expected[filled])), 1e-12)
+
+
 def fringes(power: Array, smooth: Array, bins: PolarBins, optics: Optics, independent: float = 1.0) -> Fringes:
     """Prepare a spectrum on polar bins for the fits.
 
@@ -121,7 +130,7 @@ def fringes(power: Array, smooth: Array, bins: PolarBins, optics: Optics, indepe
     optics : Optics
         Voltage, spherical aberration, amplitude contrast.
     independent : float
-        Independent coefficients per Fourier pixel behind `power`.
+        Independent coefficients per Fourier pixel behind `power`, roughly: the weights are scaled to the scatter seen.
 
     Returns
     -------
@@ -135,6 +144,7 @@ def fringes(power: Array, smooth: Array, bins: PolarBins, optics: Optics, indepe
     limit = 6.0 / np.sqrt(np.maximum(weight, 1e-12))
     relative = np.clip(relative, ring * (1 - limit), ring * (1 + limit) + 0.5)
     relative = np.where(weight > 0, relative, ring)
+    weight = weight / _variance(relative, weight)
     frequency = bins.frequency_per_A
     return Fringes(
         relative, weight, frequency, quadratic, constant,

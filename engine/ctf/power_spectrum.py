@@ -52,8 +52,7 @@ class TileSpectra:
 
 
 def tile_side_px(shape: tuple[int, int], pixel_size_A: float, tile_A: float) -> int:
-    """Side of the tiles: close to `tile_A`, even, quick to transform, and at most half of the micrograph's
-    short side.
+    """Side of the tiles: about `tile_A`, even, quick to transform, at most half the micrograph's short side.
 
     Parameters
     ----------

@@ -107,8 +107,7 @@ def _phase_1d(frequency: Array, parameters: Array, offset: float, optics: Optics
 
 
 def local_correlation(signal: Array, fringe: Array, frequency: Array, defocus_A: float, optics: Optics) -> Array:
-    """Correlation of two curves in a sliding window of about one and a half fringes, and of at least nine
-    rings.
+    """Correlation of two curves in a sliding window of about one and a half fringes, at least nine rings.
 
     Parameters
     ----------
@@ -180,10 +179,8 @@ def confidence(gain: float, rival_gain: float, searched: int) -> float:
         0 (a guess) to 1.
     """
     chance = 2.0 * np.log(max(searched, 2)) + 6.0
-    margin = gain - max(rival_gain, chance)
-    if margin <= 0:
-        return 0.0
-    return float((1.0 - np.exp(-0.5 * margin / 4.0)) * min(1.0, 2.0 * margin / gain))
+    margin = max(0.0, gain - max(rival_gain, chance))
+    return margin / (margin + 8.0 + 0.05 * max(gain, 0.0))
 
 
 def ice_thickness(frequency: Array, power: Array) -> float:

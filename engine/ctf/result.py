@@ -33,6 +33,8 @@ class CtfSettings:
     tile_A : float
         Side of the tiles in Å. Large tiles resolve the fast rings of a high defocus, small ones follow local
         defocus.
+    astigmatism_prior_A : float
+        Astigmatism that is thought usual (standard deviation): a weak prior that decides where the data cannot.
     tilt_prior_deg : float
         Tilt that is thought usual (standard deviation): surfaces are drawn towards flatness by it.
     curvature_prior_A : float
@@ -49,6 +51,7 @@ class CtfSettings:
     phase_shift_deg: float = 0.0
     fit_patches: bool = True
     tile_A: float = 640.0
+    astigmatism_prior_A: float = 800.0
     tilt_prior_deg: float = 4.0
     curvature_prior_A: float = 40.0
 
