@@ -1,0 +1,1 @@
+"""From picked positions to normalised particle images."""

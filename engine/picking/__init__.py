@@ -1,0 +1,1 @@
+"""Finding particles on micrographs: blobs, templates, peaks, scores and thresholds."""

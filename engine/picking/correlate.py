@@ -1,0 +1,131 @@
+"""Normalised cross-correlation and power of a whole micrograph with a bank of templates, by FFT.
+
+With f the flattened micrograph, w the weight of the window that is compared, t a template of zero weighted mean and
+Σ w t² = 1, and v the disc of the particle's diameter:
+
+    NCC(x) = Σ_u w(u) t(u) f(x+u) / sqrt(Σ_u w(u) (f(x+u) - f̄_w(x))²)        in [-1, 1]
+    power(x) = (Σ_u v(u) f(x+u)² / Σ v) / background
+
+The local sums come from a few more transforms (Roseman, Ultramicroscopy 94, 225, 2003). The background of the power is
+the QUIET_FRACTION quantile of the same local mean square over the micrograph, that is, ice without particles: power
+is 1 there, a few on particles, and large on ice crystals, aggregates and carbon; it does not change with the
+scale of the grey values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.arrays import Array, array_namespace
+
+QUIET_FRACTION = 0.2
+"""Quantile of the local mean square that stands for empty ice, even where particles cover half of the picture."""
+
+BATCH = 8
+"""Templates in flight. It bounds the memory; the result does not depend on it."""
+
+
+@dataclass(frozen=True)
+class ScoreMaps:
+    """Scores of every coarse pixel, all (rows, columns).
+
+    Parameters
+    ----------
+    ncc : float32, best normalised cross-correlation over the templates.
+    template : int16, index of the best template in its bank.
+    opposite : float32, best normalised cross-correlation with the templates in the opposite contrast: what noise
+        alone reaches, see `engine.picking.scores`.
+    """
+
+    ncc: Array
+    template: Array
+    opposite: Array
+
+
+def score_maps(image: Array, weight: Array, kernels: Array) -> ScoreMaps:
+    """Correlate a flattened micrograph with every kernel and keep the best at each pixel.
+
+    Parameters
+    ----------
+    image : (rows, columns) float32 of `flatten_micrograph`.
+    weight : (n, n) weight w of the bank.
+    kernels : (m, n, n) of `TemplateBank.kernels`, in the same array library as `image`.
+
+    Raises
+    ------
+    ValueError
+        If the micrograph is smaller than a template.
+    """
+    xp = array_namespace(image)
+    side = kernels.shape[-1]
+    if min(image.shape) < side:
+        raise ValueError(
+            f"The micrograph has {image.shape[0]} × {image.shape[1]} pixels at the picker's sampling, fewer than the "
+            f"{side} of a template; check the pixel size and the particle diameter."
+        )
+    spectrum = xp.fft.rfft2(image)
+    total = xp.float32(weight.sum())
+    mean = _local_mean(spectrum, weight / total, image.shape)
+    square = _local_mean(xp.fft.rfft2(image * image), weight / total, image.shape)
+    variance = xp.maximum(square - mean * mean, xp.float32(1e-6) * square.mean())
+    best, lowest, index = _best_of(spectrum, kernels, image.shape)
+    scale = 1.0 / xp.sqrt(variance * total)
+    return ScoreMaps(best * scale, index, -lowest * scale)
+
+
+def power_map(image: Array, disc: Array, border_px: int = 0) -> Array:
+    """Local power relative to empty ice: (rows, columns) float32.
+
+    Parameters
+    ----------
+    image : (rows, columns) float32 of `flatten_micrograph`.
+    disc : (n, n) weight v of the particle's disc.
+    border_px : border left out of the estimate of the background.
+    """
+    xp = array_namespace(image)
+    square = _local_mean(xp.fft.rfft2(image * image), disc / xp.float32(disc.sum()), image.shape)
+    square = xp.maximum(square, xp.float32(0.0))
+    inner = square[border_px : square.shape[0] - border_px, border_px : square.shape[1] - border_px]
+    background = _quantile(inner if inner.size else square, QUIET_FRACTION)
+    return square / xp.maximum(background, xp.float32(1e-20))
+
+
+def _best_of(spectrum: Array, kernels: Array, shape: tuple[int, int]) -> tuple[Array, Array, Array]:
+    """Running maximum and minimum of the correlations, and the index of the maximum (the first of equal ones)."""
+    xp = array_namespace(spectrum)
+    best = xp.full(shape, -xp.inf, dtype=xp.float32)
+    lowest = xp.full(shape, xp.inf, dtype=xp.float32)
+    index = xp.zeros(shape, dtype=xp.int16)
+    for start in range(0, kernels.shape[0], BATCH):
+        maps = _correlations(spectrum, kernels[start : start + BATCH], shape)
+        for i in range(maps.shape[0]):
+            index = xp.where(maps[i] > best, xp.int16(start + i), index)
+            best = xp.maximum(best, maps[i])
+            lowest = xp.minimum(lowest, maps[i])
+    half = kernels.shape[-1] // 2
+    return tuple(xp.roll(x, (half, half), axis=(0, 1)) for x in (best, lowest, index))
+
+
+def _correlations(spectrum: Array, kernels: Array, shape: tuple[int, int]) -> Array:
+    """Circular correlations whose origin is the kernels' first pixel.
+
+    The rows that hold only padding are not transformed along x, which saves half of the forward transform.
+    """
+    xp = array_namespace(spectrum)
+    rows, columns = shape
+    padded = xp.fft.fft(xp.fft.rfft(kernels, n=columns, axis=-1), n=rows, axis=-2)
+    return xp.fft.irfft2(spectrum[None] * xp.conj(padded), s=shape, axes=(-2, -1))
+
+
+def _local_mean(spectrum: Array, weight: Array, shape: tuple[int, int]) -> Array:
+    """Mean around every pixel under a weight that sums to 1."""
+    xp = array_namespace(spectrum)
+    half = weight.shape[-1] // 2
+    return xp.roll(_correlations(spectrum, weight[None], shape)[0], (half, half), axis=(0, 1))
+
+
+def _quantile(values: Array, fraction: float) -> Array:
+    """Quantile by sorting: the same on every array library."""
+    xp = array_namespace(values)
+    ordered = xp.sort(values.reshape(-1))
+    return ordered[int(fraction * (ordered.shape[0] - 1))]

@@ -1,0 +1,174 @@
+"""The coarse grid on which particles are looked for, and the flattening of a micrograph onto it.
+
+A picker that low-passes at 20 Å needs no pixel finer than about 6 Å: everything after one large transform
+happens on a grid some twenty times smaller than the micrograph.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.fft import next_fast_len
+
+from engine.arrays import Array, array_namespace
+from engine.fourier.crop import resize_spectrum
+from engine.fourier.transforms import irfft2, rfft2
+from engine.windows import cosine_edge
+
+SAMPLES_PER_RESOLUTION = 10.0 / 3.0
+"""Coarse pixels in one period of the low-pass (20 Å becomes 6 Å/px); 2 would be the bare Nyquist limit."""
+
+OUTLIER_SIGMA = 10.0
+"""Grey values further than this from the mean (hot pixels, cosmic rays) are clipped before any filter."""
+
+
+@dataclass(frozen=True)
+class PickingGrid:
+    """A coarse, FFT-friendly sampling of a micrograph.
+
+    Parameters
+    ----------
+    shape_px : (height, width) of the micrograph.
+    pixel_size_A : its pixel size.
+    coarse_shape_px : (height, width) of the coarse grid, both even.
+
+    The sides are rounded separately, so the coarse pixel is anisotropic by a few per mille: positions,
+    templates and CTFs use the exact size along each axis.
+    """
+
+    shape_px: tuple[int, int]
+    pixel_size_A: float
+    coarse_shape_px: tuple[int, int]
+
+    @cached_property
+    def coarse_pixel_size_A(self) -> tuple[float, float]:
+        """Coarse pixel size along (y, x) in Å."""
+        (height, width), (rows, columns) = self.shape_px, self.coarse_shape_px
+        return height * self.pixel_size_A / rows, width * self.pixel_size_A / columns
+
+    @property
+    def mean_pixel_size_A(self) -> float:
+        """Mean of the two coarse pixel sizes in Å."""
+        return 0.5 * sum(self.coarse_pixel_size_A)
+
+    def to_micrograph_px(self, positions: Array) -> Array:
+        """Coarse positions (m, 2) in x, y order to pixels of the micrograph."""
+        xp = array_namespace(positions)
+        size_y, size_x = self.coarse_pixel_size_A
+        return positions * xp.asarray([size_x, size_y], dtype=positions.dtype) / self.pixel_size_A
+
+
+def picking_grid(shape_px: tuple[int, int], pixel_size_A: float, low_pass_A: float) -> PickingGrid:
+    """Choose the coarse grid for a low-pass.
+
+    Parameters
+    ----------
+    shape_px : (height, width) of the micrograph.
+    pixel_size_A : pixel size of the micrograph in Å.
+    low_pass_A : resolution that the picker keeps, in Å.
+
+    Raises
+    ------
+    ValueError
+        If a size is not positive or the low-pass is finer than the micrograph's Nyquist limit.
+    """
+    if min(shape_px) < 2 or pixel_size_A <= 0:
+        raise ValueError(f"A micrograph of {shape_px} pixels of {pixel_size_A} Å cannot be searched.")
+    if low_pass_A < 2 * pixel_size_A:
+        raise ValueError(
+            f"The low-pass of {low_pass_A:g} Å is finer than the micrograph's Nyquist limit of "
+            f"{2 * pixel_size_A:g} Å; choose a larger value, usually 20 Å."
+        )
+    target_A = max(low_pass_A / SAMPLES_PER_RESOLUTION, pixel_size_A)
+    rows, columns = (_fast_even_length(side * pixel_size_A / target_A, side) for side in shape_px)
+    return PickingGrid((int(shape_px[0]), int(shape_px[1])), float(pixel_size_A), (rows, columns))
+
+
+def _fast_even_length(wanted: float, limit: int) -> int:
+    """Even length of small prime factors, at least `wanted`, at most the (even part of the) full side."""
+    length = int(next_fast_len(max(2, round(wanted)), real=True))
+    while length % 2:
+        length = int(next_fast_len(length + 1, real=True))
+    return min(length, limit - limit % 2)
+
+
+def band_pass(
+    shape_px: tuple[int, int], pixel_size_A: tuple[float, float], low_pass_A: float, high_pass_A: float | None
+) -> NDArray[np.float32]:
+    """Soft band-pass in [0, 1] on the half plane of a real transform, its cosine edges centred on the cut-offs.
+
+    Parameters
+    ----------
+    shape_px, pixel_size_A : sides and pixel sizes of the image along (y, x).
+    low_pass_A, high_pass_A : finest and coarsest length kept, in Å; no high-pass where None.
+    """
+    ky, kx = frequencies_per_A(shape_px, pixel_size_A)
+    k_per_A = np.hypot(ky, kx)
+    cut = 1.0 / low_pass_A
+    curve = cosine_edge(k_per_A - 0.9 * cut, 0.2 * cut)
+    if high_pass_A is not None:
+        rise = 1.0 / high_pass_A
+        curve = curve * (1.0 - cosine_edge(k_per_A - 0.5 * rise, rise))
+    return curve
+
+
+def frequencies_per_A(
+    shape_px: tuple[int, int], pixel_size_A: tuple[float, float]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Broadcastable (ky, kx) in 1/Å of a half-plane transform with pixel sizes along (y, x)."""
+    rows, columns = shape_px
+    ky = np.fft.fftfreq(rows, d=pixel_size_A[0]).astype(np.float32)
+    kx = np.fft.rfftfreq(columns, d=pixel_size_A[1]).astype(np.float32)
+    return ky[:, None], kx[None, :]
+
+
+def flatten_micrograph(
+    micrograph: Array, grid: PickingGrid, low_pass_A: float, high_pass_A: float, invert: bool = True
+) -> Array:
+    """Bring a micrograph onto the coarse grid: clipped, background-flattened, band-passed, protein white.
+
+    Parameters
+    ----------
+    micrograph : (height, width) grey values, protein dark unless `invert` is false.
+    grid : the grid of `picking_grid`.
+    low_pass_A, high_pass_A : finest and coarsest length kept, in Å.
+    invert : flip the contrast.
+
+    Returns
+    -------
+    (rows, columns) float32 with mean 0.
+    """
+    xp = array_namespace(micrograph)
+    spectrum = rfft2(_clip_outliers(micrograph.astype(xp.float32)))
+    coarse = irfft2(resize_spectrum(spectrum, grid.shape_px, grid.coarse_shape_px), grid.coarse_shape_px)
+    coarse = coarse - _quadratic_background(coarse)
+    keep = band_pass(grid.coarse_shape_px, grid.coarse_pixel_size_A, low_pass_A, high_pass_A)
+    keep[0, 0] = 0.0
+    return irfft2(rfft2(coarse) * xp.asarray(-keep if invert else keep), grid.coarse_shape_px)
+
+
+def _clip_outliers(values: Array) -> Array:
+    """Limit grey values to OUTLIER_SIGMA standard deviations, the deviation taken without the outliers."""
+    xp = array_namespace(values)
+    centre, spread = float(values.mean(dtype=xp.float64)), float(values.std(dtype=xp.float64))
+    inside = values[xp.abs(values - centre) <= OUTLIER_SIGMA * spread]
+    if inside.shape[0] == 0:
+        return values
+    centre, spread = float(inside.mean(dtype=xp.float64)), float(inside.std(dtype=xp.float64))
+    return xp.clip(values, centre - OUTLIER_SIGMA * spread, centre + OUTLIER_SIGMA * spread)
+
+
+def _quadratic_background(image: Array) -> Array:
+    """Least-squares quadratic surface of an image: illumination and ice-thickness gradients."""
+    xp = array_namespace(image)
+    rows, columns = image.shape
+    y = xp.linspace(-1.0, 1.0, rows, dtype=xp.float32)[:, None]
+    x = xp.linspace(-1.0, 1.0, columns, dtype=xp.float32)[None, :]
+    one = xp.ones_like(y * x)
+    terms = xp.stack([one, x * one, y * one, x * y, x * x * one, y * y * one]).reshape(6, -1)
+    normal = terms @ terms.T
+    coefficients = xp.linalg.solve(normal, terms @ image.reshape(-1))
+    return (coefficients @ terms).reshape(rows, columns)
