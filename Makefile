@@ -43,7 +43,6 @@ build: $(VENV)/.installed-dev
 	$(BIN)/python -m spa_widgets.build_static
 
 test: build
-	$(BIN)/python -m tests.support.browser_setup
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
 
 check: build
