@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,13 +20,14 @@ from engine.classification.maximisation import Sums, add_block, recentre, shell_
 from engine.classification.options import ClassificationOptions
 from engine.classification.schedule import Schedule, make_schedule, supported_radius
 from engine.classification.seeding import first_averages, first_noise, split_largest
-from engine.classification.setup import DiscImages, Sampling, chunks, make_sampling
+from engine.classification.setup import DiscImages, chunks, make_sampling
 from engine.classification.state import ClassificationState
 from engine.fourier.transforms import rfft2_centred
 from engine.particles import Particles
 
 BLOCK = 2048
 _BEYOND_SHELLS = 8
+_PER_PARTICLE = ("class_index", "psi_deg", "shift_A", "max_probability", "score", "effective_classes")
 
 
 def classify_2d(
@@ -87,7 +89,7 @@ def _first_state(
     nothing = np.zeros(count, np.float32)
     return ClassificationState(
         iteration=0, total=schedule.total, box_px=sampling.box_px, pixel_size_A=sampling.pixel_size_A,
-        averages=averages, numerator=sums.numerator, denominator=sums.denominator, noise=noise,
+        averages=averages, references=sampling.xp.stack([averages, averages]), numerator=sums.numerator, denominator=sums.denominator, noise=noise,
         frc=np.zeros((options.classes, shells)), snr=np.zeros((options.classes, shells)),
         weight=np.full(options.classes, count / options.classes), radius_px=schedule.start_radius_px,
         order=order, cursor=0, class_index=np.full(count, -1, np.int32), psi_deg=nothing.copy(),
@@ -103,50 +105,91 @@ def _iterate(
     schedule: Schedule,
     rng: np.random.Generator,
 ) -> ClassificationState:
-    sampling, xp = images.sampling, images.sampling.xp
+    sampling = images.sampling
     batch, order, cursor = _next_batch(state, schedule, rng)
-    shell = sampling.disc.shell
-    precision = 1.0 / (state.noise[shell] * schedule.temperature(state.iteration))
-    count = sampling.disc.count_within(state.radius_px)
-    # a little beyond the working resolution shows what the averages support; the rest is summed at the end
-    final = state.iteration + options.full_iterations >= state.total
-    summed = None if final else sampling.disc.count_within(state.radius_px + _BEYOND_SHELLS)
-    library = make_library(state.averages, xp.asarray(precision.astype(np.float32)), sampling, count)
-    sums = Sums.zeros(options.classes, len(sampling.disc), xp)
-    seen = _Assignments(state)
-    weight, power = np.zeros(options.classes), np.zeros(len(sampling.disc))
-    for block in chunks(np.sort(batch), BLOCK):
-        x, ctf = images.block(block)
-        poses = expect(x, ctf, library, sampling, options.marginalise)
-        seen.record(block, poses, sampling)
-        if schedule.may_reseed(state.iteration):
-            split_largest(poses, state.weight)
-        add_block(sums, x, ctf, poses, block, images.particles, sampling, summed)
-        weight += np.bincount(poses.classes.ravel(), poses.weight.ravel(), options.classes)
-        power += to_numpy(xp.sum(xp.real(x) ** 2 + xp.imag(x) ** 2, axis=0))
-    gain, scale = schedule.gain(state.iteration), particles_per_batch(schedule.count, len(batch))
-    noise = _noise(power, sums, state.averages, sampling, len(batch))
-    running = Sums(state.numerator, state.denominator).forget(sums, gain, scale)
+    pass_ = _Pass(state, images, options, schedule)
+    for half in (0, 1):
+        pass_.half(half, batch[batch % 2 == half])
+    gain, scale = schedule.gain(state.iteration), schedule.count / len(batch)
+    running = Sums(state.numerator, state.denominator).forget(pass_.sums, gain, scale)
     solution = solve(running, sampling)
-    averages = solution.images
-    last = state.iteration + 1 >= state.total
-    if options.recentre and not last:
-        running, averages = recentre(running, averages, sampling)
-    new_weight = (1 - gain) * state.weight + gain * scale * weight
-    radius = schedule.radius(state.iteration + 1, supported_radius(solution.frc, new_weight))
-    return ClassificationState(
-        iteration=state.iteration + 1, total=state.total, box_px=state.box_px, pixel_size_A=state.pixel_size_A,
-        averages=averages, numerator=running.numerator, denominator=running.denominator,
-        noise=(1 - gain) * state.noise + gain * noise, frc=solution.frc, snr=solution.snr, weight=new_weight,
-        radius_px=radius, order=order, cursor=cursor, class_index=seen.class_index, psi_deg=seen.psi_deg,
-        shift_A=seen.shift_A, max_probability=seen.max_probability, score=seen.score,
-        effective_classes=seen.effective_classes, rng_state=json.dumps(rng.bit_generator.state),
-    )  # fmt: skip
+    supported = supported_radius(solution.frc, pass_.weight)
+    if options.recentre and state.iteration + 1 < state.total:
+        running, solution = recentre(running, solution, sampling)
+    return replace(
+        state,
+        **vars(solution),
+        **vars(running),
+        **pass_.assigned,
+        iteration=state.iteration + 1,
+        noise=(1 - gain) * state.noise + gain * pass_.noise(len(batch)),
+        weight=(1 - gain) * state.weight + gain * scale * pass_.weight,
+        radius_px=schedule.radius(state.iteration + 1, supported),
+        order=order,
+        cursor=cursor,
+        rng_state=json.dumps(rng.bit_generator.state),
+    )
 
 
-def particles_per_batch(count: int, batch: int) -> float:
-    """Return how many particles of the whole set each particle of a batch stands for."""
-    return count / batch
+class _Pass:
+    """One pass over a batch: sums of aligned images, class weights, and what became of each particle."""
+
+    def __init__(
+        self, state: ClassificationState, images: DiscImages, options: ClassificationOptions, schedule: Schedule
+    ) -> None:
+        self.state, self.images, self.options = state, images, options
+        self.sampling, self.xp = images.sampling, images.sampling.xp
+        disc = self.sampling.disc
+        self.reseed = schedule.may_reseed(state.iteration)
+        self.precision = 1.0 / (state.noise[disc.shell] * schedule.temperature(state.iteration))
+        self.count = disc.count_within(state.radius_px)
+        # a little beyond the working resolution shows what the averages support; the rest is summed at the end
+        last = state.iteration + options.full_iterations >= state.total
+        self.summed = None if last else disc.count_within(state.radius_px + _BEYOND_SHELLS)
+        self.sums = Sums.zeros(options.classes, len(disc), self.xp)
+        self.weight = np.zeros(options.classes)
+        self.residual = np.zeros(len(disc))
+        self.assigned = {name: getattr(state, name).copy() for name in _PER_PARTICLE}
+
+    def half(self, half: int, indices: NDArray[np.intp]) -> None:
+        """Compare the even or odd particles of the batch with their references and add them up."""
+        xp, sampling = self.xp, self.sampling
+        precision = xp.asarray(self.precision.astype(np.float32))
+        references = self.state.references[half]
+        library = make_library(references, precision, sampling, self.count)
+        for block in chunks(np.sort(indices), BLOCK):
+            x, ctf = self.images.block(block)
+            poses = expect(x, ctf, library, sampling, self.options.marginalise)
+            self._record(block, poses)
+            if self.reseed:
+                split_largest(poses, self.state.weight)
+            add_block(self.sums, x, ctf, poses, block, self.images.particles, sampling, self.summed)
+            self.weight += np.bincount(poses.classes.ravel(), poses.weight.ravel(), self.options.classes)
+            self.residual += to_numpy(xp.sum(xp.real(x) ** 2 + xp.imag(x) ** 2, axis=0))
+        self.residual -= self._explained(half, references)
+
+    def _record(self, indices: NDArray[np.intp], poses: Poses) -> None:
+        """Keep the best pose of each image of a block."""
+        kept = self.assigned
+        kept["class_index"][indices] = poses.classes[:, 0]
+        kept["psi_deg"][indices] = self.sampling.rotation.angles_deg[poses.angle[:, 0]]
+        kept["shift_A"][indices] = poses.shift_px[:, 0] * self.sampling.pixel_size_A
+        kept["max_probability"][indices] = poses.probability
+        kept["score"][indices] = poses.score
+        kept["effective_classes"][indices] = poses.effective_classes
+
+    def _explained(self, half: int, references: Array) -> NDArray[np.float64]:
+        """Return ``Σ(2 Re⟨C x, s⟩ − ⟨C², |s|²⟩)`` by coefficient; the sums over images are those of the M-step."""
+        s = to_numpy(self.sampling.disc.gather(rfft2_centred(references)))
+        numerator, denominator = to_numpy(self.sums.numerator[half]), to_numpy(self.sums.denominator[half])
+        return np.sum(2 * (numerator * s.conj()).real - denominator * abs(s) ** 2, axis=0)
+
+    def noise(self, count: int) -> NDArray[np.float64]:
+        """Return the power per shell ``Σ|x − C s|² / count`` of what the classes leave unexplained."""
+        noise = shell_mean(self.sampling.disc, np.maximum(self.residual, 0)[None] / count)[0]
+        noise = np.maximum(noise, 0.1 * self.state.noise)
+        noise[0] = noise[1]
+        return noise
 
 
 def _next_batch(
@@ -163,40 +206,3 @@ def _next_batch(
     order = rng.permutation(schedule.count)
     rest = order[~np.isin(order, batch)][:missing]
     return np.concatenate([batch, rest]), order, missing
-
-
-class _Assignments:
-    """Copies of a state's per-particle results, filled in by the blocks of an iteration."""
-
-    def __init__(self, state: ClassificationState) -> None:
-        self.class_index, self.psi_deg, self.shift_A = (
-            state.class_index.copy(), state.psi_deg.copy(), state.shift_A.copy(),
-        )  # fmt: skip
-        self.max_probability, self.score = state.max_probability.copy(), state.score.copy()
-        self.effective_classes = state.effective_classes.copy()
-
-    def record(self, indices: NDArray[np.intp], poses: Poses, sampling: Sampling) -> None:
-        """Keep the best pose of each image of a block."""
-        self.class_index[indices] = poses.classes[:, 0]
-        self.psi_deg[indices] = sampling.rotation.angles_deg[poses.angle[:, 0]]
-        self.shift_A[indices] = poses.shift_px[:, 0] * sampling.pixel_size_A
-        self.max_probability[indices] = poses.probability
-        self.score[indices] = poses.score
-        self.effective_classes[indices] = poses.effective_classes
-
-
-def _noise(
-    power: NDArray[np.float64], sums: Sums, averages: Array, sampling: Sampling, count: int
-) -> NDArray[np.float64]:
-    """Return the power per shell of what the classes leave unexplained.
-
-    ``Σ|x − C s|² = Σ|x|² − 2 Re Σ⟨C x, s⟩ + Σ⟨C², |s|²⟩``; the two sums over images are those of the M-step.
-    """
-    s = to_numpy(sampling.disc.gather(rfft2_centred(averages)))
-    numerator = to_numpy(sums.numerator).sum(axis=0)
-    denominator = to_numpy(sums.denominator).sum(axis=0)
-    explained = np.sum(2 * (numerator * s.conj()).real - denominator * abs(s) ** 2, axis=0)
-    residual = np.maximum(power - explained, 0.2 * power) / count
-    noise = shell_mean(sampling.disc, residual[None])[0]
-    noise[0] = noise[1]
-    return noise

@@ -182,9 +182,7 @@ def _fine_scores(
     return result
 
 
-def _posterior(
-    xp: Any, scores: Array, candidates: Array, library: Library, sampling: Sampling
-) -> tuple[NDArray, ...]:
+def _posterior(xp: Any, scores: Array, candidates: Array, library: Library, sampling: Sampling) -> tuple[NDArray, ...]:
     m, f, shifts = scores.shape
     flat = xp.reshape(scores, (m, f * shifts))
     best = xp.max(flat, axis=1)

@@ -8,7 +8,7 @@ their averages over rings (FRC) is the class's resolution and sets the strength 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from engine.fourier.disc import HalfDisc
 from engine.fourier.transforms import irfft2_centred, rfft2_centred
 from engine.optics import Defocus
 from engine.particles import Particles
-from engine.windows import radius_px
+from engine.windows import cosine_edge, radius_px
 
 _SMALLEST_WEIGHT = 0.02
 _CLASSES_AT_ONCE = 4
@@ -53,9 +53,7 @@ class Sums:
     def forget(self, batch: Sums, gain: float, scale: float) -> Sums:
         """Return ``(1 - gain) · self + gain · scale · batch``."""
         keep, add = np.float32(1 - gain), np.float32(gain * scale)
-        return Sums(
-            keep * self.numerator + add * batch.numerator, keep * self.denominator + add * batch.denominator
-        )
+        return Sums(keep * self.numerator + add * batch.numerator, keep * self.denominator + add * batch.denominator)
 
 
 def add_block(
@@ -154,15 +152,18 @@ class Solution:
 
     Attributes
     ----------
-    images : array, shape (C, n, n)
-        Regularised, masked averages, the references of the next iteration.
+    averages : array, shape (C, n, n)
+        Regularised, masked averages of all particles of each class.
+    references : array, shape (2, C, n, n)
+        What the next iteration compares even and odd particles with.
     frc : array, shape (C, shells)
         Correlation of even with odd averages inside the mask.
     snr : array, shape (C, shells)
         Signal to noise power of the whole sums, from the FRC.
     """
 
-    images: Array
+    averages: Array
+    references: Array
     frc: NDArray[np.float64]
     snr: NDArray[np.float64]
 
@@ -175,30 +176,36 @@ def shell_mean(disc: HalfDisc, values: NDArray) -> NDArray[np.float64]:
 
 
 def solve(sums: Sums, sampling: Sampling) -> Solution:
-    """Solve for the class averages.
+    """Solve for the class averages and the references of either half.
 
     Parameters
     ----------
     sums : Sums
         Sums of both halves.
     sampling : Sampling
-        Disc and mask.
+        Disc, mask, and the resolution beyond which the references of the halves are independent.
     """
     xp = array_namespace(sums.numerator)
     disc = sampling.disc
-    level = shell_mean(disc, to_numpy(sums.denominator).reshape(-1, len(disc))).reshape(
-        2, sums.denominator.shape[1], -1
-    )
+    classes = sums.denominator.shape[1]
+    level = shell_mean(disc, to_numpy(sums.denominator).reshape(-1, len(disc))).reshape(2, classes, -1)
     floor = xp.asarray((1e-3 + 0.05 * level[:, :, disc.shell]).astype(np.float32))
     halves = [masked_images(sums.numerator[h] / (sums.denominator[h] + floor[h]), sampling) for h in (0, 1)]
     frc = _ring_correlation(halves[0], halves[1], sampling)
     snr = _signal_to_noise(frc, level.sum(axis=0), disc)
-    prior = np.where(snr > 0, level.sum(axis=0) / np.maximum(snr, 1e-9), np.inf)
     known = xp.asarray((snr > 1e-6)[:, disc.shell])
-    strength = xp.asarray(np.where(np.isfinite(prior), prior, 1.0).astype(np.float32)[:, disc.shell])
-    total = sums.denominator[0] + sums.denominator[1] + strength + 1e-6
-    average = xp.where(known, (sums.numerator[0] + sums.numerator[1]) / total, 0)
-    return Solution(masked_images(xp.astype(average, xp.complex64), sampling), frc, snr)
+    prior = np.where(snr > 1e-6, level.sum(axis=0) / np.maximum(snr, 1e-6), 1.0) + 1e-6
+    strength = xp.asarray(prior.astype(np.float32)[:, disc.shell])
+
+    def wiener(numerator: Array, denominator: Array) -> Array:
+        return xp.where(known, numerator / (denominator + strength), 0)
+
+    whole = wiener(sums.numerator[0] + sums.numerator[1], sums.denominator[0] + sums.denominator[1])
+    averages = masked_images(whole, sampling)
+    # both halves share the coarse features, so that they stay the same class in the same orientation
+    shared = xp.asarray(cosine_edge(disc.radius - sampling.shared_radius_px, 2.0))
+    mixed = [shared * whole + (1 - shared) * wiener(sums.numerator[h], sums.denominator[h]) for h in (0, 1)]
+    return Solution(averages, xp.stack([masked_images(m, sampling) for m in mixed]), frc, snr)
 
 
 def masked_images(coefficients: Array, sampling: Sampling) -> Array:
@@ -253,11 +260,19 @@ def centres_px(images: Array) -> NDArray[np.float64]:
     return np.stack([bright.sum(axis=1) @ axis / total, bright.sum(axis=2) @ axis / total], axis=1)
 
 
-def recentre(sums: Sums, images: Array, sampling: Sampling) -> tuple[Sums, Array]:
+def recentre(sums: Sums, solution: Solution, sampling: Sampling) -> tuple[Sums, Solution]:
     """Move classes so that their centre of mass is at the box centre; poses found later follow."""
-    xp = array_namespace(images)
+    xp = array_namespace(solution.averages)
     limit = float(np.max(radius_px((sampling.box_px,) * 2)[sampling.mask > 0.5])) / 4
-    shift = -np.clip(centres_px(images), -limit, limit)
+    shift = -np.clip(centres_px(solution.averages), -limit, limit)
     ramps = sampling.disc.phase_ramps(xp.asarray(shift.astype(np.float32)))
-    moved = masked_images(sampling.disc.gather(rfft2_centred(images)) * ramps, sampling)
+
+    def move(images: Array) -> Array:
+        return masked_images(sampling.disc.gather(rfft2_centred(images)) * ramps, sampling)
+
+    moved = replace(
+        solution,
+        averages=move(solution.averages),
+        references=xp.stack([move(half) for half in (solution.references[0], solution.references[1])]),
+    )
     return Sums(xp.astype(sums.numerator * ramps[None], xp.complex64), sums.denominator), moved

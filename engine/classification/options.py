@@ -31,6 +31,9 @@ class ClassificationOptions:
         Weight poses by their posterior probability; otherwise each image counts at its best pose alone.
     uncertainty_factor : float
         Factor on the noise variance in the first iteration, falling to 1 (annealing).
+    independent_beyond_A : float
+        Detail finer than this is averaged apart for even and odd particles during the search, so that their
+        correlation is not that of noise aligned to one reference; a small number shares everything.
     recentre : bool
         Move the centre of mass of class averages to the box centre.
     """
@@ -45,6 +48,7 @@ class ClassificationOptions:
     shift_range_A: float = 16.0
     marginalise: bool = True
     uncertainty_factor: float = 2.0
+    independent_beyond_A: float = 30.0
     recentre: bool = True
 
     def __post_init__(self) -> None:
@@ -56,6 +60,7 @@ class ClassificationOptions:
             "start_resolution_A": self.start_resolution_A,
             "batch_per_class": self.batch_per_class,
             "full_iterations": self.full_iterations,
+            "independent_beyond_A": self.independent_beyond_A,
             "uncertainty_factor": self.uncertainty_factor,
         }
         for name, value in positive.items():

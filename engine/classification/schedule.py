@@ -64,16 +64,19 @@ class Schedule:
         return 1 <= iteration < _RAMP * self.online
 
 
-def make_schedule(
-    count: int, options: ClassificationOptions, start_radius_px: float, end_radius_px: float
-) -> Schedule:
+def make_schedule(count: int, options: ClassificationOptions, start_radius_px: float, end_radius_px: float) -> Schedule:
     """Choose mini-batches when there are many more particles than one batch, else all particles every time."""
     batch = options.batch_per_class * options.classes
     if batch > 0.6 * count:
         batch = count
     total = options.iterations + options.full_iterations
     return Schedule(
-        count, batch, options.iterations, total, min(start_radius_px, end_radius_px), end_radius_px,
+        count,
+        batch,
+        options.iterations,
+        total,
+        min(start_radius_px, end_radius_px),
+        end_radius_px,
         options.uncertainty_factor,
     )
 

@@ -38,6 +38,10 @@ class Sampling:
         Shifts in working px, on a coarse grid and on one of 1 px, within a circle.
     fine_neighbours : array, shape (4, s)
         For each fine shift the one to its left, right, above and below (itself where the circle ends).
+    coarse_radius_px : float
+        Working resolution of the coarse search in Fourier px.
+    shared_radius_px : float
+        Fourier radius in px up to which even and odd particles share their references.
     mask : array, shape (box, box)
         Soft circular mask of class averages.
     """
@@ -50,6 +54,7 @@ class Sampling:
     fine_shifts_px: NDArray[np.float32]
     fine_neighbours: NDArray[np.intp]
     coarse_radius_px: float
+    shared_radius_px: float
     mask: NDArray[np.float32]
     xp: Any = np
     _ramps: dict[str, Array] = field(default_factory=dict)
@@ -108,6 +113,7 @@ def make_sampling(particles: Particles, options: ClassificationOptions, xp: Any 
         fine_shifts_px=fine_shifts,
         fine_neighbours=_neighbours(fine_shifts),
         coarse_radius_px=min(field_A / coarse_A, radius),
+        shared_radius_px=field_A / options.independent_beyond_A,
         mask=soft_disc(box, max(half - edge_px / 2, 1.0), edge_px),
         xp=xp,
     )

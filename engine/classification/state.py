@@ -22,7 +22,9 @@ class ClassificationState:
     box_px, pixel_size_A : int, float
         Sampling of the averages (the particles' field of view, perhaps with fewer pixels).
     averages : array, shape (C, n, n)
-        Class averages, masked and regularised; they are the references of the next iteration.
+        Class averages, masked and regularised.
+    references : array, shape (2, C, n, n)
+        What the next iteration compares even and odd particles with.
     numerator, denominator : arrays, shape (2, C, K)
         Running sums of even and odd particles.
     noise : array, shape (shells,)
@@ -50,6 +52,7 @@ class ClassificationState:
     box_px: int
     pixel_size_A: float
     averages: Array
+    references: Array
     numerator: Array
     denominator: Array
     noise: NDArray[np.float64]
@@ -90,6 +93,6 @@ class ClassificationState:
             plain[name] = kind(plain[name])
         plain["pixel_size_A"], plain["radius_px"] = float(plain["pixel_size_A"]), float(plain["radius_px"])
         plain["rng_state"] = str(plain["rng_state"])
-        for name in ("averages", "numerator", "denominator"):
+        for name in ("averages", "references", "numerator", "denominator"):
             plain[name] = xp.asarray(plain[name])
         return cls(**plain)
