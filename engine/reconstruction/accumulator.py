@@ -131,11 +131,19 @@ class Accumulator:
 
     def shell_weights(self) -> NDArray[np.float64]:
         """Return the mean weight on each shell 0 … n // 2 (cycles per box)."""
-        shells = np.rint(cube_shells(self.radius, self.padding)).astype(np.int64).ravel()
-        weights = np.asarray(to_numpy(complete_plane(self.denominator)), np.float64).ravel()
-        length = self.box_px // 2 + 1
-        counts = np.bincount(shells, minlength=length)[:length]
-        return np.bincount(shells, weights, minlength=length)[:length] / np.maximum(counts, 1)
+        length = self.box_px // 2 + 2
+        weights = to_numpy(complete_plane(self.denominator))
+        sums, counts = np.zeros(length), np.zeros(length)
+        for shells, plane in zip(self._shells(), weights, strict=True):  # plane by plane: little memory
+            flat = shells.ravel()
+            counts += np.bincount(flat, minlength=length)
+            sums += np.bincount(flat, plane.ravel(), minlength=length)
+        return (sums / np.maximum(counts, 1))[:-1]
+
+    def _shells(self) -> NDArray[np.int16]:
+        """Shell of each voxel; n // 2 + 1 takes all beyond the last shell."""
+        shells = np.rint(cube_shells(self.radius, self.padding))
+        return np.minimum(shells, self.box_px // 2 + 1).astype(np.int16)
 
     def solve(self, ssnr: ArrayLike | None = None, radius_px: float | None = None) -> Array:
         """Return the volume: numerator / (denominator + mean weight of the shell / SSNR).
@@ -157,12 +165,12 @@ class Accumulator:
         mean = self.shell_weights()
         added = np.full(len(mean), 0.0) if ssnr is None else mean / np.maximum(np.asarray(ssnr, np.float64), 1e-6)
         floor = np.maximum(_WEIGHT_FLOOR * mean, np.finfo(np.float32).tiny)
-        distance = cube_shells(self.radius, self.padding)
-        shells = np.minimum(np.rint(distance).astype(np.int64), len(mean) - 1)
+        shells = np.minimum(self._shells(), len(mean) - 1)
         weight = complete_plane(self.denominator) + xp.asarray(added.astype(np.float32)[shells])
         weight = xp.maximum(weight, xp.asarray(floor.astype(np.float32)[shells]))
         limit = self.radius_px if radius_px is None else min(radius_px, self.radius_px)
-        inside = xp.asarray((distance <= limit + 0.5 / self.padding).astype(np.float32))
+        reach = cube_shells(self.radius, self.padding) <= limit + 0.5 / self.padding
+        inside = xp.asarray(reach.astype(np.float32))
         cube = complete_plane(self.numerator) * (inside / weight)
         return divide_by_gridding(from_half_cube(cube, self.box_px, self.padded_px), self.padded_px)
 

@@ -180,8 +180,8 @@ def refine_candidates(
 ) -> Candidates:
     """Try small rotations and shifts about each candidate within ``margin`` of its image's best one.
 
-    Returns the ``level.keep`` best orientations of each image. The shift of each is the mean over the shifts tried, weighted by
-    likelihood, and its score the logarithm of their summed likelihood.
+    Returns the ``level.keep`` best orientations of each image. The shift of each is the mean over the shifts tried,
+    weighted by likelihood, and its score the logarithm of their summed likelihood.
     """
     xp = array_namespace(images.weighted)
     count = images.disc.count_within(level.radius_px)

@@ -1,8 +1,8 @@
 """Homogeneous refinement of two independent halves (gold standard).
 
 Expectation–maximisation in Fourier space with a Wiener prior taken from the FSC of the halves (Scheres, J Mol Biol 415,
-406, 2012; Scheres & Chen, Nat Methods 9, 853, 2012), poses found by a hierarchical search (Punjani et al., Nat Methods 14,
-290, 2017), the reference masked by what the map itself shows.
+406, 2012; Scheres & Chen, Nat Methods 9, 853, 2012), poses found by a hierarchical search (Punjani et al., Nat Methods
+14, 290, 2017), the reference masked by what the map itself shows.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from engine.particles import Particles
 from engine.reconstruction.accumulator import Accumulator
 from engine.reconstruction.fourier_volume import fourier_volume
 from engine.reconstruction.half_maps import (
-    corrected_fsc,
-    dynamic_mask,
     join_low_frequencies,
+    levelled,
+    masked_fsc,
     ssnr_from_fsc,
 )
 from engine.reconstruction.image_coefficients import ImageCoefficients
@@ -38,6 +38,7 @@ from engine.reconstruction.pose_search import Level
 from engine.reconstruction.refinement_state import RefinementOptions, RefinementState, initial_state
 from engine.reconstruction.refinement_steps import HalfResult, SearchPlan, image_power, process_half
 from engine.symmetry import point_group
+from engine.validation.masks import refinement_mask
 from engine.windows import soft_sphere
 
 _EDGE_PX = 3.0
@@ -136,16 +137,19 @@ def _iterate(
     working_px = _working_radius(state, field_A, particles.box_px)
     plan = plan_search(state, options, field_A, particles.box_px, working_px, rng)
     insert_px = float(store.disc.radius_px) if last else min(1.25 * working_px + 6, store.disc.radius_px)
-    results = []
+    results, sums = [], []
     for half, subset in enumerate(subsets):
-        reference = fourier_volume(
-            store.xp.asarray(state.references[half] * state.mask), options.padding, radius_px=working_px
-        )
+        masked = store.xp.asarray(state.references[half] * state.mask)
+        reference = fourier_volume(masked, options.padding, radius_px=working_px)
         poses = (state.rotations[subset], state.shifts_A[subset] / pixel)
-        scale = state.scale[subset]
-        results.append(process_half(store, subset, reference, state.noise[half], scale, poses, plan, insert_px))
+        result, accumulator = process_half(
+            store, subset, reference, state.noise[half], state.scale[subset], poses, plan, insert_px
+        )
+        results.append(result)
+        sums.append(accumulator.symmetrised(options.symmetry))
+        del accumulator
     state = _take_poses(state, subsets, results, pixel, options, plan)
-    return _solve(state, [result.accumulator for result in results], options, pixel, rng, last)
+    return _solve(state, sums, options, pixel, rng, last)
 
 
 def is_last(state: RefinementState, options: RefinementOptions) -> bool:
@@ -258,30 +262,35 @@ def pose_distance_deg(a: NDArray[np.float64], b: NDArray[np.float64], symmetry: 
 
 def _solve(
     state: RefinementState,
-    accumulators: list[Accumulator],
+    sums: list[Accumulator],
     options: RefinementOptions,
     pixel_size_A: float,
     rng: np.random.Generator,
     last: bool,
 ) -> RefinementState:
     """Half maps, their FSC, the resolution, references for the next iteration and the mask."""
-    box_px = accumulators[0].box_px
+    box_px = sums[0].box_px
     field_A = box_px * pixel_size_A
-    sums = [accumulator.symmetrised(options.symmetry) for accumulator in accumulators]
     half_maps = np.stack([np.asarray(part.solve(), np.float32) for part in sums])
     mask = state.mask
-    fsc = corrected_fsc(half_maps[0], half_maps[1], mask, rng)
+    fsc = masked_fsc(half_maps[0], half_maps[1], mask, rng)
     resolution = min(resolution_at(fsc, box_px, pixel_size_A, 0.143), field_A / 3)
     last_shell = round(field_A / resolution) + 2
     ssnr = ssnr_from_fsc(fsc, last_shell)
     references = [part.solve(ssnr, radius_px=last_shell) for part in sums]
-    references = list(join_low_frequencies(references[0], references[1], field_A / options.join_A))
+    volume = (sums[0] + sums[1]).solve(2 * ssnr, radius_px=last_shell)
+    empty = sphere_mask(box_px, pixel_size_A, options.mask_diameter_A) < 0.01
+    half_maps = np.stack([levelled(half, empty) for half in half_maps])
+    references = [
+        levelled(r, empty) for r in join_low_frequencies(references[0], references[1], field_A / options.join_A)
+    ]
     mask = _next_mask(references, resolution, options, pixel_size_A)
     improved = resolution < 0.99 * state.best_resolution_A or state.iteration == 0
     return state.evolve(
         iteration=state.iteration + 1,
         half_maps=half_maps,
-        references=np.stack(references).astype(np.float32),
+        references=np.stack(references),
+        volume=levelled(np.asarray(volume, np.float32), empty),
         mask=mask,
         fsc=fsc,
         resolution_A=float(resolution),
@@ -298,7 +307,8 @@ def _next_mask(
     sphere = sphere_mask(box_px, pixel_size_A, options.mask_diameter_A)
     if not options.dynamic_mask or resolution_A > options.mask_start_A:
         return sphere
-    average = (references[0] + references[1]) / 2 * sphere
-    return sphere * dynamic_mask(
-        average, pixel_size_A, 12.0, options.mask_threshold, options.mask_near_A, options.mask_far_A
-    )
+    average = (references[0] + references[1]) * np.float32(0.5) * sphere
+    if not average.max() > 0:
+        return sphere
+    threshold, near, far = options.mask_threshold, options.mask_near_A, options.mask_far_A
+    return np.asarray(sphere * refinement_mask(average, pixel_size_A, threshold, near, far), np.float32)

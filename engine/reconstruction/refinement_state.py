@@ -83,6 +83,8 @@ class RefinementState:
         Without a prior and unmasked.
     references : (2, n, n, n) float32
         With the prior; what the next iteration compares images with, before masking.
+    volume : (n, n, n) float32
+        The map: both halves together, with the prior, unmasked.
     mask : (n, n, n) float32
         Refinement mask.
     fsc : (n // 2 + 1,) float64
@@ -110,6 +112,7 @@ class RefinementState:
     noise: NDArray[np.float64]
     half_maps: NDArray[np.float32]
     references: NDArray[np.float32]
+    volume: NDArray[np.float32]
     mask: NDArray[np.float32]
     fsc: NDArray[np.float64]
     resolution_A: float
@@ -126,11 +129,6 @@ class RefinementState:
     def angles_deg(self) -> NDArray[np.float64]:
         """Rot, tilt and psi of each particle, (m, 3)."""
         return matrix_to_euler(self.rotations)
-
-    @property
-    def volume(self) -> NDArray[np.float32]:
-        """The map: mean of the two references, each filtered by the prior, (n, n, n)."""
-        return self.references.mean(axis=0, dtype=np.float32)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the state as arrays and scalars."""
@@ -176,6 +174,7 @@ def initial_state(
         noise=np.zeros((2, shells)),
         half_maps=np.stack([reference, reference]),
         references=np.stack([reference, reference]),
+        volume=reference,
         mask=mask,
         fsc=np.zeros(shells),
         resolution_A=options.initial_low_pass_A,

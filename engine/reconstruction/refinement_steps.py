@@ -56,15 +56,12 @@ class HalfResult:
 
     Attributes
     ----------
-    accumulator : Accumulator
-        Not symmetrised.
     rotations, shifts_px, confidence, scale
         Of each particle (see `RefinementState`); scale is relative to the reference.
     noise : (n // 2 + 1,) float64
         Power of what the reference in its best pose does not explain.
     """
 
-    accumulator: Accumulator
     rotations: NDArray[np.float64]
     shifts_px: NDArray[np.float64]
     confidence: NDArray[np.float64]
@@ -114,7 +111,7 @@ def process_half(
     start_poses: tuple[NDArray[np.float64], NDArray[np.float64]],
     plan: SearchPlan,
     radius_px: float,
-) -> HalfResult:
+) -> tuple[HalfResult, Accumulator]:
     """Find the poses of half of the particles and sum their slices.
 
     Parameters
@@ -133,6 +130,12 @@ def process_half(
     plan : SearchPlan
     radius_px : float
         Slices are summed out to here.
+
+    Returns
+    -------
+    HalfResult
+    Accumulator
+        Sums of the slices, not symmetrised.
     """
     disc = store.disc
     inserted = disc.count_within(radius_px)
@@ -151,7 +154,7 @@ def process_half(
         residual.add(_residual_power(reference, coefficients, ctf * np.float32(factor), disc, found))
         parts.append((*summarise(found), found.scale[:, 0]))
     rotations, shifts, confidence, fitted = (np.concatenate([p[i] for p in parts]) for i in range(4))
-    return HalfResult(accumulator, rotations, shifts, confidence, fitted, residual.mean())
+    return HalfResult(rotations, shifts, confidence, fitted, residual.mean()), accumulator
 
 
 def find_poses(
