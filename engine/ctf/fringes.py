@@ -108,7 +108,7 @@ def phase_factors(bins: PolarBins, optics: Optics) -> tuple[Array, Array]:
 
 
 def _variance(relative: Array, weight: Array) -> float:
-    """Variance of the bins in units of 1/weight, from second differences along the rings, where the signal is smooth."""
+    """Variance of the bins in units of 1/weight, from second differences along the rings (the signal is smooth)."""
     variance = 1.0 / np.maximum(weight, 1e-12)
     second = relative[:, 2:] - 2.0 * relative[:, 1:-1] + relative[:, :-2]
     expected = variance[:, 2:] + 4.0 * variance[:, 1:-1] + variance[:, :-2]

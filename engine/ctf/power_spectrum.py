@@ -117,9 +117,11 @@ def tile_spectra(micrograph: Array, pixel_size_A: float, settings: CtfSettings) 
         If the micrograph is constant, holds values that are not numbers, or is too small.
     """
     xp = array_namespace(micrograph)
-    image = _checked(micrograph)
-    height, width = image.shape
+    if micrograph.ndim != 2:
+        raise ValueError(f"The micrograph has {micrograph.ndim} dimensions, expected one image of two.")
+    height, width = micrograph.shape
     side = tile_side_px((height, width), pixel_size_A, settings.tile_A)
+    image = _checked(micrograph)
     bins = polar_bins(side, pixel_size_A, settings.low_resolution_A, settings.high_resolution_A)
     rows, columns = tile_origins(height, side), tile_origins(width, side)
     origins = [(int(y), int(x)) for y in rows for x in columns]
@@ -146,8 +148,6 @@ def tile_spectra(micrograph: Array, pixel_size_A: float, settings: CtfSettings) 
 def _checked(micrograph: Array) -> Array:
     """Give the micrograph as float32 without its hot pixels, or say what is wrong with it."""
     xp = array_namespace(micrograph)
-    if micrograph.ndim != 2:
-        raise ValueError(f"The micrograph has {micrograph.ndim} dimensions, expected one image of two.")
     image = xp.astype(micrograph, xp.float32)
     mean, deviation = float(xp.mean(image)), float(xp.std(image))
     if not (np.isfinite(mean) and np.isfinite(deviation)):

@@ -162,9 +162,9 @@ def confidence(gain: float, rival_gain: float, searched: int) -> float:
     """Probability-like measure that the best defocus is the right one.
 
     The gains are twice log-likelihood ratios, so by chance alone the best of `searched` independent trials
-    reaches about 2 ln(searched). What stands above both that and the best different defocus counts, and
-    relative to the gain itself: where the model is slightly wrong the likelihoods of good micrographs are
-    hugely apart, those of bad ones nearly equal.
+    reaches about 2 ln(searched). What stands above both that and the best different defocus counts, measured
+    against a factor of e⁴ in likelihood plus a twentieth of the gain itself: where the model is slightly wrong,
+    all the gains of a good micrograph are large and their difference means less.
 
     Parameters
     ----------

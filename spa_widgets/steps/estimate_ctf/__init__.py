@@ -1,0 +1,1 @@
+"""CTF estimation: defocus, astigmatism and local defocus of every micrograph."""
