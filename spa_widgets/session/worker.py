@@ -34,8 +34,10 @@ def run_job(project_path: str, number: int, device: str) -> str:
     load_steps()
     project = Project(Path(project_path))
     row = project.queue.get(number)
-    if row is None or not _begin(project, row):
+    if row is None:
         return CANCELLED
+    if refused := _begin(project, row):
+        return refused
     events = EventWriter(project.folder(row) / EVENTS_FILE)
     try:
         return _execute(project, row, device, events)
@@ -50,11 +52,11 @@ def run_job(project_path: str, number: int, device: str) -> str:
         return _end(project, row, FAILED, sentence, events)
 
 
-def _begin(project: Project, row: JobRow) -> bool:
-    """Mark a job as running, unless it was cancelled or killed its process too often."""
+def _begin(project: Project, row: JobRow) -> str:
+    """Mark a job as running, unless it was cancelled or lost its process too often; return its state if so."""
     if row.cancel:
         project.queue.update(row.number, only_if=(QUEUED, RUNNING), state=CANCELLED, ended=time.time())
-        return False
+        return CANCELLED
     attempts = 1 if _got_further(project, row) else row.attempts + 1
     if attempts > _MAX_ATTEMPTS:
         sentence = (
@@ -62,10 +64,11 @@ def _begin(project: Project, row: JobRow) -> bool:
             "use a smaller box or fewer classes, then run it again."
         )
         project.queue.update(row.number, only_if=(QUEUED, RUNNING), state=FAILED, error=sentence, ended=time.time())
-        return False
-    return project.queue.update(
+        return FAILED
+    begun = project.queue.update(
         row.number, only_if=(QUEUED, RUNNING), state=RUNNING, started=time.time(), ended=None, attempts=attempts
     )
+    return "" if begun else CANCELLED
 
 
 def _got_further(project: Project, row: JobRow) -> bool:

@@ -1,0 +1,53 @@
+"""Finding and waiting for the processes of a session."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import psutil
+
+from spa_widgets.session.session import Session
+
+
+def runner_process(session: Session) -> psutil.Process:
+    """The live runner of a project."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        found = session.project.queue.runner()
+        if found is not None and session.runner.is_running():
+            with suppress(psutil.NoSuchProcess):
+                process = psutil.Process(found["pid"])
+                if process.status() != psutil.STATUS_ZOMBIE:
+                    return process
+        time.sleep(0.05)
+    raise AssertionError("no runner came up")
+
+
+def worker_process(session: Session) -> psutil.Process:
+    """The process in which the runner's jobs are computed."""
+    children = runner_process(session).children()
+    return next(child for child in children if "spawn_main" in " ".join(child.cmdline()))
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def end_runner(session: Session) -> None:
+    """End a project's runner with all its processes."""
+    found = session.project.queue.runner()
+    if found is None or not session.runner.is_running():
+        return
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(found["pid"])
+        family = [process, *process.children(recursive=True)]
+        process.send_signal(signal.SIGTERM)
+        _, alive = psutil.wait_procs(family, timeout=10)
+        for one in alive:
+            one.kill()
