@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.simulation.scattering import FormFactor, displaced_ice, element
+from engine.symmetry import point_group
 
 # Hydrogens bound to a heavy atom of protein, and the volume of ice that atom and hydrogens displace (Å³): the
 # mean residue (C4.9 N1.35 O1.48 H7.8, 133 Å³) comes out right.
@@ -87,10 +88,11 @@ def atoms_from_arrays(
     positions_A: NDArray[np.floating],
     symbols: Sequence[str] | NDArray[np.str_],
     b_factors_A2: NDArray[np.floating],
-    amplitudes_A: dict[str, NDArray[np.floating]],
-    widths_A2: dict[str, NDArray[np.floating]],
+    amplitudes_A: Mapping[str, NDArray[np.floating]],
+    widths_A2: Mapping[str, NDArray[np.floating]],
     *,
-    centre: bool = True,
+    symmetry: str = "C1",
+    expand: bool = False,
 ) -> Atoms:
     """Scatterers of an atomic model given as arrays.
 
@@ -102,15 +104,18 @@ def atoms_from_arrays(
     positions_A : (n, 3) array
     symbols : sequence of n element symbols
     b_factors_A2 : (n,) array
-    amplitudes_A, widths_A2 : dict of (g,) arrays
+    amplitudes_A, widths_A2 : mapping of (g,) arrays
         Electron form factor of each element that occurs.
-    centre : bool
-        Put the middle of the bounding box at the origin. Not wanted where a symmetry axis must stay on z.
+    symmetry : str
+        Point group of the model in its own coordinates, axis on z. A C1 model is put with the middle of its
+        bounding box at the origin, a Cn one along z only, any other stays where it is.
+    expand : bool
+        The atoms are one asymmetric unit: make the others.
 
     Raises
     ------
     ValueError
-        If there is no atom, or an element has no coefficients.
+        If there is no atom, an element has no coefficients, or the point group is unknown.
     """
     positions = np.asarray(positions_A, dtype=np.float64).reshape(-1, 3)
     names = np.asarray(symbols)
@@ -118,8 +123,11 @@ def atoms_from_arrays(
         raise ValueError(f"expected positions and symbols of the same atoms, got {len(positions)} and {len(names)}")
     if missing := sorted(set(names.tolist()) - set(amplitudes_A)):
         raise ValueError(f"no form factor for {', '.join(missing)}: give coefficients of every element")
-    if centre:
-        positions = positions - 0.5 * (positions.min(axis=0) + positions.max(axis=0))
+    operators = point_group(symmetry)
+    middle = 0.5 * (positions.min(axis=0) + positions.max(axis=0))
+    if len(operators) > 1:  # a symmetry axis stays on z
+        middle *= [0.0, 0.0, float(symmetry.upper().startswith("C"))]
+    positions = positions - middle
     b = np.clip(np.asarray(b_factors_A2, dtype=np.float64), 1.0, None)
     edges = np.geomspace(b.min(), b.max() * (1.0 + 1e-9), _B_FACTOR_BINS + 1)
     bins = np.clip(np.searchsorted(edges, b, side="right") - 1, 0, _B_FACTOR_BINS - 1)
@@ -134,7 +142,8 @@ def atoms_from_arrays(
         factor = factor + displaced_ice(_volume_A3(symbol, has_hydrogens))
         species[mine] = len(form_factors)
         form_factors.append(factor.blurred(float(b[mine].mean())))
-    return Atoms(positions.astype(np.float32), species, tuple(form_factors))
+    atoms = Atoms(positions.astype(np.float32), species, tuple(form_factors))
+    return replicate(atoms, operators) if expand else atoms
 
 
 def _volume_A3(symbol: str, has_hydrogens: bool) -> float:

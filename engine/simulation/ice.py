@@ -11,7 +11,7 @@ from engine.fourier.transforms import irfft2, rfft2
 from engine.simulation.layout import surface_height
 from engine.simulation.scattering import VOLT_A2_PER_A, WATER_VOLUME_A3, element
 
-_LEVEL_STEP_A = 60.0
+_LEVEL_STEP_A = 100.0
 _ROWS = 256
 
 

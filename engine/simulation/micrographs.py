@@ -66,6 +66,16 @@ def simulate_micrographs(
         yield simulate_micrograph(atoms, settings, float(defoci[index]), generators[index])
 
 
+def micrograph_truths(settings: MicrographSettings, rng: np.random.Generator) -> list[MicrographTruth]:
+    """Truths of all micrographs that `simulate_micrographs` makes from the same generator, without the images.
+
+    Only the SNR is missing: it is measured on the images.
+    """
+    defoci = mean_defoci(settings, rng)
+    generators = rng.spawn(settings.count)
+    return [draw_layout(settings, float(d), g) for d, g in zip(defoci, generators, strict=True)]
+
+
 def simulate_micrograph(
     atoms: Atoms, settings: MicrographSettings, mean_defocus_A: float, rng: np.random.Generator
 ) -> SimulatedMicrograph:

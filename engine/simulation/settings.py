@@ -112,3 +112,16 @@ def preset(name: str, **changes: object) -> MicrographSettings:
     if name not in PRESETS:
         raise ValueError(f"no preset {name!r}; there are {', '.join(PRESETS)}")
     return replace(PRESETS[name], **changes)  # type: ignore[arg-type]
+
+
+def share_of_kinds(junk_fraction: float) -> tuple[float, ...]:
+    """Shares of the `OBJECT_KINDS` for a share of junk: two thirds of it nanodiscs, the rest aggregates and ice."""
+    if not 0 <= junk_fraction < 1:
+        raise ValueError(f"share of junk must lie between 0 and 1, got {junk_fraction}")
+    nanodiscs, aggregates = junk_fraction * 2 / 3, junk_fraction / 5
+    return (1 - junk_fraction, nanodiscs, aggregates, junk_fraction - nanodiscs - aggregates)
+
+
+def box_px(settings: MicrographSettings) -> int:
+    """Side in px, an even number, of the box that the particle's true map is given in."""
+    return 2 * round(settings.box_A / settings.pixel_size_A / 2)

@@ -101,7 +101,7 @@ def fsc_curves(
     """
     _check(half_a, half_b, mask)
     n = int(half_a.shape[0])
-    mean = 0.5 * (half_a + half_b)
+    mean = average(half_a, half_b)
     masks = {"spherical": spherical_mask(n), "loose": soft_mask_from_map(mean, pixel_size_A, *LOOSE)}
     if mask is None:
         masks["tight"] = soft_mask_from_map(mean, pixel_size_A, *TIGHT)
@@ -116,6 +116,11 @@ def fsc_curves(
     randomised = _masked_fsc(noise_a, noise_b, masks["tight"])
     curves["corrected"] = corrected_fsc(curves["tight"], randomised, start)
     return FSCCurves(curves, randomised, n * pixel_size_A / start, masks, n, pixel_size_A)
+
+
+def average(half_a: Array, half_b: Array) -> Array:
+    """Return the map that two half maps (n, n, n) make together."""
+    return 0.5 * (half_a + half_b)
 
 
 def randomisation_start(no_mask: NDArray[np.floating], randomise_at_fsc: float) -> int:

@@ -59,13 +59,13 @@ def guinier_b_factor(
     resolution_A: float,
     fsc: NDArray[np.floating] | None = None,
     low_resolution_A: float = 10.0,
+    mask: Array | None = None,
 ) -> GuinierFit:
     """Fit the fall of a map's amplitudes between two resolutions.
 
     Parameters
     ----------
     volume : (n, n, n) array
-        Map (masked, if the solvent is to be left out).
     pixel_size_A : float
     resolution_A : float
         Resolution of the map: the far end of the fit.
@@ -73,6 +73,8 @@ def guinier_b_factor(
         Curve to weight the amplitudes with.
     low_resolution_A : float
         Near end of the fit. If fewer than five shells lie between, the fit begins five shells before the end.
+    mask : (n, n, n) array, optional
+        Leaves the solvent out.
 
     Returns
     -------
@@ -88,6 +90,8 @@ def guinier_b_factor(
     if not 0 < resolution_A <= box_A / 4:
         raise ValueError(f"expected a resolution of at most {box_A / 4:.1f} Å for this box, got {resolution_A} Å")
     xp = array_namespace(volume)
+    if mask is not None:
+        volume = volume * xp.asarray(mask)
     amplitude = radial_average(xp.abs(rfft3(volume)), (n, n, n))
     if fsc is not None:
         amplitude = amplitude * fsc_weight(fsc)[: len(amplitude)]

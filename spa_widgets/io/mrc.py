@@ -17,6 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from spa_widgets.errors import UserError
 
+# takes the place of a label with the time of day, so that equal images are equal files
+_LABEL = "Created by spa_widgets"
+
 
 def _open(path: str | Path, memory_map: bool = False) -> MrcInterpreter:
     """Open an MRC file for reading; foreseeable faults become one sentence."""
@@ -126,6 +129,7 @@ def write_mrc(path: str | Path, array: ArrayLike, pixel_size_A: float, is_stack:
         if is_stack:
             handle.set_image_stack()
         handle.voxel_size = pixel_size_A
+        handle.header.label[0] = _LABEL
 
 
 class MrcStackWriter:
@@ -152,6 +156,7 @@ class MrcStackWriter:
         self._handle = mrcfile.new_mmap(path, shape=(count, box_px, box_px), mrc_mode=mode, overwrite=True)
         self._handle.set_image_stack()
         self._handle.voxel_size = pixel_size_A
+        self._handle.header.label[0] = _LABEL
         self._next = 0
 
     def append(self, images: NDArray[np.floating]) -> None:

@@ -1,0 +1,57 @@
+"""Tables of curves, such as ``fsc.csv``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from spa_widgets.errors import UserError
+
+FSC_COLUMNS = ("resolution_A", "no_mask", "spherical", "loose", "tight", "corrected")
+
+
+def write_fsc_csv(path: str | Path, resolution_A: ArrayLike, curves: Mapping[str, ArrayLike]) -> None:
+    """Write FSC curves, a row for each shell from shell 1 on (shell 0 has no resolution).
+
+    Parameters
+    ----------
+    path : str or Path
+    resolution_A : array, shape (n // 2 + 1,)
+        Resolution of every shell; the first is infinite and left out.
+    curves : mapping of str to array, shape (n // 2 + 1,)
+        By column name.
+    """
+    table = pd.DataFrame({"resolution_A": np.asarray(resolution_A)[1:]})
+    for name, curve in curves.items():
+        table[name] = np.asarray(curve)[1:]
+    table.to_csv(path, index=False, float_format="%.6f")
+
+
+def read_fsc_csv(path: str | Path, curve: str = "corrected") -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Read one curve of an ``fsc.csv``.
+
+    Returns
+    -------
+    (resolution_A, fsc) : arrays, shape (n // 2 + 1,)
+        Shell 0 is put back: infinite resolution, correlation 1.
+
+    Raises
+    ------
+    UserError
+        When the file is missing or has no such column.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise UserError(f"{file} does not exist; expected a table of FSC curves: check the path.")
+    try:
+        table = pd.read_csv(file)
+    except (ValueError, UnicodeDecodeError) as error:
+        raise UserError(f"{file} is not a readable CSV table ({error}): write it again with the fsc step.") from error
+    missing = [name for name in ("resolution_A", curve) if name not in table]
+    if missing:
+        raise UserError(f"{file} has no column {missing[0]}; it has {', '.join(map(str, table.columns))}.")
+    return np.append(np.inf, table["resolution_A"].to_numpy()), np.append(1.0, table[curve].to_numpy())

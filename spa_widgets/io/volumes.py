@@ -1,0 +1,48 @@
+"""Maps as the steps use them: cubes of one size with a stated pixel size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from spa_widgets.errors import UserError
+from spa_widgets.io.mrc import read_mrc
+
+_TOLERANCE = 1e-3
+
+
+def read_volume(path: str | Path) -> tuple[NDArray[Any], float]:
+    """Read a cubic map and its pixel size in Å.
+
+    Raises
+    ------
+    UserError
+        When the file is no cubic map, or states no pixel size.
+    """
+    volume, pixel_size_A = read_mrc(path)
+    if volume.ndim != 3 or len(set(volume.shape)) != 1:
+        raise UserError(f"{path} has the shape {volume.shape}; expected a cubic map: crop or pad it first.")
+    if pixel_size_A <= 0:
+        raise UserError(f"{path} states no pixel size; expected it in the MRC header: write it there first.")
+    return volume, pixel_size_A
+
+
+def read_volumes(*paths: str | Path) -> tuple[list[NDArray[Any]], float]:
+    """Read maps that lie on one grid, and the pixel size in Å.
+
+    Raises
+    ------
+    UserError
+        When their boxes or pixel sizes differ.
+    """
+    read = [read_volume(path) for path in paths]
+    first, pixel_size_A = read[0]
+    for path, (volume, size_A) in zip(paths, read, strict=True):
+        if volume.shape != first.shape or abs(size_A / pixel_size_A - 1) > _TOLERANCE:
+            raise UserError(
+                f"{path} is {volume.shape[0]} px of {size_A:g} Å, but {paths[0]} is {first.shape[0]} px of "
+                f"{pixel_size_A:g} Å; resample one of them first."
+            )
+    return [volume for volume, _ in read], pixel_size_A

@@ -1,0 +1,1 @@
+"""The mirror image of a map."""

@@ -1,0 +1,1 @@
+"""The five FSC curves of two half maps."""

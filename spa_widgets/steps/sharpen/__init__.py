@@ -1,0 +1,1 @@
+"""Sharpening of a map."""
