@@ -8,6 +8,7 @@ Expectation–maximisation in Fourier space with a Wiener prior taken from the F
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,7 @@ def refine(
     options: RefinementOptions,
     rng: np.random.Generator,
     state: RefinementState | None = None,
+    mask: NDArray[np.float32] | None = None,
     xp: Any = np,
 ) -> Iterator[RefinementState]:
     """Refine poses and the map; one state after each iteration, the last one ``finished``.
@@ -67,6 +69,8 @@ def refine(
         Used once, for a seed that the state carries.
     state : RefinementState or None
         Go on from here; gives the same bits as a run that was not interrupted.
+    mask : (n, n, n) float32 or None
+        Takes the place of the sphere and of the dynamic mask.
     xp : module
         Array namespace of the device to compute on.
 
@@ -76,8 +80,12 @@ def refine(
         When the volume is not on the particles' grid or a half is empty.
     """
     subsets = _check(particles, halves, initial_volume)
+    if mask is not None:
+        if mask.shape != initial_volume.shape:
+            raise ValueError(f"The mask has shape {mask.shape}, the volume {initial_volume.shape}: resample it first.")
+        options = replace(options, dynamic_mask=False)
     if state is None:
-        state = _start(particles, initial_volume, options, rng)
+        state = _start(particles, initial_volume, mask, options, rng)
     disc = HalfDisc(particles.box_px, (particles.box_px - 1) / 2)
     store = ImageCoefficients(particles, disc, xp)
     if state.iteration == 0:
@@ -107,7 +115,11 @@ def _check(particles: Particles, halves: ArrayLike, volume: NDArray[np.float32])
 
 
 def _start(
-    particles: Particles, volume: NDArray[np.float32], options: RefinementOptions, rng: np.random.Generator
+    particles: Particles,
+    volume: NDArray[np.float32],
+    mask: NDArray[np.float32] | None,
+    options: RefinementOptions,
+    rng: np.random.Generator,
 ) -> RefinementState:
     """Low-pass, align and mask the initial volume."""
     if options.align_symmetry and len(point_group(options.symmetry)) > 1:
@@ -115,7 +127,8 @@ def _start(
 
         volume = align_to_symmetry(volume, particles.pixel_size_A, options.symmetry)[0]
     reference = low_pass(np.asarray(volume, np.float32), particles.pixel_size_A, options.initial_low_pass_A, ndim=3)
-    mask = sphere_mask(particles.box_px, particles.pixel_size_A, options.mask_diameter_A)
+    if mask is None:
+        mask = sphere_mask(particles.box_px, particles.pixel_size_A, options.mask_diameter_A)
     seed = int(rng.integers(2**62))
     return initial_state(particles.count, particles.box_px, reference, mask, options, seed)
 
@@ -284,7 +297,8 @@ def _solve(
     references = [
         levelled(r, empty) for r in join_low_frequencies(references[0], references[1], field_A / options.join_A)
     ]
-    mask = _next_mask(references, resolution, options, pixel_size_A)
+    if options.dynamic_mask:
+        mask = _next_mask(references, resolution, options, pixel_size_A)
     improved = resolution < 0.99 * state.best_resolution_A or state.iteration == 0
     return state.evolve(
         iteration=state.iteration + 1,
@@ -305,7 +319,7 @@ def _next_mask(
 ) -> NDArray[np.float32]:
     box_px = references[0].shape[0]
     sphere = sphere_mask(box_px, pixel_size_A, options.mask_diameter_A)
-    if not options.dynamic_mask or resolution_A > options.mask_start_A:
+    if resolution_A > options.mask_start_A:
         return sphere
     average = (references[0] + references[1]) * np.float32(0.5) * sphere
     if not average.max() > 0:

@@ -1,0 +1,157 @@
+"""Refine poses and map."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.display import contrast_by_sigma
+from engine.particles import Particles
+from engine.reconstruction.half_maps import resample_volume
+from engine.reconstruction.refinement import refine
+from engine.reconstruction.refinement_products import RefinementProducts, central_slices, refinement_products
+from engine.reconstruction.refinement_state import RefinementOptions, RefinementState
+from engine.reconstruction.symmetry_axis import find_symmetry
+from engine.symmetry import point_group
+from spa_widgets.errors import UserError
+from spa_widgets.io.curves import write_fsc_csv
+from spa_widgets.io.datasets import ParticleSet
+from spa_widgets.io.mrc import write_mrc
+from spa_widgets.io.volumes import read_volume
+from spa_widgets.session.context import JobContext
+
+_DOUBTFUL_SYMMETRY = 0.3
+_FEWEST = 10
+
+
+def run(ctx: JobContext) -> None:
+    """Refine, report each iteration, write maps, masks, curves and poses."""
+    dataset = ParticleSet.read(ctx.input("particles"))
+    particles = dataset.to_engine()
+    dataset = _with_half_sets(ctx, dataset)
+    checkpoint = ctx.load_checkpoint()
+    state = None if checkpoint is None else RefinementState.from_dict(checkpoint)
+    mask = _mask(ctx, particles)
+    state = _refine(ctx, dataset, particles, state, mask)
+    with ctx.stage("validation"):
+        products = refinement_products(state, particles.pixel_size_A, ctx.rng("phases"), mask)
+    with ctx.stage("write"):
+        _write(ctx, dataset, particles.pixel_size_A, state, products)
+    _report(ctx, state, products)
+
+
+def _with_half_sets(ctx: JobContext, dataset: ParticleSet) -> ParticleSet:
+    """Keep the half sets of the file; particles imported without any get them now."""
+    if dataset.count < _FEWEST:
+        raise UserError(f"{dataset.path} holds {dataset.count} particles; a refinement needs at least {_FEWEST}.")
+    if "rlnRandomSubset" in dataset.table:
+        return dataset
+    ctx.warn("The particles have no half sets (rlnRandomSubset); they were drawn now and are written with the result.")
+    table = dataset.table.assign(rlnRandomSubset=ctx.rng("half sets").permutation(np.arange(dataset.count) % 2) + 1)
+    return ParticleSet(table, dataset.optics_table, dataset.path)
+
+
+def _on_grid(ctx: JobContext, name: str, particles: Particles) -> NDArray[np.float32]:
+    """Read a map onto the particles' grid."""
+    volume, pixel_size_A = read_volume(ctx.input(name))
+    return resample_volume(volume, pixel_size_A, particles.box_px, particles.pixel_size_A)
+
+
+def _mask(ctx: JobContext, particles: Particles) -> NDArray[np.float32] | None:
+    return None if ctx.optional_input("mask") is None else _on_grid(ctx, "mask", particles)
+
+
+def _initial_volume(ctx: JobContext, particles: Particles) -> NDArray[np.float32]:
+    volume = _on_grid(ctx, "volume", particles)
+    if not ctx.params.align_symmetry or len(point_group(ctx.params.symmetry)) == 1:
+        return volume
+    ctx.progress(0, ctx.params.max_iterations, f"aligning {ctx.params.symmetry} axes")
+    with ctx.stage("align symmetry"):
+        found = find_symmetry(volume, particles.pixel_size_A, ctx.params.symmetry)
+    ctx.figure("symmetry_score", float(found.score))
+    if found.score < _DOUBTFUL_SYMMETRY:
+        ctx.warn(
+            f"The initial model shows little {ctx.params.symmetry} symmetry (score {found.score:.2f}, 1 is perfect); "
+            "compare with a refinement in C1."
+        )
+    return np.asarray(found.aligned, np.float32)
+
+
+def _options(ctx: JobContext) -> RefinementOptions:
+    values = ctx.params.model_dump(exclude={"seed"})
+    return RefinementOptions(**{**values, "align_symmetry": False})
+
+
+def _refine(
+    ctx: JobContext,
+    dataset: ParticleSet,
+    particles: Particles,
+    state: RefinementState | None,
+    mask: NDArray[np.float32] | None,
+) -> RefinementState:
+    # a resumed run needs the initial volume no more
+    initial = _initial_volume(ctx, particles) if state is None else state.volume
+    options, most = _options(ctx), ctx.params.max_iterations
+    with ctx.stage("refine"):
+        ctx.progress(state.iteration if state else 0, most, "searching poses")
+        for found in refine(particles, dataset.half_sets, initial, options, ctx.rng(), state, mask, ctx.xp):
+            state = found
+            ctx.save_checkpoint(state.to_dict())
+            _show(ctx, state, particles.pixel_size_A)
+            ctx.progress(state.iteration, most, f"iteration {state.iteration}: {state.resolution_A:.2f} Å")
+    if state is None:
+        raise UserError("The refinement made no iteration; expected max_iterations of at least 2.")
+    return state
+
+
+def _show(ctx: JobContext, state: RefinementState, pixel_size_A: float) -> None:
+    """Send what a person wants to see of an iteration."""
+    ctx.picture("slices", contrast_by_sigma(central_slices(state), 4.0), f"iteration {state.iteration}: z, y, x")
+    ctx.event(
+        "iteration",
+        iteration=state.iteration,
+        resolution_A=state.resolution_A,
+        median_change_deg=state.median_change_deg,
+        median_change_A=state.median_change_A,
+        searched_all=state.was_global,
+        fsc=[float(value) for value in state.fsc],
+        box_px=int(state.volume.shape[0]),
+        pixel_size_A=pixel_size_A,
+    )
+
+
+def _write(
+    ctx: JobContext, dataset: ParticleSet, pixel_size_A: float, state: RefinementState, products: RefinementProducts
+) -> None:
+    volumes = {
+        "map": state.volume,
+        "map_sharp": products.sharpened,
+        "half_A": state.half_maps[0],
+        "half_B": state.half_maps[1],
+        "mask_refine": state.mask,
+        "mask_fsc": products.mask_fsc,
+        "mask_fsc_auto": products.mask_auto,
+    }
+    for name, volume in volumes.items():
+        write_mrc(ctx.out / f"{name}.mrc", volume, pixel_size_A)
+    write_fsc_csv(ctx.out / "fsc.csv", products.curves.resolution_A, products.curves.curves)
+    posed = dataset.with_poses(state.angles_deg, state.shifts_A)
+    table = posed.table.assign(rlnMaxValueProbDistribution=state.confidence, rlnNormCorrection=state.scale)
+    ParticleSet(table, posed.optics_table, posed.path).write(ctx.out / "particles.star")
+
+
+def _report(ctx: JobContext, state: RefinementState, products: RefinementProducts) -> None:
+    for name, resolution_A in products.curves.resolutions.items():
+        ctx.figure(f"resolution_{name}_A", float(resolution_A) if np.isfinite(resolution_A) else None)
+    resolution_A = products.curves.resolution()
+    nyquist_A = float(products.curves.resolution_A[-1])
+    ctx.figure("resolution_A", float(resolution_A) if np.isfinite(resolution_A) else None)
+    ctx.figure("nyquist_A", nyquist_A)
+    ctx.figure("b_factor_A2", products.b_factor_A2)
+    ctx.figure("iterations", state.iteration)
+    ctx.figure("last_pose_change_deg", state.median_change_deg)
+    if resolution_A <= nyquist_A:
+        ctx.warn(f"The map reaches the Nyquist limit ({nyquist_A:.2f} Å): smaller pixels may show more.")
+    frequency = [float(f) for f in products.curves.frequency_per_A]
+    curves = {name: [float(value) for value in curve] for name, curve in products.curves.curves.items()}
+    ctx.event("fsc", frequency_per_A=frequency, curves=curves)
