@@ -16,10 +16,11 @@ from engine.arrays import Array, array_namespace
 from engine.fourier.grids import shell_index
 from engine.fourier.shells import fourier_shell_correlation, resolution_at
 from engine.fourier.transforms import irfft3, rfft3
-from engine.validation.masks import LOOSE, TIGHT, soft_mask_from_map, spherical_mask
+from engine.validation.masks import LOOSE, TIGHT, automatic_mask, soft_mask_from_map, spherical_mask
 
 CURVES = ("no_mask", "spherical", "loose", "tight", "corrected")
 _SHELLS_PAST_START = 2
+_COARSEST_MASK_A = 40.0
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,12 @@ def fsc_curves(
     randomised = _masked_fsc(noise_a, noise_b, masks["tight"])
     curves["corrected"] = corrected_fsc(curves["tight"], randomised, start)
     return FSCCurves(curves, randomised, n * pixel_size_A / start, masks, n, pixel_size_A)
+
+
+def automatic_fsc_mask(half_a: Array, half_b: Array, found: FSCCurves) -> NDArray[np.float32]:
+    """Mask whose threshold the map decides, smoothed as far as the halves agree (no-mask FSC 0.5, 15 to 40 Å)."""
+    agreed_A = min(found.resolution("no_mask", 0.5), _COARSEST_MASK_A)
+    return automatic_mask(average(half_a, half_b), found.pixel_size_A, low_pass_A=max(agreed_A, 15.0))
 
 
 def average(half_a: Array, half_b: Array) -> Array:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.arrays import to_numpy
-from engine.validation.fsc import FSCCurves, average, fsc_curves
-from engine.validation.masks import automatic_mask
+from engine.validation.fsc import FSCCurves, automatic_fsc_mask, fsc_curves
 from spa_widgets.errors import UserError
 from spa_widgets.io.curves import write_fsc_csv
 from spa_widgets.io.mrc import write_mrc
@@ -30,7 +29,7 @@ def run(ctx: JobContext) -> None:
         )
     ctx.progress(1, 2, "masks")
     with ctx.stage("masks"):
-        masks = {**found.masks, "auto": automatic_mask(average(half_a, half_b), pixel_size_A)}
+        masks = {**found.masks, "auto": automatic_fsc_mask(half_a, half_b, found)}
         for name, volume in masks.items():
             write_mrc(ctx.out / f"mask_{name}.mrc", to_numpy(volume), pixel_size_A)
     write_fsc_csv(ctx.out / "fsc.csv", found.resolution_A, found.curves)

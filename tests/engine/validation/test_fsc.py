@@ -13,7 +13,14 @@ from engine.fourier.shells import fourier_shell_correlation, radial_average
 from engine.fourier.transforms import rfft3
 from engine.simulation.phantom import channel
 from engine.simulation.projection import density
-from engine.validation.fsc import CURVES, corrected_fsc, fsc_curves, randomisation_start, randomise_phases
+from engine.validation.fsc import (
+    CURVES,
+    automatic_fsc_mask,
+    corrected_fsc,
+    fsc_curves,
+    randomisation_start,
+    randomise_phases,
+)
 from engine.validation.masks import soft_mask_from_map
 
 BOX_PX, PIXEL_SIZE_A = 72, 2.5
@@ -115,3 +122,14 @@ def test_maps_that_do_not_fit_together_are_refused(truth: np.ndarray) -> None:
         fsc_curves(truth, truth[:32, :32, :32], PIXEL_SIZE_A, rng)
     with pytest.raises(ValueError, match="one size"):
         fsc_curves(truth, truth, PIXEL_SIZE_A, rng, mask=truth[:20])
+
+
+def test_the_automatic_mask_holds_the_particle_however_noisy_the_halves(truth: np.ndarray) -> None:
+    inside = low_pass(truth, PIXEL_SIZE_A, 15.0, ndim=3)
+    inside = inside > 0.3 * inside.max()
+    for noise in (0.5, 6.0):
+        a, b = _halves(truth, noise, np.random.default_rng(9))
+        mask = automatic_fsc_mask(a, b, fsc_curves(a, b, PIXEL_SIZE_A, np.random.default_rng(1)))
+        print(f"noise {noise}: holds {mask[inside].mean():.2f} of the particle, {mask.mean():.2f} of the box")
+        assert mask[inside].mean() > 0.95
+        assert mask.mean() < 0.5

@@ -32,7 +32,7 @@ def maps(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("maps")
     rng = np.random.default_rng(11)
     truth = density(channel(), BOX_PX, PIXEL_SIZE_A)
-    noise = 9.0 * truth.std()
+    noise = 6.0 * truth.std()
     write_mrc(folder / "truth.mrc", truth, PIXEL_SIZE_A)
     write_mrc(folder / "blurred.mrc", blur(truth, PIXEL_SIZE_A, 150.0), PIXEL_SIZE_A)
     for name in "AB":
@@ -94,7 +94,7 @@ def test_sharpen_undoes_a_blur(maps: Path, tmp_path: Path) -> None:
     blurred, _ = read_mrc(maps / "blurred.mrc")
     wanted = low_pass(truth, PIXEL_SIZE_A, 5.7, ndim=3)
     assert np.corrcoef(sharp.ravel(), wanted.ravel())[0, 1] > 0.99
-    assert np.corrcoef(blurred.ravel(), wanted.ravel())[0, 1] < 0.95
+    assert np.corrcoef(blurred.ravel(), wanted.ravel())[0, 1] < 0.97
 
 
 def test_sharpen_finds_its_numbers_from_the_curves(maps: Path, tmp_path: Path) -> None:
