@@ -84,8 +84,10 @@ class MicrographSettings:
             raise ValueError(f"shares of {', '.join(OBJECT_KINDS)} must add up to 1, got {self.kind_fractions}")
 
 
-SMALL = MicrographSettings(count=12, shape=(1024, 1024), pixel_size_A=2.464)
-"""A dozen small micrographs for a laptop: about 660 objects, 30 % of them junk."""
+SMALL = MicrographSettings(count=12, shape=(1024, 1024), pixel_size_A=2.464, envelope_B_A2=170.0)
+"""A dozen small micrographs for a laptop: about 660 objects, 30 % of them junk.
+
+The envelope ends the signal near 6 Å, so that a reconstruction is limited by its images and not by their pixels."""
 
 WORKSHOP = MicrographSettings(
     count=50,
