@@ -1,0 +1,74 @@
+"""Run the package's CUDA sources on the CPU: g++ compiles them behind a shim header, ctypes calls them."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+SUPPORT = Path(__file__).resolve().parent
+KERNELS = SUPPORT.parents[1] / "engine" / "kernels"
+_SIGNATURE = re.compile(r'extern "C" __global__ void\s+(?:__launch_bounds__\(.*\)\s+)?(\w+)\s*\(([^)]*)\)')
+
+
+def compiler() -> str | None:
+    """Path of a C++ compiler, or None."""
+    return shutil.which("g++") or shutil.which("clang++")
+
+
+def entry_points(source: str) -> str:
+    """C functions that launch each kernel of a source: grid and block first, then the kernel's own arguments."""
+    found = []
+    for name, parameters in _SIGNATURE.findall(source):
+        names = ", ".join(re.findall(r"(\w+)\s*(?:,|$)", parameters.strip()))
+        sizes = ", ".join(f"unsigned {part}{axis}" for part in "gb" for axis in "xyz")
+        found.append(
+            f'extern "C" void run_{name}({sizes}, {parameters}) '
+            f"{{ shim::launch({{gx, gy, gz}}, {{bx, by, bz}}, [=] {{ {name}({names}); }}); }}"
+        )
+    if not found:
+        raise ValueError("no kernel in the source")
+    return "\n".join(found)
+
+
+def compile_for_cpu(source: str, folder: Path) -> ctypes.CDLL:
+    """Compile a ``.cu`` file of the package to a shared library in a folder."""
+    program = folder / f"{source}.cpp"
+    text = (KERNELS / source).read_text(encoding="utf-8")
+    program.write_text(f'#include "{source}"\n{entry_points(text)}\n', encoding="utf-8")
+    library = folder / f"{source}.so"
+    tool = compiler()
+    assert tool is not None
+    options = ["-std=c++17", "-O1", "-fPIC", "-shared", "-Wall", "-Wno-unknown-pragmas", "-Werror", "-x", "c++"]
+    search = ["-I", str(KERNELS), "-include", str(SUPPORT / "cuda_shim.h")]
+    subprocess.run([tool, *options, *search, str(program), "-o", str(library)], check=True, timeout=120)
+    return ctypes.CDLL(str(library))
+
+
+def _argument(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        assert value.flags.c_contiguous
+        return ctypes.c_void_p(value.ctypes.data)
+    if isinstance(value, np.float32):
+        return ctypes.c_float(float(value))
+    assert isinstance(value, np.int32), f"{type(value)} is not a kernel's type"
+    return ctypes.c_int(int(value))
+
+
+def cpu_launcher(folder: Path) -> Callable[..., None]:
+    """A stand-in for `engine.kernels.cuda.launch` that runs kernels on NumPy arrays."""
+    libraries: dict[str, ctypes.CDLL] = {}
+
+    def launch(source: str, name: str, grid: Sequence[int], block: Sequence[int], arguments: Sequence[Any]) -> None:
+        if source not in libraries:
+            libraries[source] = compile_for_cpu(source, folder)
+        sizes = [ctypes.c_uint(int(n)) for n in (*grid, *block)]
+        getattr(libraries[source], f"run_{name}")(*sizes, *(_argument(a) for a in arguments))
+
+    return launch
