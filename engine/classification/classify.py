@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from engine.arrays import Array, to_numpy
 from engine.classification.expectation import Poses, expect, make_library
+from engine.classification.figures import detail_gain
 from engine.classification.maximisation import Sums, add_block, recentre, shell_mean, solve
 from engine.classification.options import ClassificationOptions
 from engine.classification.schedule import Schedule, make_schedule, supported_radius
@@ -86,16 +87,33 @@ def _first_state(
     averages = first_averages(images, options, schedule.start_radius_px, order, rng)
     sums = Sums.zeros(options.classes, len(sampling.disc), sampling.xp)
     shells = int(sampling.disc.shell.max()) + 1
-    nothing = np.zeros(count, np.float32)
+    classes = options.classes
     return ClassificationState(
-        iteration=0, total=schedule.total, box_px=sampling.box_px, pixel_size_A=sampling.pixel_size_A,
-        averages=averages, references=sampling.xp.stack([averages, averages]), numerator=sums.numerator, denominator=sums.denominator, noise=noise,
-        frc=np.zeros((options.classes, shells)), snr=np.zeros((options.classes, shells)),
-        weight=np.full(options.classes, count / options.classes), radius_px=schedule.start_radius_px,
-        order=order, cursor=0, class_index=np.full(count, -1, np.int32), psi_deg=nothing.copy(),
-        shift_A=np.zeros((count, 2), np.float32), max_probability=nothing.copy(), score=nothing.copy(),
-        effective_classes=nothing.copy(), rng_state=json.dumps(rng.bit_generator.state),
-    )  # fmt: skip
+        iteration=0,
+        total=schedule.total,
+        box_px=sampling.box_px,
+        pixel_size_A=sampling.pixel_size_A,
+        averages=averages,
+        references=sampling.xp.stack([averages, averages]),
+        numerator=sums.numerator,
+        denominator=sums.denominator,
+        noise=noise,
+        frc=np.zeros((classes, shells)),
+        snr=np.zeros((classes, shells)),
+        weight=np.full(classes, count / classes),
+        detail=np.zeros(classes),
+        streak=np.zeros(classes),
+        radius_px=schedule.start_radius_px,
+        order=order,
+        cursor=0,
+        class_index=np.full(count, -1, np.int32),
+        psi_deg=np.zeros(count, np.float32),
+        shift_A=np.zeros((count, 2), np.float32),
+        max_probability=np.zeros(count, np.float32),
+        score=np.zeros(count, np.float32),
+        effective_classes=np.zeros(count, np.float32),
+        rng_state=json.dumps(rng.bit_generator.state),
+    )
 
 
 def _iterate(
@@ -113,6 +131,9 @@ def _iterate(
     gain, scale = schedule.gain(state.iteration), schedule.count / len(batch)
     running = Sums(state.numerator, state.denominator).forget(pass_.sums, gain, scale)
     solution = solve(running, sampling)
+    noise = (1 - gain) * state.noise + gain * pass_.noise(len(batch))
+    weight = (1 - gain) * state.weight + gain * scale * pass_.weight
+    detail, streak = detail_gain(running, solution.references, noise, weight, sampling)
     supported = supported_radius(solution.frc, pass_.weight)
     if options.recentre and state.iteration + 1 < state.total:
         running, solution = recentre(running, solution, sampling)
@@ -122,8 +143,10 @@ def _iterate(
         **vars(running),
         **pass_.assigned,
         iteration=state.iteration + 1,
-        noise=(1 - gain) * state.noise + gain * pass_.noise(len(batch)),
-        weight=(1 - gain) * state.weight + gain * scale * pass_.weight,
+        noise=noise,
+        weight=weight,
+        detail=detail,
+        streak=streak,
         radius_px=schedule.radius(state.iteration + 1, supported),
         order=order,
         cursor=cursor,

@@ -33,6 +33,10 @@ class ClassificationState:
         Even–odd correlation of each class inside the mask, and the signal-to-noise power of its average.
     weight : array, shape (C,)
         Particles in each class (sums of posterior probability, scaled to the whole set).
+    detail : array, shape (C,)
+        Log-likelihood gain per particle of the detail finer than 25 Å (see `detail_gain`).
+    streak : array, shape (C,)
+        Share of that gain along one direction.
     radius_px : float
         Working resolution of the next iteration in Fourier px.
     order, cursor : array (count,), int
@@ -59,6 +63,8 @@ class ClassificationState:
     frc: NDArray[np.float64]
     snr: NDArray[np.float64]
     weight: NDArray[np.float64]
+    detail: NDArray[np.float64]
+    streak: NDArray[np.float64]
     radius_px: float
     order: NDArray[np.intp]
     cursor: int
