@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -40,7 +41,8 @@ def run_step(step: Step, given: Mapping[str, Any]) -> int:
             params["seed"] = given["seed"]
         spec = JobSpec(step.name, params, inputs)
         validate_spec(spec)
-        key = execute(spec, store, given["device"], printer.event, _interrupted())
+        with _terminable():
+            key = execute(spec, store, given["device"], printer.event)
     found = store.get(key)
     show_result(found, store, step, out)
     printer.summary(found.result)
@@ -49,14 +51,18 @@ def run_step(step: Step, given: Mapping[str, Any]) -> int:
     return 0
 
 
-def _interrupted() -> Any:
-    """Let a batch system's SIGTERM end the job at its next progress report, like an interrupt from the keyboard."""
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let a batch system's SIGTERM end a job like an interrupt from the keyboard."""
 
     def stop(signum: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, stop)
-    return lambda: False
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def open_store(wanted: str | None, out: Path, inputs: list[Path]) -> Store:

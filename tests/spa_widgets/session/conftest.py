@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,13 +9,18 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-os.environ["SPA_EXTRA_STEPS"] = "toy_steps"
 
-import toy_steps  # noqa: F401
-from session_support import end_runner
+from session_support import end_runner, toy_steps_registered
 
 from spa_widgets.session.session import Session
 from spa_widgets.session.store import Store
+
+
+@pytest.fixture(scope="module", autouse=True)
+def toy_steps() -> Iterator[None]:
+    """The toy steps, here and in the processes started from here; gone again after the module."""
+    with toy_steps_registered():
+        yield
 
 
 @pytest.fixture
@@ -25,7 +29,7 @@ def store(tmp_path: Path) -> Store:
 
 
 @pytest.fixture(scope="module")
-def open_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Session]]:
+def open_session(toy_steps: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Session]]:
     """Open sessions on projects in one temporary folder; their runners are ended after the module."""
     folder = tmp_path_factory.mktemp("projects")
     opened: list[Session] = []

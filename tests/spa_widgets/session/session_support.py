@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from unittest.mock import patch
 
 import psutil
+import toy_steps
 
+from spa_widgets.session import registry
 from spa_widgets.session.session import Session
 
 
@@ -51,3 +55,13 @@ def end_runner(session: Session) -> None:
         _, alive = psutil.wait_procs(family, timeout=10)
         for one in alive:
             one.kill()
+
+
+@contextmanager
+def toy_steps_registered() -> Iterator[None]:
+    """Register the toy steps, for this process and those it starts, and take them out again."""
+    registry.load_steps()
+    with patch.dict(registry._STEPS), patch.dict(os.environ, {registry.EXTRA_STEPS_VARIABLE: "toy_steps"}):
+        registry.register(toy_steps.ITERATE)
+        registry.register(toy_steps.SCALE)
+        yield
