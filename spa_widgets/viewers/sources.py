@@ -1,6 +1,7 @@
 """What a widget may be given: a job, one output of a job, a folder, a file, or names with a wildcard.
 
-Jobs are known by what they do (``path``, ``status``, ``wait``), not by their class: no widget imports the session.
+Jobs are known by what they do (``path``, ``status``, ``wait``), not by their class: no widget needs the session to be
+imported.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 from spa_widgets.errors import UserError
 
-DONE, FAILED = {"done", "completed", "finished", "succeeded"}, {"failed", "cancelled", "error", "dead"}
+DONE, FAILED = "finished", ("failed", "cancelled")
 
 
 def job_of(source: Any) -> Any | None:
@@ -24,21 +25,19 @@ def job_of(source: Any) -> Any | None:
 
 
 def status_of(job: Any) -> str:
-    """Give a job's status as a lower-case word."""
-    status = job.status() if callable(job.status) else job.status
-    return str(getattr(status, "value", status)).lower()
+    """Give a job's status: queued, running, finished, failed or cancelled."""
+    return str(job.status)
 
 
 def is_ready(source: Any) -> bool:
     """Tell whether the files of a source are there: always for paths; for a job once it is done."""
     job = job_of(source)
-    return True if job is None else status_of(job) in DONE
+    return True if job is None else status_of(job) == DONE
 
 
 def name_of(job: Any) -> str:
-    """Give a name for people: ``J12 classify_2d`` or what the job offers."""
-    parts = [str(getattr(job, part)) for part in ("name", "step") if isinstance(getattr(job, part, None), str)]
-    return " ".join(dict.fromkeys(parts)) or "job"
+    """Give a name for people: ``J12 2D classification``."""
+    return f"{job.name} {job.step.title}"
 
 
 def describe(source: Any) -> str:
@@ -81,11 +80,8 @@ def file_of(source: Any, names: Sequence[str], files: Sequence[str]) -> Path:
         When there is none of them.
     """
     job = job_of(source)
-    if job is not None and job is not source:
-        own = getattr(source, "path", None)
-        if isinstance(own, str | Path):
-            return _existing(Path(own), files)
-        names = [str(getattr(source, "name", "")), *names]
+    if job is not None and job is not source:  # one output of a job
+        names = [source.output.name, *names]
     if job is not None:
         wait_for(job)
         for name in names:
@@ -98,12 +94,22 @@ def file_of(source: Any, names: Sequence[str], files: Sequence[str]) -> Path:
     return _existing(Path(source).expanduser(), files)
 
 
+def decision_key(what: str, source: Any) -> str:
+    """Give the name under which a session keeps a decision about a source."""
+    job = job_of(source)
+    return f"{what}/{source if job is None else job.name}"
+
+
+def recall(session: Any, key: str) -> Any:
+    """Give the decision that a session keeps under a key; None without a session or decision."""
+    return None if session is None else session.decisions.get(key)
+
+
 def _output(job: Any, name: str) -> Path | None:
     try:
-        path = job.path(name)
-    except (KeyError, UserError, ValueError, AttributeError):
+        return Path(job.path(name))
+    except UserError:
         return None
-    return Path(path) if path is not None and Path(path).exists() else None
 
 
 def _existing(path: Path, files: Sequence[str]) -> Path:

@@ -25,6 +25,18 @@ CHROMIUM_ARGUMENTS = [
     "--lang=en-US",
 ]
 READY_S = 60.0
+# a command given before the kernel has answered is lost, so wait for the session, not for the look of the page
+_RUN_ALL = """async () => {
+  const pause = () => new Promise((done) => setTimeout(done, 100));
+  let panel = null;
+  while (!(panel = window.jupyterapp.shell.currentWidget) || !panel.sessionContext) await pause();
+  await panel.context.ready;
+  await panel.sessionContext.ready;
+  while (!panel.sessionContext.session?.kernel) await pause();
+  await panel.sessionContext.session.kernel.info;
+  window.jupyterapp.commands.execute('notebook:run-all-cells');
+  return null;
+}"""
 
 
 def find_chromium() -> str | None:
@@ -136,15 +148,8 @@ class Notebook:
 
     def run_all(self) -> None:
         """Run every cell."""
-        page = self.page
-        page.wait_for_function("window.jupyterapp && document.querySelector('.jp-Notebook .jp-Cell')", timeout=60_000)
-        page.wait_for_function(
-            "async () => { const s = await fetch('/api/sessions').then(r => r.json());"
-            " return s.length && ['idle', 'starting'].includes(s[0].kernel.execution_state); }",
-            timeout=60_000,
-        )
-        page.wait_for_timeout(500)
-        page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells').then(() => null)")
+        self.page.wait_for_function("window.jupyterapp && document.querySelector('.jp-Notebook .jp-Cell')", timeout=60_000)
+        self.page.evaluate(_RUN_ALL)
 
     def widget(self, number: int = 0) -> Any:
         """Give the root element of a widget once it is drawn."""

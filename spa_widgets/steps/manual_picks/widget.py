@@ -13,6 +13,7 @@ import traitlets
 
 from spa_widgets.errors import UserError
 from spa_widgets.io.star import write_star
+from spa_widgets.viewers import sources
 from spa_widgets.viewers.base import Answer, SpaWidget, bundle
 from spa_widgets.viewers.encode import img_tag
 from spa_widgets.viewers.micrographs import Micrographs
@@ -67,7 +68,6 @@ class ManualPicker(SpaWidget):
         super().__init__(can_submit=session is not None, **options)
         self._session, self._source = session, micrographs
         self._autosave = Path(autosave) if autosave else None
-        self._last_saved: Picks | None = None
         self._start, self._pixel_size_A = picks, pixel_size_A
         self._when_ready([micrographs], self._load)
 
@@ -211,7 +211,7 @@ class ManualPicker(SpaWidget):
 
     def _ask_submit(self) -> dict[str, Any]:
         job = self.submit()
-        return {"job": str(getattr(job, "name", job)), "count": self.count}
+        return {"job": job.name, "count": self.count}
 
     # ---- bookkeeping ---------------------------------------------------------------------------------------------
     def _index(self, name: str | int) -> int:
@@ -230,25 +230,24 @@ class ManualPicker(SpaWidget):
         if self._list.counts() != self.counts:
             self.counts = self._list.counts()
         self._tell("picks", index=index)
-        self._keep()
-
-    def _decision_name(self) -> str:
-        return "manual_picks"
+        self._keep(index)
 
     def _kept(self) -> Picks:
         """Give the picks kept at an earlier time."""
         if self._autosave and self._autosave.exists():
             return dict(json.loads(self._autosave.read_text())["picks"])
-        recall = getattr(self._session, "decision", None)
-        kept = recall(self._decision_name(), self._source) if callable(recall) else None
-        return {name: points for name, points in (kept or {}).items() if name in self._mics.names}
+        kept = {name: sources.recall(self._session, self._key(name)) for name in self._mics.names}
+        return {name: points for name, points in kept.items() if points}
 
-    def _keep(self) -> None:
-        picks = {name: list(self._list.points(i)) for i, name in enumerate(self._mics.names) if self._list.points(i)}
-        decide = getattr(self._session, "decide", None)
-        if callable(decide):
-            decide(self._decision_name(), self._source, picks)
+    def _key(self, name: str) -> str:
+        return f"{sources.decision_key('manual_picks', self._source)}/{name}"
+
+    def _keep(self, index: int) -> None:
+        """Keep the picks of a micrograph: in the session, in the file."""
+        if self._session is not None:
+            self._session.decide(self._key(self._mics.names[index]), list(self._list.points(index)))
         if self._autosave:
+            picks = {name: self._list.points(i) for i, name in enumerate(self._mics.names) if self._list.points(i)}
             temporary = self._autosave.with_suffix(self._autosave.suffix + ".new")
             temporary.write_text(json.dumps({"picks": picks}))
             temporary.replace(self._autosave)
