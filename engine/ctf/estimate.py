@@ -131,7 +131,7 @@ def _result(
     half_difference = float(np.hypot(a_cos, a_sin))
     angle = float(np.rad2deg(0.5 * np.arctan2(a_sin, a_cos)))
     searched = int((settings.max_defocus_A - settings.min_defocus_A) / 50.0) * (12 if settings.fit_phase_shift else 1)
-    picture, step = spectrum_picture(power, bins, data, parameters, optics)
+    picture, step = spectrum_picture(power, bins, data, parameters, optics, curves)
     return CtfFit(
         u_A=mean + half_difference,
         v_A=mean - half_difference,

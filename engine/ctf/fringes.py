@@ -99,6 +99,16 @@ def _solve_with_positive_tail(normal: Array, right: Array, free: int) -> Array:
         used &= ~negative
 
 
+def phase_at(kx_per_A: Array, ky_per_A: Array, parameters: Array, optics: Optics) -> Array:
+    """Phase γ of the CTF at frequencies (broadcastable) for (mean_A, a_cos_A, a_sin_A, phase_shift_rad), in rad."""
+    mean, a_cos, a_sin, shift = parameters
+    wavelength = float(optics.wavelength_A)
+    k2 = kx_per_A**2 + ky_per_A**2
+    defocused = mean * k2 + a_cos * (kx_per_A**2 - ky_per_A**2) + a_sin * (2.0 * kx_per_A * ky_per_A)
+    spherical = 0.5 * np.pi * float(optics.cs_mm) * 1e7 * wavelength**3 * k2**2
+    return np.pi * wavelength * defocused - spherical + np.arcsin(float(optics.amplitude_contrast)) + shift
+
+
 def phase_factors(bins: PolarBins, optics: Optics) -> tuple[Array, Array]:
     """Factors of the CTF's phase: (3, R, S) for the defocus terms in rad/Å, and the rest (R, S) in rad."""
     wavelength = float(optics.wavelength_A)

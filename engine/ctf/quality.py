@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.arrays import Array
-from engine.ctf.fringes import Fringes
+from engine.ctf.fringes import Fringes, phase_at
 from engine.ctf.result import CtfCurves
 from engine.optics import Optics
 
@@ -87,7 +87,8 @@ def equiphase_curves(
         difference = (tile - background[:, None]) * data.weight
         top += np.bincount(ring, difference.ravel(), len(frequency))
         bottom += np.bincount(ring, data.weight.ravel(), len(frequency))
-    fringe = -0.5 * np.cos(2.0 * _phase_1d(frequency, parameters, offset, optics))
+    round_phase = phase_at(frequency, 0.0, np.array([parameters[0], 0.0, 0.0, parameters[3]]), optics)
+    fringe = -0.5 * np.cos(2.0 * round_phase)
     signal = top / np.maximum(bottom, 1e-12)
     correlation = local_correlation(signal, fringe, frequency, parameters[0], optics)
     base = background - 0.5 * envelope
@@ -97,13 +98,6 @@ def equiphase_curves(
             for c in (frequency, background + signal, base, background + envelope * fringe, correlation)
         )
     )
-
-
-def _phase_1d(frequency: Array, parameters: Array, offset: float, optics: Optics) -> Array:
-    wavelength = float(optics.wavelength_A)
-    k2 = frequency**2
-    spherical = 0.5 * np.pi * float(optics.cs_mm) * 1e7 * wavelength**3
-    return np.pi * wavelength * parameters[0] * k2 - spherical * k2**2 + offset
 
 
 def local_correlation(signal: Array, fringe: Array, frequency: Array, defocus_A: float, optics: Optics) -> Array:

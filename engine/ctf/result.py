@@ -121,8 +121,9 @@ class CtfFit:
     curves : CtfCurves
         One-dimensional curves.
     spectrum_2d : NDArray
-        (m, m) float32 spectrum without its background, DC at [m//2, m//2], with its left half replaced by the
-        fit: for display. `spectrum_2d_step_per_A` is the frequency step of its pixels.
+        (m, m) float32 picture with grey values 0 to 1, DC at [m//2, m//2], row 0 the lowest ky: CTF² of the fit on the
+        left, the spectrum at the right where ky < 0 and its equiphase average at the right where ky ≥ 0.
+        `spectrum_2d_step_per_A` is the frequency step of its pixels.
     """
 
     u_A: float

@@ -2,8 +2,9 @@
 
 `spectra.npz` holds, for M micrographs in the order of `micrographs.star`: ``names`` (M,); the curves
 ``frequency_per_A`` (float32), ``spectrum``, ``background``, ``fit``, ``cross_correlation`` (float16), all (M, R)
-with NaN where a micrograph has fewer rings; ``pictures`` (M, 256, 256) uint8 (spectrum on the right, fit on the
-left, DC at [128, 128]; zeros around a smaller picture) and ``picture_step_per_A`` (M,).
+with NaN where a micrograph has fewer rings; ``pictures`` (M, 256, 256) uint8 (fit on the left, spectrum at the
+upper right, its equiphase average at the lower right, DC at [128, 128]; zeros around a smaller picture) and
+``picture_step_per_A`` (M,).
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def _one(
     try:
         image = ctx.xp.asarray(micrographs.load(index))
         result = _pack(estimate_ctf(image, micrographs.pixel_size_A, optics, settings))
-        caption = f"{Path(name).name}: spectrum on the right, fit on the left"
+        caption = f"{Path(name).name}: fit on the left, spectrum and its average on the right"
         ctx.picture("spectrum", result["picture"], caption)
     except (ValueError, UserError) as error:
         ctx.warn(f"{Path(name).name} was not fitted and has figure of merit 0: {error}")
