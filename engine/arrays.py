@@ -6,6 +6,7 @@ NumPy and on CuPy and gives back what it was given: same library, device and dty
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from types import ModuleType
 from typing import Any
@@ -51,7 +52,7 @@ def is_numpy(array: Array) -> bool:
 def to_numpy(array: Array) -> np.ndarray:
     """Copy the array to host memory as a NumPy array (no copy when it is one already)."""
     if is_gpu(array):
-        return array.get()  # type: ignore[no-any-return]
+        return array.get()
     return np.asarray(array)
 
 
@@ -101,13 +102,8 @@ def resolve_device(device: str) -> str:
 
 def namespace(device: str) -> Any:
     """Return the array namespace for ``"cpu"`` (NumPy) or ``"gpu"`` (CuPy)."""
-    if resolve_device(device) == "gpu":
-        import array_api_compat.cupy as xp
-
-        return xp
-    import array_api_compat.numpy as xp
-
-    return xp
+    library = "cupy" if resolve_device(device) == "gpu" else "numpy"
+    return importlib.import_module(f"array_api_compat.{library}")
 
 
 def scipy_namespace(array: Array) -> ModuleType:
@@ -115,7 +111,7 @@ def scipy_namespace(array: Array) -> ModuleType:
     if is_gpu(array):
         import cupyx.scipy
 
-        return cupyx.scipy  # type: ignore[no-any-return]
+        return cupyx.scipy
     import scipy
 
     return scipy

@@ -6,7 +6,7 @@ Names are imported when they are first used, so that a script or a worker loads 
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 __version__ = "0.1.0"
 
@@ -24,10 +24,6 @@ _WHERE = {
 }
 
 __all__ = [*_WHERE, "__version__"]
-
-if TYPE_CHECKING:
-    from spa_widgets.errors import UserError
-    from spa_widgets.session.session import Session
 
 
 def __getattr__(name: str) -> Any:

@@ -15,7 +15,7 @@ def _apply(x: Array, gain: NDArray[np.float32], ndim: int) -> Array:
     xp = array_namespace(x)
     shape = tuple(x.shape[-ndim:])
     forward, inverse = (rfft2, irfft2) if ndim == 2 else (rfft3, irfft3)
-    return xp.astype(inverse(forward(x) * xp.asarray(gain), shape), x.dtype)  # type: ignore[operator]
+    return xp.astype(inverse(forward(x) * xp.asarray(gain), shape), x.dtype)
 
 
 def low_pass_gain(

@@ -35,7 +35,7 @@ def shell_sums(values: Array, shape: tuple[int, ...]) -> NDArray[np.float64]:
     flat = np.asarray(to_numpy(values), np.float64).reshape(-1, shells.size)
     length = max(count, int(shells.max()) + 1)
     sums = np.stack([np.bincount(shells, row * weight, minlength=length)[:count] for row in flat])
-    return sums.reshape(*np.shape(values)[: np.ndim(values) - len(shape)], count)
+    return sums.astype(np.float64).reshape(*np.shape(values)[: np.ndim(values) - len(shape)], count)
 
 
 def radial_average(values: Array, shape: tuple[int, ...]) -> NDArray[np.float64]:

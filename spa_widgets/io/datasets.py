@@ -50,8 +50,11 @@ def _optics_of(tables: Tables, rows: pd.DataFrame, path: str | Path) -> Optics:
         raise UserError(f"{path} has no optics table; expected voltage, Cs and amplitude contrast: import it anew.")
     need_columns(table, ("rlnVoltage", "rlnSphericalAberration", "rlnAmplitudeContrast"), path)
     per_row = _per_row(table, rows)
-    values = (per_row[name].to_numpy(np.float64) for name in ("rlnVoltage", "rlnSphericalAberration"))
-    return Optics(*values, per_row["rlnAmplitudeContrast"].to_numpy(np.float64))
+    return Optics(
+        voltage_kv=per_row["rlnVoltage"].to_numpy(np.float64),
+        cs_mm=per_row["rlnSphericalAberration"].to_numpy(np.float64),
+        amplitude_contrast=per_row["rlnAmplitudeContrast"].to_numpy(np.float64),
+    )
 
 
 def _per_row(optics: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
@@ -77,7 +80,8 @@ def _pixel_size_A(tables: Tables, names: Iterable[str], path: str | Path) -> flo
 def _defocus_of(rows: pd.DataFrame, path: str | Path) -> Defocus:
     need_columns(rows, _DEFOCUS, path)
     phase = rows["rlnPhaseShift"].to_numpy(np.float64) if "rlnPhaseShift" in rows else np.zeros(len(rows))
-    return Defocus(*(rows[name].to_numpy(np.float64) for name in _DEFOCUS), phase)
+    u_A, v_A, angle_deg = (rows[name].to_numpy(np.float64) for name in _DEFOCUS)
+    return Defocus(u_A, v_A, angle_deg, phase)
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,7 @@ class MicrographSet:
         tables = read_star(star_path)
         if "micrographs" not in tables or "optics" not in tables:
             raise UserError(
-                f"{star_path} holds {', '.join(tables)}; expected tables of micrographs and optics: import the micrographs."
+                f"{star_path} holds {', '.join(tables)}; expected micrographs and optics: import the micrographs."
             )
         need_columns(tables["micrographs"], ("rlnMicrographName",), star_path)
         return cls(tables["micrographs"], tables["optics"], Path(star_path))
@@ -253,6 +257,17 @@ class ParticleSet:
             table[name] = angles_deg[:, i]
         for i, name in enumerate(("rlnOriginXAngst", "rlnOriginYAngst")):
             table[name] = shifts_A[:, i]
+        return replace(self, table=table)
+
+    def with_absolute_names(self) -> ParticleSet:
+        """Return the set naming its image files by absolute paths, so that its table can be written elsewhere."""
+        parts = [str(name).rpartition("@") for name in self.table["rlnImageName"]]
+        found = {
+            name: name if Path(name).is_absolute() else str(resolve_image_path(name, self.path).absolute())
+            for name in {name for _, _, name in parts}
+        }
+        table = self.table.copy()
+        table["rlnImageName"] = [f"{number}{at}{found[name]}" for number, at, name in parts]
         return replace(self, table=table)
 
     def take(self, indices: NDArray[Any]) -> ParticleSet:

@@ -1,0 +1,234 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # From micrographs to a map
+#
+# This notebook is the single-particle tutorial on innexin-6, a channel of eight equal subunits in a lipid nanodisc
+# (EMPIAR-10291; Burendei *et al.*, Science Advances 6, eaax3157, 2020). It follows the jobs J1 to J15 of the PDBj workshop of
+# 2021, and every step runs where you are: no GPU is needed, and one is used when there is one.
+#
+# Without a download it works on an **embedded synthetic data set** of an innexin-like channel, for which the truth is known: at
+# each step you see how far you are from it. Lengths are those of the workshop (a box of 222 Å, a mask of 160 Å); pixels follow
+# from the pixel size.
+#
+# Run the cells in order. Each step is a *job*: it starts at once, runs outside this notebook, is kept on disk, and is there
+# immediately when you ask for it again. Everything that a person decides (picks, thresholds, classes) stands in the notebook as
+# code, so it runs from top to bottom without anyone; change a decision and run on.
+
+# %%
+from spa_widgets import (
+    ClassGallery,
+    CTFInspector,
+    FSCPlot,
+    JobPanel,
+    ManualPicker,
+    PickInspector,
+    Session,
+    VolumeViewer,
+)
+from spa_widgets.tutorial import tutorial_data
+
+# %% [markdown]
+# ## A project and a workspace
+#
+# A project is a folder. Opened again, it is as you left it.
+
+# %%
+data = tutorial_data()
+session = Session(data.project, title="Innexin-6 tutorial")
+session.workspace("W1 tutorial")
+panel = JobPanel(session)
+panel
+
+# %% [markdown]
+# ## The data
+#
+# The embedded set: 12 micrographs of 1024 × 1024 px at 2.464 Å/px, with channels in nanodiscs, empty nanodiscs, ice contamination,
+# noise of the ice and of the electron dose (35 e/Å²). For real micrographs nothing is simulated:
+# `spa tutorial --micrographs 'data/*.mrc' …` runs this notebook on them.
+
+# %%
+source = data.prepare(session)
+source
+
+# %% [markdown]
+# ## J1 · Import micrographs
+#
+# The microscope's constants cannot be guessed from the files: this JEOL microscope has Cs 1.6 mm, where many have 2.7 mm.
+
+# %%
+micrographs = session.import_micrographs(
+    data.pattern,
+    pixel_size_A=data.pixel_size_A,
+    voltage_kv=data.voltage_kv,
+    cs_mm=data.cs_mm,
+    amplitude_contrast=data.amplitude_contrast,
+    dose_e_per_A2=data.dose_e_per_A2,
+)
+micrographs.wait()
+
+# %% [markdown]
+# ## J2 · CTF estimation
+#
+# The microscope's contrast transfer function (CTF) turns contrast over again and again with finer detail; its rings in the power
+# spectrum tell the defocus. Each micrograph gets its mean defocus, astigmatism, and a smooth surface of local defocus.
+
+# %%
+ctf = session.estimate_ctf(micrographs)
+ctf.wait()
+CTFInspector(session, ctf)
+
+# %%
+data.check("ctf", ctf)
+
+# %% [markdown]
+# ## J3 · Manual picking
+#
+# About 25 particles on each of the first four micrographs. Left click picks, right click removes, `?` shows the keys. The picks
+# below were made by hand on the embedded set; the widget starts from them. `picker.code()` gives your own picks as such a line.
+
+# %%
+picks = data.manual_picks(session, ctf)
+picker = ManualPicker(session, ctf, picks=picks, diameter_A=160, goal=100)
+picker
+
+# %%
+manual = picker.submit()
+picked = session.extract(ctf, manual, box_px=data.box_px, crop_px=64)
+picked.wait()
+picked.figures
+
+# %% [markdown]
+# ## J4 · 2D classification of the picks
+#
+# Images that look alike are averaged. One hundred particles and ten classes are few, but enough for templates.
+
+# %%
+first_classes = session.classify_2d(picked, classes=10, mask_diameter_A=160)
+first_classes.wait()
+ClassGallery(session, first_classes)
+
+# %% [markdown]
+# ## J8 · Select templates
+#
+# Good averages show a particle in the middle, round or side-on, with detail inside. `auto=True` proposes; a list of numbers,
+# for example `classes=[1, 4, 7]`, is your own choice.
+
+# %%
+templates = session.select_2d(first_classes, auto=True)
+templates.wait()
+templates.figures
+
+# %% [markdown]
+# ## J9 · Template picking
+#
+# The templates are compared with every place of every micrograph, at every angle.
+
+# %%
+candidates = session.pick_templates(ctf, templates, diameter_A=160)
+candidates.wait()
+candidates.figures
+
+# %% [markdown]
+# ## J10 · Inspect the picks
+#
+# Two numbers describe a pick: NCC, how well it looks like a template, and power, how much contrast it has. Ice has much power;
+# noise has little of both. Drag the thresholds and watch the circles.
+
+# %%
+inspector = PickInspector(session, candidates)
+inspector
+
+# %%
+good_picks = inspector.submit()
+good_picks.wait()
+data.check("picks", good_picks)
+
+# %% [markdown]
+# ## J11 · Extract particles
+#
+# Boxes of 222 Å are cut out, contrast is turned so that protein is white, and the half sets of the final resolution estimate
+# are drawn, once and for all. For classification the boxes are Fourier-cropped to 64 px (3.465 Å/px).
+
+# %%
+particles = session.extract(ctf, good_picks, box_px=data.box_px, crop_px=64)
+particles.wait()
+particles.figures
+
+# %% [markdown]
+# ## J12 · 2D classification
+
+# %%
+classes = session.classify_2d(particles, classes=data.class_count(particles), mask_diameter_A=160)
+classes.wait()
+gallery = ClassGallery(session, classes)
+gallery
+
+# %% [markdown]
+# ## J13 · Select 2D classes
+
+# %%
+selected = session.select_2d(classes, auto=True)
+selected.wait()
+data.check("classes", selected, particles)
+
+# %% [markdown]
+# ## J14 · Ab-initio reconstruction
+#
+# A first map from nothing, without symmetry (C1): stochastic gradient descent from a random start.
+
+# %%
+initial = session.initial_model(selected, symmetry="C1", mask_diameter_A=160)
+initial.wait()
+VolumeViewer(initial)
+
+# %% [markdown]
+# ## J15 · Homogeneous refinement
+#
+# The selected particles are cut out again with all their detail, and refined in two independent halves with symmetry C8.
+
+# %%
+full_size = session.extract(ctf, selected, box_px=data.box_px)
+refined = session.refine(full_size, initial, symmetry="C8", mask_diameter_A=160)
+refined.wait()
+refined.figures
+
+# %% [markdown]
+# The five FSC curves: no mask, spherical, loose, tight, and tight corrected for the mask's own correlation. The resolution is where
+# the corrected curve falls below 0.143.
+
+# %%
+FSCPlot(refined)
+
+# %%
+VolumeViewer(refined)
+
+# %% [markdown]
+# ## How far from the truth?
+#
+# On synthetic data the map can be compared with the one the images were made from. Projections do not tell the hand, so the
+# mirror image is as good. The yardstick is a reconstruction of the same particles from their true poses.
+
+# %%
+data.check("map", refined, full_size)
+
+# %% [markdown]
+# ## The whole history
+#
+# Every job with its inputs; `session["J4"].clone(classes=6)` repeats a job with one parameter changed.
+
+# %%
+session.tree()
+
+# %%
+data.report(session)
