@@ -1,0 +1,85 @@
+"""2D classification: reads particles, writes class averages, their figures and the poses."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from engine.arrays import to_numpy
+from engine.classification.classify import classify_2d
+from engine.classification.figures import class_figures
+from engine.classification.options import ClassificationOptions
+from engine.classification.state import ClassificationState
+from engine.display import atlas
+from engine.fourier.crop import fourier_resize
+from spa_widgets.errors import UserError
+from spa_widgets.io.datasets import ParticleSet
+from spa_widgets.io.mrc import write_mrc
+from spa_widgets.session.context import JobContext
+
+
+def run(ctx: JobContext) -> None:
+    """Run the job."""
+    particle_set = ParticleSet.read(ctx.input("particles"))
+    options = ClassificationOptions(**ctx.params.model_dump(exclude={"seed"}))
+    if options.classes > particle_set.count:
+        raise UserError(
+            f"{options.classes} classes were asked for but there are only {particle_set.count} particles: "
+            "use fewer classes."
+        )
+    with ctx.stage("classify"):
+        state = _classify(ctx, particle_set, options)
+    with ctx.stage("write"):
+        _write(ctx, particle_set, state)
+
+
+def _classify(ctx: JobContext, particle_set: ParticleSet, options: ClassificationOptions) -> ClassificationState:
+    kept = ctx.load_checkpoint()
+    start = None if kept is None else ClassificationState.from_dict(kept, ctx.xp)
+    ctx.progress(0 if start is None else start.iteration, options.iterations + options.full_iterations)
+    last = start
+    for state in classify_2d(particle_set.to_engine(), options, ctx.rng(), start, ctx.xp):
+        ctx.save_checkpoint(state.to_dict())
+        message = f"iteration {state.iteration} of {state.total}, next to {state.resolution_A:.1f} Å"
+        ctx.picture("classes", _picture(state), caption=message)
+        ctx.progress(state.iteration, state.total, message)
+        last = state
+    assert last is not None  # there is at least one full iteration
+    return last
+
+
+def _picture(state: ClassificationState) -> NDArray[np.uint8]:
+    """Return an atlas of the averages, largest class first."""
+    images = to_numpy(state.averages)[np.argsort(-state.weight, kind="stable")]
+    return to_numpy(atlas(images, math.ceil(math.sqrt(2 * len(images)))))
+
+
+def _write(ctx: JobContext, particle_set: ParticleSet, state: ClassificationState) -> None:
+    box_px = particle_set.to_engine().box_px
+    averages = to_numpy(fourier_resize(state.averages, box_px))
+    write_mrc(ctx.out / "class_averages.mrcs", averages, particle_set.pixel_size_A, is_stack=True)
+    figures = class_figures(state)
+    table = pd.DataFrame(figures)
+    table.to_csv(ctx.out / "classes.csv", index=False, float_format="%.4f")
+    _with_results(particle_set, state).write(ctx.out / "particles.star")
+    ctx.figure("iterations", state.iteration)
+    ctx.figure("working_resolution_A", round(state.resolution_A, 2))
+    filled = table[table["count"] > 0]
+    ctx.figure("classes_filled", len(filled))
+    if len(filled):
+        ctx.figure("best_resolution_A", round(float(filled["resolution_A"].min()), 2))
+        ctx.figure("mean_effective_classes", round(float(state.effective_classes.mean()), 3))
+        ctx.figure("mean_max_probability", round(float(state.max_probability.mean()), 3))
+
+
+def _with_results(particle_set: ParticleSet, state: ClassificationState) -> ParticleSet:
+    """Return the particles with class, in-plane pose and probability; rot and tilt, which 2D does not know, are 0."""
+    zero = np.zeros_like(state.psi_deg)
+    angles = np.stack([zero, zero, state.psi_deg], axis=1)
+    posed = particle_set.with_absolute_names().with_poses(angles, state.shift_A)
+    posed.table["rlnClassNumber"] = state.class_index + 1
+    posed.table["rlnMaxValueProbDistribution"] = state.max_probability
+    return posed

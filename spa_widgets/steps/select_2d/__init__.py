@@ -1,0 +1,1 @@
+"""Choice of 2D classes."""
