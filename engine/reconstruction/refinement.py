@@ -43,6 +43,7 @@ from engine.validation.masks import refinement_mask
 from engine.windows import soft_sphere
 
 _EDGE_PX = 3.0
+_JUMP_DEG = 10.0
 
 
 def refine(
@@ -177,6 +178,19 @@ def _working_radius(state: RefinementState, field_A: float, box_px: int) -> floa
     return float(np.clip(field_A / state.resolution_A + margin, 6.0, (box_px - 1) / 2))
 
 
+def searches_all(state: RefinementState) -> bool:
+    """Tell whether the next iteration searches all orientations.
+
+    It does at first, as long as such searches still move ever fewer but more than a few particles, and when the
+    map has become much better since the last one: only that rescues a particle from a wrong orientation.
+    """
+    if state.iteration < 3:
+        return True
+    settling = state.was_global and 0.02 < state.jumped < 0.85 * state.jumped_before
+    gain = state.resolution_A / state.global_resolution_A
+    return settling or gain < 0.93 or (state.stalled >= 1 and gain < 0.97)
+
+
 def plan_search(
     state: RefinementState,
     options: RefinementOptions,
@@ -187,8 +201,6 @@ def plan_search(
 ) -> SearchPlan:
     """Decide between a search over all orientations and one about the poses at hand, and how fine either goes.
 
-    A global search is made in the first two iterations and again whenever the resolution has improved by 15 %
-    since the last one.
     """
     diameter_A = options.mask_diameter_A or 0.7 * field_A
     pixel = field_A / box_px
@@ -197,7 +209,7 @@ def plan_search(
     fine_deg = float(np.rad2deg(0.33 * resolution_A / (diameter_A / 2)) / 2)
     fine_px = resolution_A / pixel / 12
     free = state.iteration == 0
-    if state.iteration >= 2 and state.resolution_A > 0.85 * state.global_resolution_A:
+    if not searches_all(state):
         levels = [
             Level(working_px, rotation_offsets(3, 3 * fine_deg), shift_offsets(5, 3 * fine_px), 4),
             Level(working_px, rotation_offsets(2, 1.5 * fine_deg), shift_offsets(3, 2 * fine_px), 4),
@@ -245,6 +257,7 @@ def _take_poses(
             scale[subset] = _updated_scale(scale[subset] * result.scale)
     turned = pose_distance_deg(rotations, state.rotations, options.symmetry)
     moved = np.linalg.norm(shifts - state.shifts_A, axis=1)
+    searched = plan.orientations is not None
     return state.evolve(
         rotations=rotations,
         shifts_A=shifts,
@@ -254,8 +267,10 @@ def _take_poses(
         median_change_deg=float(np.median(turned)),
         mean_change_deg=float(np.mean(turned)),
         median_change_A=float(np.median(moved)),
-        was_global=plan.orientations is not None,
-        global_resolution_A=state.resolution_A if plan.orientations is not None else state.global_resolution_A,
+        was_global=searched,
+        global_resolution_A=state.resolution_A if searched else state.global_resolution_A,
+        jumped=float(np.mean(turned > _JUMP_DEG)) if searched else state.jumped,
+        jumped_before=state.jumped if searched else state.jumped_before,
     )
 
 
