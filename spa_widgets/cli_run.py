@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from spa_widgets.cli_progress import ProgressPrinter
-from spa_widgets.cli_steps import IMPORT_STEP, is_option, param_values, takes_images, takes_many
+from spa_widgets.cli_steps import IMPORT_STEP, param_values, takes_images, takes_many
 from spa_widgets.errors import UserError
 from spa_widgets.session.execute import execute
 from spa_widgets.session.project import STORE_VARIABLE, link_result, write_json
@@ -97,7 +97,7 @@ def input_paths(step: Step, given: Mapping[str, Any]) -> dict[str, list[Path]]:
     """
     paths: dict[str, list[Path]] = {}
     for item in step.inputs:
-        value = given.get(f"input_{item.name}") if is_option(item) else given.get(item.name)
+        value = given.get(f"input_{item.name}")
         if not value:
             if not item.optional:
                 raise UserError(f"spa {step.name.replace('_', '-')} needs {item.name.upper()}; give a file.")

@@ -23,7 +23,7 @@ def step_command(step: Step, name: str) -> click.Command:
     """Make the command of a step: inputs as arguments, parameters as options."""
     positional = [item for item in step.inputs if not is_option(item)]
     arguments: list[click.Parameter] = [
-        click.Argument([item.name], nargs=-1 if takes_many(step, item) else 1, metavar=_metavar(step, item))
+        click.Argument([f"input_{item.name}"], nargs=-1 if takes_many(step, item) else 1, metavar=_metavar(step, item))
         for item in positional
     ]
     options = [_input_option(item) for item in step.inputs if is_option(item)]

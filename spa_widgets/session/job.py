@@ -209,8 +209,9 @@ class Job:
             Another job (this one when nothing differs).
         """
         row = self._row()
-        names = {item.name for item in self.step.inputs}
-        inputs = {**row.spec["inputs"], **{name: value for name, value in changes.items() if name in names}}
+        names = {self.step.argument_name(item): item.name for item in self.step.inputs}
+        new_inputs = {names[name]: value for name, value in changes.items() if name in names}
+        inputs = {**row.spec["inputs"], **new_inputs}
         params = {**row.spec["params"], **{name: value for name, value in changes.items() if name not in names}}
         return self.session.submit(self.step.name, inputs, params, workspace=row.workspace, device=row.device)
 
@@ -218,7 +219,8 @@ class Job:
         """Return a line of Python that asks for this job again."""
         row = self._row()
         defaults = {name: info.default for name, info in self.step.params.model_fields.items()}
-        given = [f"{name}={_ref_code(ref)}" for name, ref in row.spec["inputs"].items()]
+        names = {item.name: self.step.argument_name(item) for item in self.step.inputs}
+        given = [f"{names[name]}={_ref_code(ref)}" for name, ref in row.spec["inputs"].items()]
         given += [f"{name}={value!r}" for name, value in row.spec["params"].items() if value != _plain(defaults[name])]
         return f"session.{self.step.name}({', '.join(given)})"
 

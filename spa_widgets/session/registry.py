@@ -105,6 +105,10 @@ class Step:
             raise UserError(f"The step {self.name} has no widget; use its method or command.")
         return _import(self.widget)
 
+    def argument_name(self, item: Input) -> str:
+        """Return the name of an input's argument: its own, unless a parameter has that name."""
+        return f"{item.name}_input" if item.name in self.params.model_fields else item.name
+
     def output_of_kind(self, kind: str) -> Output | None:
         """Return the first output of a kind."""
         return next((output for output in self.outputs if output.kind == kind), None)
@@ -116,6 +120,14 @@ def _import(target: str) -> Any:
 
 
 _STEPS: dict[str, Step] = {}
+
+_ALSO_ACCEPTED = {"volume": ("half_map",), "templates": ("classes",)}
+
+
+def accepts(wanted: str, given: str) -> bool:
+    """Tell whether an input of one kind takes an output of another: a half map is a volume, averages are templates."""
+    return given == wanted or given in _ALSO_ACCEPTED.get(wanted, ())
+
 
 EXTRA_STEPS_VARIABLE = "SPA_EXTRA_STEPS"
 """Environment variable: modules (separated by commas) that register steps of one's own."""

@@ -17,7 +17,7 @@ from spa_widgets.session.keys import digest
 from spa_widgets.session.outputs import OutputRef
 from spa_widgets.session.project import Project
 from spa_widgets.session.queue import ENDED, FINISHED, QUEUED, RUNNING, JobRow
-from spa_widgets.session.registry import Input, Output, Step, all_steps, get_step, load_steps
+from spa_widgets.session.registry import Input, Output, Step, accepts, all_steps, get_step, load_steps
 from spa_widgets.session.signatures import step_method
 from spa_widgets.session.spec import JobSpec, RawFiles, canonical_params, resolve, validate_spec
 from spa_widgets.session.starter import RunnerStarter
@@ -298,7 +298,7 @@ def input_refs(step: Step, inputs: Mapping[str, Any], project: Project) -> dict[
     refs: dict[str, dict[str, Any]] = {}
     names = {item.name for item in step.inputs}
     if unknown := [name for name in inputs if name not in names]:
-        raise UserError(f"{step.name} has no input or parameter {unknown[0]}; its inputs are {', '.join(names)}.")
+        raise UserError(f"{step.name} has no input {unknown[0]}; its inputs are {', '.join(sorted(names))}.")
     for index, item in enumerate(step.inputs):
         value = inputs.get(item.name)
         if value is None:
@@ -324,7 +324,7 @@ def _ref(step: Step, item: Input, value: Any, rank: int, project: Project) -> di
     if isinstance(value, Job):
         return _output_ref(OutputRef(value, _output_of_kind(step, item, value, rank)), project)
     if isinstance(value, OutputRef):
-        if value.output.kind != item.kind:
+        if not accepts(item.kind, value.output.kind):
             raise UserError(f"{step.name}: {item.name} takes {item.kind}, {value!r} was given.")
         return _output_ref(value, project)
     return {"files": [str(path) for path in raw_files(value, item.name, step.name)]}
@@ -332,6 +332,7 @@ def _ref(step: Step, item: Input, value: Any, rank: int, project: Project) -> di
 
 def _output_of_kind(step: Step, item: Input, job: Job, rank: int) -> Output:
     fitting = [output for output in job.step.outputs if output.kind == item.kind]
+    fitting = fitting or [output for output in job.step.outputs if accepts(item.kind, output.kind)]
     if not fitting:
         given = ", ".join(f"{output.name} ({output.kind})" for output in job.step.outputs)
         raise UserError(f"{step.name}: {item.name} takes {item.kind}, but {job.name} ({job.step.title}) gives {given}.")

@@ -24,10 +24,11 @@ def step_method(step: Step) -> Callable[..., Any]:
         given = dict(bound.arguments)
         given.pop("self")
         device = given.pop("device", None)
-        inputs = {item.name: given.pop(item.name) for item in step.inputs if given.get(item.name) is not None}
-        return self.submit(step.name, inputs, {name: given[name] for name in given if name in known}, device=device)
+        inputs = {item.name: given.pop(argument, None) for item, argument in arguments}
+        inputs = {name: value for name, value in inputs.items() if value is not None}
+        return self.submit(step.name, inputs, given, device=device)
 
-    known = set(step.params.model_fields)
+    arguments = [(item, step.argument_name(item)) for item in step.inputs]
     method.__name__ = step.name
     method.__qualname__ = f"Session.{step.name}"
     method.__doc__ = step_docstring(step)
@@ -41,7 +42,7 @@ def step_signature(step: Step) -> inspect.Signature:
     parameters = [inspect.Parameter("self", kind)]
     for item in step.inputs:
         default = None if _may_be_left_out(step, item) else inspect.Parameter.empty
-        parameters.append(inspect.Parameter(item.name, kind, default=default))
+        parameters.append(inspect.Parameter(step.argument_name(item), kind, default=default))
     for name, field in _fields_needed_first(step):
         default = inspect.Parameter.empty if field.is_required() else _default(field)
         parameters.append(
@@ -85,7 +86,9 @@ def step_docstring(step: Step) -> str:
     """Return the docstring of a step's method, from its declaration."""
     lines = [f"{step.title}. {step.summary}".strip(), "", "Parameters", "----------"]
     for item in step.inputs:
-        lines.append(f"{item.name} : job, output or path of {item.kind}{', optional' if item.optional else ''}")
+        lines.append(
+            f"{step.argument_name(item)} : job, output or path of {item.kind}{', optional' if item.optional else ''}"
+        )
         lines += [f"    {item.help}"] if item.help else []
     for name, field in _fields_needed_first(step):
         lines += parameter_help(step, name, field)

@@ -141,7 +141,7 @@ def problems(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
         if changed and known["version"] == step["version"]:
             found.append(
                 f"The code of the step {name} changed ({', '.join(changed)}) and its version did not: raise "
-                f"version in spa_widgets/steps/{name}/params.py and run python tests/support/step_versions.py, or, when "
+                f"version in spa_widgets/steps/{name}/params.py and run tests/support/step_versions.py, or, when "
                 f"results stay the same to the last bit, run it with --same-results {name}."
             )
         elif changed or known["version"] != step["version"]:
