@@ -66,7 +66,7 @@ def open_client(scratch: Path, gpus: int) -> Client:
     dask.config.set(_DASK_SETTINGS)
     security = Security.temporary()
     common: dict[str, Any] = {"host": "127.0.0.1", "protocol": "tls://", "security": security}
-    workers = {"cpu": _worker({"CPU": 1}, {}, scratch, common)}
+    workers = {"cpu": _worker({"CPU": 1, "QUICK": 1}, {}, scratch, common)}
     for name in _gpu_names(gpus):
         workers[f"gpu-{name}"] = _worker({"GPU": 1}, {"CUDA_VISIBLE_DEVICES": name}, scratch, common)
     scheduler = {"cls": Scheduler, "options": {**common, **_NO_DASHBOARD, "port": 0}}
@@ -83,7 +83,7 @@ def _worker(resources: dict[str, float], env: dict[str, str], scratch: Path, com
     threads = {name: str(usable_cores()) for name in _THREAD_SETTINGS}
     options = {
         **common,
-        "nthreads": 1,
+        "nthreads": int(sum(resources.values())),  # a slot each: quick jobs run beside a long one
         "memory_limit": 0,
         "resources": resources,
         "env": {**threads, **env},

@@ -70,6 +70,7 @@ class JobContext:
         """Start the clock and make the folders."""
         self._started = time.monotonic()
         self._first_progress: tuple[float, float] | None = None
+        self._last_fraction = 0.0
         self.out.mkdir(parents=True, exist_ok=True)
         self.work.mkdir(parents=True, exist_ok=True)
 
@@ -118,9 +119,10 @@ class JobContext:
         self.check_cancelled()
         now = time.monotonic()
         fraction = min(max(done / total, 0.0), 1.0) if total else 0.0
-        if self._first_progress is None:
+        if self._first_progress is None or fraction < self._last_fraction:
             # what was done before the first report (for example by an earlier attempt) says nothing about speed
             self._first_progress = (now, fraction)
+        self._last_fraction = fraction
         begun, start = self._first_progress
         gained = fraction - start
         eta_s = (now - begun) * (1 - fraction) / gained if gained > 0 else None

@@ -19,6 +19,7 @@ from spa_widgets.session.spec import JobSpec, ResolvedJob, canonical_params, res
 from spa_widgets.session.store import Store, StoredObject
 
 REPORT_FILE = "report.json"
+LIVE_FOLDER = "live"
 _OUT = "out"
 _TEXT_SUFFIXES = (".star", ".csv", ".json", ".txt")
 
@@ -103,6 +104,8 @@ def _run(job: ResolvedJob, store: Store, device: str, on_event: EventSink, is_ca
         raise
     context.check_cancelled()
     _require_outputs(job, out)
+    if (work / LIVE_FOLDER).is_dir():
+        (work / LIVE_FOLDER).rename(out / LIVE_FOLDER)  # the last pictures are part of the result
     report = _report(job, context, started, resumed)
     (out / REPORT_FILE).write_text(json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False))
     _settle_paths(out, store.object_path(job.key))

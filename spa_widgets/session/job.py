@@ -11,7 +11,7 @@ from spa_widgets.errors import UserError
 from spa_widgets.session.context import Cancelled
 from spa_widgets.session.display import job_html
 from spa_widgets.session.events import EVENTS_FILE, EventReader
-from spa_widgets.session.execute import REPORT_FILE
+from spa_widgets.session.execute import LIVE_FOLDER, REPORT_FILE
 from spa_widgets.session.outputs import OutputRef, read_any, read_table
 from spa_widgets.session.queue import CANCELLED, ENDED, FAILED, FINISHED, QUEUED, RUNNING, JobRow
 from spa_widgets.session.registry import Step, get_step
@@ -304,6 +304,16 @@ class Job:
         if self._row().state == FINISHED:
             return dict(self.report["figures"])
         return {event["name"]: event["value"] for event in self.events(kind="figure")}
+
+    @property
+    def pictures(self) -> dict[str, tuple[Path, str]]:
+        """Live pictures by name, each a file (WebP) and a caption: the last of each while it runs and afterwards."""
+        found: dict[str, tuple[Path, str]] = {}
+        for event in self.events(kind="picture"):
+            path = Path(event["file"])
+            kept = self.folder / LIVE_FOLDER / path.name
+            found[event["name"]] = (kept if kept.exists() else path, event["caption"])
+        return found
 
     @property
     def warnings(self) -> list[str]:

@@ -83,6 +83,8 @@ class Step:
         ``module:class`` of its widget, if any; imported only when a widget is asked for.
     summary : str
         One sentence for help texts.
+    quick : bool
+        Takes seconds at most: may run beside a long job instead of waiting for its end.
     """
 
     name: str
@@ -94,6 +96,7 @@ class Step:
     outputs: list[Output] = field(default_factory=list)
     widget: str = ""
     summary: str = ""
+    quick: bool = False
 
     def load(self) -> Callable[[Any], None]:
         """Import the function that does the work."""

@@ -21,7 +21,7 @@ from spa_widgets.errors import UserError
 from spa_widgets.session.lease import try_lock
 from spa_widgets.session.project import Project
 from spa_widgets.session.queue import CANCELLED, FAILED, FINISHED, QUEUED, RUNNING, JobRow
-from spa_widgets.session.registry import load_steps
+from spa_widgets.session.registry import get_step, load_steps
 from spa_widgets.session.spec import JobSpec, RawFiles, validate_spec
 
 if TYPE_CHECKING:
@@ -152,13 +152,19 @@ class Runner:
             row.number,
             device,
             key=f"{row.name}-{time.time_ns()}",
-            resources={"GPU": 1} if device == "gpu" else {"CPU": 1},
+            resources={self._slot(row, device): 1},
             pure=False,
         )
         return True
 
     def _device(self, row: JobRow) -> str:
-        return "gpu" if row.device == "gpu" or (row.device == "auto" and self.gpus and _has_cupy()) else "cpu"
+        wants_gpu = row.device == "auto" and self.gpus and _has_cupy() and not get_step(row.step).quick
+        return "gpu" if row.device == "gpu" or wants_gpu else "cpu"
+
+    @staticmethod
+    def _slot(row: JobRow, device: str) -> str:
+        """Return which slot of which worker a job takes."""
+        return "GPU" if device == "gpu" else "QUICK" if get_step(row.step).quick else "CPU"
 
     def _is_ready(self, row: JobRow) -> bool:
         """Validate a specification and tell whether all that it needs is finished.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from spa_widgets.errors import UserError
@@ -40,6 +43,14 @@ def run_job(project_path: str, number: int, device: str) -> str:
         return refused
     events = EventWriter(project.folder(row) / EVENTS_FILE)
     try:
+        return _guarded(project, row, device, events)
+    finally:
+        _give_memory_back()
+
+
+def _guarded(project: Project, row: JobRow, device: str, events: EventWriter) -> str:
+    """Run a job and keep what went wrong, if anything, where the session finds it."""
+    try:
         return _execute(project, row, device, events)
     except Cancelled:
         return _end(project, row, CANCELLED, "", events)
@@ -50,6 +61,13 @@ def run_job(project_path: str, number: int, device: str) -> str:
         (project.folder(row) / "error.txt").write_text(traceback.format_exc())
         sentence = f"{row.step} broke off with {type(error).__name__}: {error}. Details: {row.folder_name}/error.txt."
         return _end(project, row, FAILED, sentence, events)
+
+
+def _give_memory_back() -> None:
+    """Return freed memory to the system; the C library would keep it for the next job."""
+    gc.collect()
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _begin(project: Project, row: JobRow) -> str:

@@ -99,6 +99,7 @@ def test_outputs_code_clone_and_key(open_session: Opener) -> None:
     assert "param    noise = 0.5" in first.explain_key() and first.key in first.explain_key()
     assert "vector.npy of job " + first.key[:16] in second.explain_key()
     assert [event["kind"] for event in first.events()][-1] == "finished"
+    assert first.pictures["vector"][0] == first.folder / "live" / "vector.webp" and first.pictures["vector"][0].exists()
     assert first.events(kind="figure")[0]["name"] == "norm"
     with pytest.raises(AttributeError, match="has no output"):
         print(first.nothing)
@@ -110,8 +111,12 @@ def test_failed_and_cancelled_jobs_say_so(open_session: Opener) -> None:
     session = open_session()
     slow = session.toy_iterate(iterations=2000, pause_s=0.05)
     waiting = session.toy_scale(slow)
+    quick = session.toy_scale(session.toy_iterate(iterations=71), factor=5.0)
     wait_until(lambda: slow.eta_s is not None)
     assert slow.status == "running" and slow.progress > 0 and slow.eta_s > 10
+    assert quick.wait(10).status == "finished" and slow.status == "running", "quick jobs run beside a long one"
+    path, caption = slow.pictures["vector"]
+    assert path.read_bytes()[:4] == b"RIFF" and caption.startswith("after ")
     with pytest.raises(TimeoutError):
         slow.wait(0.05)
     slow.cancel()

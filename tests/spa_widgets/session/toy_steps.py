@@ -44,6 +44,8 @@ def iterate(ctx: JobContext) -> None:
             words = [inner["state"] >> 64, inner["state"] & mask, inner["inc"] >> 64, inner["inc"] & mask]
             ctx.save_checkpoint({"vector": vector, "iteration": iteration + 1, "rng": np.array(words, np.uint64)})
             ctx.progress(iteration + 1, p.iterations, f"iteration {iteration + 1}")
+            if iteration % 5 == 0:
+                ctx.picture("vector", np.full((4, 4), iteration, np.uint8), f"after {iteration + 1}")
             time.sleep(p.pause_s)
     np.save(ctx.out / "vector.npy", vector)
     (ctx.out / "table.csv").write_text("x\n" + "\n".join(f"{value:.17g}" for value in vector) + "\n")
@@ -70,5 +72,6 @@ ITERATE = register(
 )  # fmt: skip
 SCALE = register(
     Step("toy_scale", 1, ScaleParams, "Toy scaling", "toy_steps:scale", inputs=[Input("vector", "vector")],
-         outputs=[Output("scaled", "scaled", "scaled.npy"), Output("where", "star", "where.star")])
+         outputs=[Output("scaled", "scaled", "scaled.npy"), Output("where", "star", "where.star")],
+         quick=True)
 )  # fmt: skip
