@@ -165,7 +165,7 @@ class TutorialData:
         """
         if self.truth is None:
             result = Check(
-                f"{job.step} (no truth is known for these data)", [(k, v, "") for k, v in job.figures.items()]
+                f"{job.step.title} (no truth is known for these data)", [(k, v, "") for k, v in job.figures.items()]
             )
         else:
             result = checks.CHECKS[what](self.truth, job, *others)

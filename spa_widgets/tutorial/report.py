@@ -66,7 +66,7 @@ class RunReport:
         self.jobs = [
             {
                 "job": job.name,
-                "step": job.step,
+                "step": job.step.name,
                 "status": job.status,
                 "seconds": job.seconds,
                 "folder": str(job.folder),
