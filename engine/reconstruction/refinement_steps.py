@@ -18,7 +18,7 @@ from engine.reconstruction.pose_search import Candidates, Images, Level, global_
 BATCH = 64
 """Images in one piece of work; fixed, so that sums do not depend on the machine."""
 
-_INSERTED = 6
+_INSERTED = 12
 _MARGIN = 20.0
 
 
