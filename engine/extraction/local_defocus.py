@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,8 +13,8 @@ from engine.optics import Defocus
 
 def local_defocus(
     mean: Defocus,
-    surface_A: NDArray[np.floating],
-    positions_px: NDArray[np.floating],
+    surface_A: NDArray[Any],
+    positions_px: NDArray[Any],
     shape_px: tuple[int, int],
 ) -> Defocus:
     """Defocus of every particle of one micrograph.

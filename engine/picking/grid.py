@@ -142,12 +142,12 @@ def flatten_micrograph(
     (rows, columns) float32 with mean 0.
     """
     xp = array_namespace(micrograph)
-    spectrum = rfft2(_clip_outliers(micrograph.astype(xp.float32)))
-    coarse = irfft2(resize_spectrum(spectrum, grid.shape_px, grid.coarse_shape_px), grid.coarse_shape_px)
-    coarse = coarse - _quadratic_background(coarse)
+    # before the first transform, so that no step between opposite edges rings into the picture
+    flat = _without_background(_clip_outliers(micrograph.astype(xp.float32)))
+    spectrum = resize_spectrum(rfft2(flat), grid.shape_px, grid.coarse_shape_px)
     keep = band_pass(grid.coarse_shape_px, grid.coarse_pixel_size_A, low_pass_A, high_pass_A)
     keep[0, 0] = 0.0
-    return irfft2(rfft2(coarse) * xp.asarray(-keep if invert else keep), grid.coarse_shape_px)
+    return irfft2(spectrum * xp.asarray(-keep if invert else keep), grid.coarse_shape_px)
 
 
 def _clip_outliers(values: Array) -> Array:
@@ -161,14 +161,22 @@ def _clip_outliers(values: Array) -> Array:
     return xp.clip(values, centre - OUTLIER_SIGMA * spread, centre + OUTLIER_SIGMA * spread)
 
 
-def _quadratic_background(image: Array) -> Array:
-    """Least-squares quadratic surface of an image: illumination and ice-thickness gradients."""
+def _without_background(image: Array) -> Array:
+    """Subtract the least-squares quadratic surface: illumination and ice-thickness gradients.
+
+    The six coefficients are fitted to every eighth pixel of every eighth row.
+    """
     xp = array_namespace(image)
     rows, columns = image.shape
     y = xp.linspace(-1.0, 1.0, rows, dtype=xp.float32)[:, None]
     x = xp.linspace(-1.0, 1.0, columns, dtype=xp.float32)[None, :]
-    one = xp.ones_like(y * x)
-    terms = xp.stack([one, x * one, y * one, x * y, x * x * one, y * y * one]).reshape(6, -1)
-    normal = terms @ terms.T
-    coefficients = xp.linalg.solve(normal, terms @ image.reshape(-1))
-    return (coefficients @ terms).reshape(rows, columns)
+    step = max(1, min(8, min(rows, columns) // 32))
+    sy, sx = y[::step], x[:, ::step]
+    one = xp.ones_like(sy * sx)
+    terms = xp.stack([one, sx * one, sx * sx * one, sy * one, sy * sy * one, sx * sy]).reshape(6, -1)
+    sample = image[::step, ::step].reshape(-1)
+    level = sample.mean()
+    c = xp.linalg.solve(terms @ terms.T, terms @ (sample - level))
+    by_row = level + c[0] + c[3] * y + c[4] * y * y
+    by_column = c[1] * x + c[2] * x * x
+    return image - by_row - by_column - (c[5] * y) * x

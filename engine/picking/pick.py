@@ -34,7 +34,7 @@ class PickSettings:
     diameter_A: float
     low_pass_A: float = 20.0
     high_pass_A: float = 500.0
-    min_distance_A: float = 80.0
+    min_distance_A: float = 96.0
     edge_A: float = 80.0
     min_candidate_ncc: float = 0.1
     max_candidates: int = 4000

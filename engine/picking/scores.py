@@ -3,8 +3,8 @@
 The default lower bound of the NCC comes from decoys, as in the identification of peptides (Elias & Gygi, Nat Methods 4,
 207, 2007). Noise is as likely to look like a template in the opposite contrast as like the template itself, so the
 peaks of the opposite contrast tell how many of the candidates above a score are noise. Particles surround themselves
-with fringes of the opposite contrast, which count as decoys too: the estimate errs on the side of caution, by a factor
-of about two in simulations.
+with fringes of the opposite contrast, which count as decoys too: the estimate errs on the side of caution, the more so
+the denser the particles lie.
 """
 
 from __future__ import annotations
@@ -14,8 +14,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-DECOY_SHARE = 0.2
-"""Decoys per candidate that the automatic bound of the NCC allows; about half of them are noise indeed."""
+DECOY_SHARE = 0.17
+"""Decoys per candidate that the automatic bound of the NCC allows."""
+
+BLOB_DECOY_WEIGHT = 0.5
+"""What a decoy of the blob picker counts. A blob in the opposite contrast is a ring of density around ice, of which
+closely packed particles make many: on simulated micrographs twice as many decoys as false candidates."""
 
 POWER_SPREADS = 5.0
 """Robust standard deviations (of the logarithm) above the median from which the power counts as ice or carbon."""
@@ -58,13 +62,16 @@ class ScoreSample:
         return ncc if max_power is None else ncc[np.asarray(self.power) <= max_power]
 
 
-def automatic_thresholds(candidates: ScoreSample, decoys: ScoreSample, given: Thresholds) -> Thresholds:
+def automatic_thresholds(
+    candidates: ScoreSample, decoys: ScoreSample, given: Thresholds, decoy_weight: float = 1.0
+) -> Thresholds:
     """Fill in the lower bound of the NCC and the upper bound of the power where they are not given.
 
     Parameters
     ----------
     candidates, decoys : scores over the whole data set.
     given : bounds that are kept as they are.
+    decoy_weight : false candidates that a decoy stands for.
 
     Returns
     -------
@@ -72,10 +79,11 @@ def automatic_thresholds(candidates: ScoreSample, decoys: ScoreSample, given: Th
         With `min_ncc` just above the best candidate where none stands out from the decoys.
     """
     min_ncc, max_power = given.min_ncc, given.max_power
+    share = DECOY_SHARE / decoy_weight
     # the bounds depend on each other: ice must not count among the decoys, nor noise among the particles
     for _ in range(2):
         if given.min_ncc is None:
-            min_ncc = decoy_threshold(candidates.below_power(max_power), decoys.below_power(max_power))
+            min_ncc = decoy_threshold(candidates.below_power(max_power), decoys.below_power(max_power), share)
         if given.max_power is None:
             chosen = replace(given, min_ncc=min_ncc, max_power=None).accept(candidates.ncc, candidates.power)
             max_power = power_bound(np.asarray(candidates.power)[chosen])
@@ -97,7 +105,8 @@ def decoy_threshold(
         return 0.0
     above = np.arange(1, len(scores) + 1)
     false = len(decoys) - np.searchsorted(np.sort(np.asarray(decoys, np.float64)), scores, side="left")
-    good = np.flatnonzero(false <= share * above)
+    # one more than were counted: a few candidates without any decoy above them prove nothing
+    good = np.flatnonzero(false + 1 <= share * above)
     return float(scores[good[-1]]) if len(good) else float(np.nextafter(scores[0], np.inf))
 
 

@@ -1,0 +1,16 @@
+"""Sensible box sizes."""
+
+from __future__ import annotations
+
+import math
+
+from scipy.fft import next_fast_len
+
+BOX_DIAMETERS = 1.4
+"""Side of the default box in particle diameters: room for the CTF's fringes and for background."""
+
+
+def default_box_px(diameter_A: float, pixel_size_A: float) -> int:
+    """Even side of small prime factors, at least BOX_DIAMETERS times the particle."""
+    half = math.ceil(0.5 * BOX_DIAMETERS * diameter_A / pixel_size_A - 1e-6)
+    return 2 * int(next_fast_len(max(4, half), real=True))

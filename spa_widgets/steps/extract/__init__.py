@@ -1,0 +1,1 @@
+"""Extraction of particle images from micrographs."""

@@ -1,0 +1,1 @@
+"""Import of micrographs: their optics, and a check of every file."""

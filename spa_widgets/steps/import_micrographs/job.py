@@ -1,0 +1,90 @@
+"""Check the header of every micrograph and write the table of micrographs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+
+from spa_widgets.errors import UserError
+from spa_widgets.io.datasets import MicrographSet
+from spa_widgets.io.mrc import mrc_pixel_size_A, mrc_shape
+from spa_widgets.session.context import JobContext
+
+_PIXEL_SIZE_TOLERANCE = 0.01
+
+
+def run(ctx: JobContext) -> None:
+    """Import the micrographs."""
+    files = ctx.input_files("files")
+    if not files:
+        raise UserError("No micrograph was given; expected at least one .mrc file: check the path or the pattern.")
+    with ctx.stage("headers"):
+        shapes, sizes_A = _headers(ctx, files)
+    _warn_about_sizes(ctx, shapes)
+    _warn_about_pixel_sizes(ctx, files, sizes_A)
+    table = pd.DataFrame({"rlnMicrographName": [str(path.absolute()) for path in files], "rlnOpticsGroup": 1})
+    MicrographSet(table, _optics_table(ctx), ctx.out).write(ctx.out / "micrographs.star")
+    ctx.figure("micrographs", len(files))
+    ctx.figure("height_px", shapes[0][0])
+    ctx.figure("width_px", shapes[0][1])
+
+
+def _optics_table(ctx: JobContext) -> pd.DataFrame:
+    params = ctx.params
+    return pd.DataFrame(
+        {
+            "rlnOpticsGroup": [1],
+            "rlnOpticsGroupName": ["opticsGroup1"],
+            "rlnMicrographPixelSize": [params.pixel_size_A],
+            "rlnVoltage": [params.voltage_kv],
+            "rlnSphericalAberration": [params.cs_mm],
+            "rlnAmplitudeContrast": [params.amplitude_contrast],
+            "spaDoseEPerA2": [params.dose_e_per_A2],
+        }
+    )
+
+
+def _headers(ctx: JobContext, files: list[Path]) -> tuple[list[tuple[int, int]], list[float]]:
+    """Shape and pixel size of every file; all that cannot be used are named together."""
+    shapes: list[tuple[int, int]] = []
+    sizes_A: list[float] = []
+    faults: list[str] = []
+    for index, path in enumerate(files):
+        ctx.progress(index, len(files), path.name)
+        try:
+            shape = mrc_shape(path)
+            if len(shape) == 3 and shape[0] > 1:
+                raise UserError(f"{path} has {shape[0]} frames; expected one averaged micrograph.")
+            shapes.append((shape[-2], shape[-1]))
+            sizes_A.append(mrc_pixel_size_A(path))
+        except UserError as error:
+            faults.append(str(error))
+    if faults:
+        more = f" So are {len(faults) - 1} others of the {len(files)} files." if len(faults) > 1 else ""
+        raise UserError(f"Not every file can be imported. {faults[0]}{more} Leave them out or copy them again.")
+    return shapes, sizes_A
+
+
+def _warn_about_sizes(ctx: JobContext, shapes: list[tuple[int, int]]) -> None:
+    counts = Counter(shapes)
+    if len(counts) > 1:
+        listed = ", ".join(f"{count} of {width} × {height} px" for (height, width), count in counts.most_common())
+        ctx.warn(f"The micrographs differ in size ({listed}); they may come from different detectors or settings.")
+
+
+def _warn_about_pixel_sizes(ctx: JobContext, files: list[Path], sizes_A: list[float]) -> None:
+    """Headers that state no pixel size, or 1 Å as many programs do, say nothing."""
+    given = ctx.params.pixel_size_A
+    differ = [
+        (path.name, size)
+        for path, size in zip(files, sizes_A, strict=True)
+        if size not in (0.0, 1.0) and abs(size - given) > _PIXEL_SIZE_TOLERANCE * given
+    ]
+    if differ:
+        name, size = differ[0]
+        ctx.warn(
+            f"The header of {name} states {size:g} Å per pixel, {given:g} Å was given ({len(differ)} of {len(files)} "
+            "files differ); the given value is used: make sure that it is that of these micrographs."
+        )

@@ -1,0 +1,1 @@
+"""Thresholds on the scores of picks."""

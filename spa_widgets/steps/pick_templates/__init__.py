@@ -1,0 +1,1 @@
+"""Picking with class averages as templates."""

@@ -1,0 +1,41 @@
+"""Pick with class averages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.picking.grid import PickingGrid
+from engine.picking.templates import TemplateBank, template_bank
+from spa_widgets.errors import UserError
+from spa_widgets.io.mrc import read_mrc
+from spa_widgets.session.context import JobContext
+from spa_widgets.steps._picks import pick_all
+
+
+def run(ctx: JobContext) -> None:
+    """Pick every micrograph with the templates."""
+    params = ctx.params
+    averages, size_A = _templates(ctx.input("templates"), params.template_pixel_size_A)
+    ctx.figure("templates", len(averages))
+
+    def banks(grid: PickingGrid) -> list[TemplateBank]:
+        coarse_A = grid.coarse_pixel_size_A
+        step = params.angle_step_deg
+        return [template_bank(averages, size_A, coarse_A, params.diameter_A, params.low_pass_A, step)]
+
+    pick_all(ctx, banks, params.use_ctf)
+
+
+def _templates(path: Path, given_A: float | None) -> tuple[NDArray[np.float32], float]:
+    """Averages and their pixel size."""
+    averages, header_A = read_mrc(path)
+    size_A = header_A if given_A is None else given_A
+    if size_A <= 0:
+        raise UserError(
+            f"The header of {path} does not state a pixel size; expected that of the templates: "
+            "give it as template_pixel_size_A."
+        )
+    return averages[None] if averages.ndim == 2 else averages, size_A

@@ -1,0 +1,69 @@
+"""Thresholds: bounds, decoys, power, calibration."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from engine.picking.scores import (
+    ScoreSample,
+    Thresholds,
+    automatic_thresholds,
+    calibrate_to_defocus,
+    decoy_threshold,
+    defocus_trend,
+    power_bound,
+)
+
+
+def test_bounds_on_both_scores() -> None:
+    ncc, power = np.array([0.2, 0.4, 0.6, 0.8]), np.array([1.0, 2.0, 3.0, 9.0])
+    assert Thresholds().accept(ncc, power).all()
+    assert Thresholds(min_ncc=0.4, max_ncc=0.6).accept(ncc, power).tolist() == [False, True, True, False]
+    assert Thresholds(min_power=2.0, max_power=3.0).accept(ncc, power).tolist() == [False, True, True, False]
+
+
+def test_decoys_bound_the_share_of_noise(rng: np.random.Generator) -> None:
+    noise, decoys = rng.normal(0.25, 0.04, 6000), rng.normal(0.25, 0.04, 6000)
+    signal = rng.normal(0.5, 0.06, 600)
+    threshold = decoy_threshold(np.concatenate([noise, signal]), decoys, 0.1)
+    false, true = (noise >= threshold).sum(), (signal >= threshold).sum()
+    print(f"threshold {threshold:.3f}: {true} of 600 kept with {false} false ones")
+    assert 0.05 < false / (false + true) < 0.15
+    assert true > 560
+
+
+def test_nothing_is_kept_where_nothing_stands_out(rng: np.random.Generator) -> None:
+    noise = rng.normal(0.25, 0.04, 3000)
+    threshold = decoy_threshold(noise, np.append(rng.normal(0.25, 0.04, 3000), 1.0))
+    assert (noise >= threshold).mean() < 0.01
+    assert decoy_threshold(np.array([0.9, 0.8, 0.7]), np.zeros(0)) > 0.9
+    assert decoy_threshold(np.zeros(0), noise) == 0.0
+
+
+def test_ice_is_left_out_by_its_power(rng: np.random.Generator) -> None:
+    noise = ScoreSample(rng.normal(0.25, 0.04, 3000), rng.lognormal(0.1, 0.1, 3000))
+    decoys = ScoreSample(rng.normal(0.25, 0.04, 3000), rng.lognormal(0.1, 0.1, 3000))
+    particles = ScoreSample(rng.normal(0.5, 0.06, 400), rng.lognormal(0.8, 0.2, 400))
+    ice = ScoreSample(rng.normal(0.45, 0.1, 40), rng.lognormal(3.0, 0.3, 40))
+    together = ScoreSample(
+        *(np.concatenate([getattr(s, f) for s in (noise, particles, ice)]) for f in ("ncc", "power"))
+    )
+    bounds = automatic_thresholds(together, decoys, Thresholds())
+    assert bounds.accept(ice.ncc, ice.power).sum() == 0
+    assert bounds.accept(particles.ncc, particles.power).mean() > 0.95
+    kept = automatic_thresholds(together, decoys, Thresholds(min_ncc=0.1, max_power=99.0))
+    assert kept == Thresholds(min_ncc=0.1, max_power=99.0)
+    assert power_bound(np.zeros(0)) is None
+
+
+def test_calibration_takes_the_trend_away(rng: np.random.Generator) -> None:
+    group = np.repeat(np.arange(12), 50)
+    defocus_A = np.linspace(8000, 22000, 12)[group]
+    score = 0.3 + 1e-5 * defocus_A + rng.normal(0, 0.02, len(group))
+    trend = defocus_trend(score, group, defocus_A)
+    assert trend[0] == pytest.approx(1e-5, rel=0.1)
+    flat = calibrate_to_defocus(score, defocus_A, trend)
+    assert abs(np.corrcoef(flat, defocus_A)[0, 1]) < 0.1
+    assert np.median(flat) == pytest.approx(np.median(score), abs=0.005)
+    assert defocus_trend(score[:50], group[:50], defocus_A[:50])[0] == 0.0
