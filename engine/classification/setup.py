@@ -74,7 +74,8 @@ class Sampling:
 
 def _working_box(box_px: int, radius_px: float) -> int:
     smallest = int(np.ceil(2 * radius_px / _NYQUIST_FRACTION))
-    return min(box_px, smallest + smallest % 2)
+    smallest += smallest % 2
+    return smallest if smallest < 0.85 * box_px else box_px  # a little less is not worth another sampling
 
 
 def make_sampling(particles: Particles, options: ClassificationOptions, xp: Any = np) -> Sampling:

@@ -71,6 +71,9 @@ class Truth:
     shifts_A: np.ndarray
     kinds: np.ndarray  # 0 particle, 1 empty nanodisc, 2 ice, 3 noise
     phantom: Phantom
+    level: float  # grey values of projections are divided by this in the images
+    view: np.ndarray  # which of ``views``
+    psi_deg: np.ndarray
 
 
 def simulate(
@@ -82,10 +85,11 @@ def simulate(
     particle, empty = join(channel(), nanodisc(40)), nanodisc()
     kinds = np.where(rng.random(count) < junk, rng.integers(1, 4, count), 0)
     matrices = random_rotations(count, rng)
+    view, psi = np.full(count, -1), np.zeros(count)
     if views is not None:
-        chosen = views[rng.integers(len(views), size=count)]
-        psi = np.stack([np.zeros(count), np.zeros(count), rng.uniform(0, 360, count)], 1)
-        matrices = euler_to_matrix(psi) @ chosen
+        view, psi = rng.integers(len(views), size=count), rng.uniform(0, 360, count)
+        zero = np.zeros(count)
+        matrices = euler_to_matrix(np.stack([zero, zero, psi], 1)) @ views[view]
     shifts = rng.normal(0, shift_sd_A, (count, 2))
     signal = np.zeros((count, box, box))
     for i in range(count):
@@ -102,8 +106,8 @@ def simulate(
     ky, kx = np.fft.fftfreq(box)[:, None] / pixel_A, np.fft.rfftfreq(box)[None] / pixel_A
     ft *= np.exp(-80 / 4 * (kx**2 + ky**2))
     image = np.fft.fftshift(np.fft.irfft2(ft, s=(box, box)), axes=(1, 2))
-    level = np.sqrt(np.mean(image[kinds == 0].var(axis=(1, 2))) / snr)
+    level = float(np.sqrt(np.mean(image[kinds == 0].var(axis=(1, 2))) / snr))
     image = image / level + rng.normal(0, 1, image.shape)
     image -= image.mean(axis=(1, 2), keepdims=True)
     particles = Particles.from_array(image.astype(np.float32), pixel_A, defocus, OPTICS)
-    return Truth(particles, matrices, shifts, kinds, particle)
+    return Truth(particles, matrices, shifts, kinds, particle, level, view, psi)

@@ -1,0 +1,170 @@
+"""2D classification of simulated particles against their truth."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from blobs import OPTICS, PIXEL_A, Truth, simulate
+
+from engine.classification.classify import classify_2d
+from engine.classification.figures import class_figures
+from engine.classification.options import ClassificationOptions
+from engine.classification.schedule import make_schedule
+from engine.classification.select import select_classes
+from engine.classification.state import ClassificationState
+from engine.fourier.shells import fourier_ring_correlation, resolution_at
+from engine.geometry import euler_to_matrix
+from engine.optics import Defocus
+from engine.particles import Particles
+from engine.windows import soft_disc
+
+VIEWS = euler_to_matrix([[0, 0, 0], [0, 90, 0], [10, 50, 0]])
+
+
+def last(states: object) -> ClassificationState:
+    return list(states)[-1]  # type: ignore[call-overload]
+
+
+@pytest.fixture(scope="module")
+def views() -> tuple[Truth, ClassificationState]:
+    truth = simulate(180, 11, snr=0.15, views=VIEWS)
+    options = ClassificationOptions(classes=5, iterations=12, max_resolution_A=8)
+    return truth, last(classify_2d(truth.particles, options, np.random.default_rng(1)))
+
+
+def test_classes_are_pure(views: tuple[Truth, ClassificationState]) -> None:
+    truth, state = views
+    counts = np.array([np.bincount(truth.view[state.class_index == c], minlength=3) for c in range(5)])
+    purity = counts.max(axis=1).sum() / counts.sum()
+    print(f"purity {purity:.3f}")
+    assert purity > 0.95
+
+
+def test_psi_and_origin_within_a_class(views: tuple[Truth, ClassificationState]) -> None:
+    """Poses in a class agree with truth up to one rotation and one shift of the whole class."""
+    truth, state = views
+    angles, shifts = [], []
+    for c in range(5):
+        members = np.flatnonzero(state.class_index == c)
+        if len(members) < 8:
+            continue
+        view = np.bincount(truth.view[members]).argmax()
+        members = members[truth.view[members] == view]
+        period = 45.0 if view == 0 else 360.0
+        turn = np.exp(2j * np.pi * (state.psi_deg[members] - truth.psi_deg[members]) / period)
+        centre = np.angle(np.median(turn.real) + 1j * np.median(turn.imag))
+        angles.extend(np.abs(np.angle(turn * np.exp(-1j * centre))) * period / (2 * np.pi))
+        # the error of the origin, in the frame of the class, is the same for all: the class's own centre
+        psi = np.deg2rad(state.psi_deg[members])
+        dx, dy = (state.shift_A[members] - truth.shifts_A[members]).T
+        own = np.stack([np.cos(psi) * dx - np.sin(psi) * dy, np.sin(psi) * dx + np.cos(psi) * dy], axis=1)
+        shifts.extend(np.linalg.norm(own - np.median(own, axis=0), axis=1))
+    print(f"medians: psi error {np.median(angles):.2f}°, origin error {np.median(shifts):.2f} Å")
+    assert np.median(angles) < 2.5
+    assert np.median(shifts) < 1.8
+
+
+def test_averages_match_true_projections_to_their_resolution(views: tuple[Truth, ClassificationState]) -> None:
+    """The average, put into a particle's pose by RELION's convention, is that particle's projection."""
+    truth, state = views
+    mask = soft_disc(64, 22, 4)
+    for c in np.argsort(-state.weight)[:3]:
+        members = np.flatnonzero(state.class_index == c)
+        best = members[np.argmax(state.score[members])]
+        # A(psi of the particle)⁻¹ · A(true) is the pose of the class average itself
+        turn = euler_to_matrix([0.0, 0.0, float(state.psi_deg[best])])
+        matrix = turn.T @ truth.matrices[best]
+        shift = turn.T[:2, :2] @ (state.shift_A[best] - truth.shifts_A[best])
+        projection = truth.phantom.project(matrix, 64, PIXEL_A, shift)
+        frc = fourier_ring_correlation(np.asarray(state.averages[c]) * mask, projection.astype(np.float32) * mask)
+        stated = resolution_at(state.frc[c], state.box_px, state.pixel_size_A, 0.5)
+        reached = resolution_at(frc, 64, PIXEL_A, 0.5)
+        print(f"class {c + 1}: stated {stated:.1f} Å (0.5), against truth {reached:.1f} Å")
+        assert reached < max(1.35 * stated, 20.0)
+
+
+def test_resumed_run_is_bit_identical() -> None:
+    truth = simulate(50, 2, snr=0.3)
+    options = ClassificationOptions(classes=3, iterations=4, full_iterations=1, batch_per_class=8)
+    whole = last(classify_2d(truth.particles, options, np.random.default_rng(5)))
+    first = next(itertools.islice(classify_2d(truth.particles, options, np.random.default_rng(5)), 1, None))
+    stored = {name: np.asarray(value) for name, value in first.to_dict().items()}
+    again = ClassificationState.from_dict(stored)
+    resumed = last(classify_2d(truth.particles, options, np.random.default_rng(99), again))
+    for name, value in whole.to_dict().items():
+        assert np.array_equal(value, resumed.to_dict()[name]), name
+
+
+def test_pure_noise_has_no_resolution() -> None:
+    rng = np.random.default_rng(8)
+    images = rng.standard_normal((160, 48, 48)).astype(np.float32)
+    defocus = Defocus(*(np.full(160, 15000.0) for _ in range(2)), np.zeros(160))
+    particles = Particles.from_array(images, 4.5, defocus, OPTICS)
+    options = ClassificationOptions(classes=4, iterations=8, full_iterations=1)
+    state = last(classify_2d(particles, options, rng))
+    finer = np.arange(state.frc.shape[1]) > state.box_px * state.pixel_size_A / 28.0
+    filled = state.weight > 8
+    print(f"mean FRC beyond 28 Å {state.frc[filled][:, finer].mean():.3f}, detail gain {state.detail.round(2)}")
+    assert state.frc[filled][:, finer].mean() < 0.1
+    assert np.all(state.detail < 1.0)
+
+
+def test_hundred_particles_in_ten_classes() -> None:
+    truth = simulate(100, 6, snr=0.15)
+    states = list(classify_2d(truth.particles, ClassificationOptions(classes=10), np.random.default_rng(0)))
+    figures = class_figures(states[-1])
+    assert len(states) == 22
+    assert figures["count"].sum() == 100
+    good = (figures["resolution_A"] < 25) & (figures["count"] >= 5)
+    print(f"{good.sum()} classes of at least 5 particles better than 25 Å; best {figures['resolution_A'].min():.1f} Å")
+    assert good.sum() >= 4
+
+
+def test_selection_sets_junk_apart() -> None:
+    """Empty nanodiscs seen from everywhere, ice and noise: 30 % of the images."""
+    truth = simulate(420, 21, snr=0.1, junk=0.3)
+    state = last(classify_2d(truth.particles, ClassificationOptions(classes=16), np.random.default_rng(3)))
+    chosen = np.isin(state.class_index, select_classes(class_figures(state)))
+    particle = truth.kinds == 0
+    purity, kept = particle[chosen].mean(), chosen[particle].mean()
+    print(f"particles among the chosen {purity:.3f}, particles kept {kept:.3f}")
+    assert purity >= 0.9
+    assert kept >= 0.9
+
+
+def test_mini_batches_go_through_all_particles() -> None:
+    truth = simulate(120, 3, snr=0.3)
+    options = ClassificationOptions(classes=2, iterations=4, full_iterations=1, batch_per_class=20)
+    seen = [int((s.class_index >= 0).sum()) for s in classify_2d(truth.particles, options, np.random.default_rng(0))]
+    assert seen == [40, 80, 120, 120, 120]
+
+
+def test_schedule_grows_to_full_resolution() -> None:
+    schedule = make_schedule(10_000, ClassificationOptions(classes=20), 6.0, 30.0)
+    assert schedule.batch == 2000
+    assert schedule.radius_limit(0) == 6.0
+    assert schedule.radius_limit(schedule.online) == 30.0
+    assert schedule.gain(0) == 1.0 > schedule.gain(5) > schedule.gain(19)
+    assert schedule.gain(schedule.online) == 1.0
+    assert schedule.temperature(0) == 2.0
+    assert schedule.temperature(19) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [({"classes": 0}, "classes is 0"), ({"mask_diameter_A": 500.0}, "Mask diameter is 500 Å")],
+)
+def test_bad_options_say_what_to_do(change: dict[str, float], words: str) -> None:
+    truth = simulate(4, 0)
+    with pytest.raises(ValueError, match=words):
+        list(classify_2d(truth.particles, ClassificationOptions(**change), np.random.default_rng(0)))  # type: ignore[arg-type]
+
+
+def test_selection_needs_detail() -> None:
+    nothing = {"count": np.array([5, 5]), "detail_gain": np.array([-1.0, 0.0]), "streak": np.zeros(2), "width_A": np.ones(2)}
+    with pytest.raises(ValueError, match="No class shows detail"):
+        select_classes(nothing)
+    with pytest.raises(ValueError, match="no column streak"):
+        select_classes({"count": np.ones(1), "detail_gain": np.ones(1), "width_A": np.ones(1)})
