@@ -1,0 +1,1 @@
+"""The volume viewer: a napari model drawn by the browser."""
