@@ -130,7 +130,6 @@ def _result(
     mean, a_cos, a_sin, shift = (float(p) for p in parameters)
     half_difference = float(np.hypot(a_cos, a_sin))
     angle = float(np.rad2deg(0.5 * np.arctan2(a_sin, a_cos)))
-    searched = int((settings.max_defocus_A - settings.min_defocus_A) / 50.0) * (12 if settings.fit_phase_shift else 1)
     picture, step = spectrum_picture(power, bins, data, parameters, optics, curves)
     return CtfFit(
         u_A=mean + half_difference,
@@ -139,7 +138,7 @@ def _result(
         phase_shift_deg=float(np.rad2deg(shift)) % 180.0,
         fit_resolution_A=quality.fit_resolution_A(curves),
         score=quality.score(data, parameters),
-        confidence=quality.confidence(fit.gain, fit.rival_gain, searched),
+        confidence=quality.confidence(fit.gain, fit.rival_gain, _trials(settings)),
         ice_thickness=_ice(power, bins),
         error_A=patch[0].error_A if patch else fit.error_A,
         curves=curves,
@@ -147,6 +146,13 @@ def _result(
         spectrum_2d_step_per_A=step,
         surface=patch[0].surface.astype(np.float32) if patch else np.zeros(6, np.float32),
     )
+
+
+def _trials(settings: CtfSettings) -> int:
+    """Roughly how many independent CTFs the search compared."""
+    defoci = (settings.max_defocus_A - settings.min_defocus_A) / 50.0
+    astigmatisms = 1.0 + (settings.max_astigmatism_A / 400.0) ** 2 if settings.fit_astigmatism else 1.0
+    return int(defoci * astigmatisms * (12 if settings.fit_phase_shift else 1))
 
 
 def _ice(power: Array, bins: PolarBins) -> float:

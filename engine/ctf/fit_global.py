@@ -108,7 +108,7 @@ def search(data: Fringes, settings: CtfSettings) -> list[Array]:
     margin = int(np.ceil(largest / step)) + 1
     count = int(np.ceil((settings.max_defocus_A - settings.min_defocus_A) / step)) + 1
     table = settings.min_defocus_A + step * np.arange(-margin, count + margin)
-    amplitudes = _astigmatism_grid(largest, 2.0 * step)
+    amplitudes = _astigmatism_grid(largest, (3.0 if settings.fit_phase_shift else 2.0) * step)
     offsets = np.rint(_sector_defocus(data, amplitudes) / step).astype(int) + margin
     shifts = np.arange(_SHIFT_STEPS) * np.pi / _SHIFT_STEPS if settings.fit_phase_shift else None
     best = np.full(count, -np.inf)

