@@ -124,11 +124,11 @@ def _import(target: str) -> Any:
 
 _STEPS: dict[str, Step] = {}
 
-_ALSO_ACCEPTED = {"volume": ("half_map",), "templates": ("classes",)}
+_ALSO_ACCEPTED = {"volume": ("half_map",), "templates": ("classes",), "picks": ("particles",)}
 
 
 def accepts(wanted: str, given: str) -> bool:
-    """Tell whether an input of one kind takes an output of another: a half map is a volume, averages are templates."""
+    """Tell whether an input of one kind takes an output of another: a half map is a volume, particles are picks."""
     return given == wanted or given in _ALSO_ACCEPTED.get(wanted, ())
 
 

@@ -89,9 +89,7 @@ class Session(StepMethods):
         self.project = Project.open(path, title, store, class_store)
         self.decisions = Decisions(self.project.path / "decisions.jsonl")
         self.runner = RunnerStarter(self.project)
-        if not self.project.queue.workspaces():
-            self.project.queue.add_workspace(_FIRST_WORKSPACE)
-        self._workspace = self.project.queue.workspaces()[-1]
+        self._workspace = next(reversed(self.workspaces), _FIRST_WORKSPACE)
         if self.project.queue.jobs(states=(QUEUED, RUNNING)):
             self.runner.ensure()  # work that was going on when everything stopped goes on
 
@@ -150,6 +148,7 @@ class Session(StepMethods):
         wanted = device or self.device
         if wanted not in DEVICES:
             raise UserError(f"device is {wanted!r}; expected one of {', '.join(DEVICES)}.")
+        self.project.queue.add_workspace(workspace or self._workspace)
         row = self._ask(workspace or self._workspace, known, spec, fingerprint, wanted)
         if row.state not in ENDED:
             self.runner.ensure()
@@ -228,10 +227,14 @@ class Session(StepMethods):
         return self.project.queue.workspaces()
 
     def workspace(self, name: str, title: str = "") -> Workspace:
-        """Return a workspace of the project, made when missing; its steps' jobs belong to it."""
+        """Enter a workspace of the project, made when missing: the session's next jobs belong to it.
+
+        What is returned has the steps as methods too, and keeps to this workspace whatever is entered later.
+        """
         if not name.strip():
             raise UserError("A workspace needs a name; give some letters.")
         self.project.queue.add_workspace(name, title)
+        self._workspace = name
         return Workspace(self, name)
 
     def decide(self, key: str, value: Any) -> None:

@@ -63,7 +63,10 @@ def test_a_chain_of_jobs_runs_and_is_there_at_once_the_next_time(open_session: O
     # the same again: the same job; in another workspace: a new job that is finished when it is returned
     assert session.toy_iterate(iterations=5) == first
     begun = time.monotonic()
-    elsewhere = session.workspace("other").toy_iterate(iterations=5)
+    other = session.workspace("other")
+    elsewhere = session.toy_iterate(iterations=5)
+    session.workspace("W1")
+    assert other.toy_iterate(iterations=5) == elsewhere == other.jobs[0] and session.workspaces == ["W1", "other"]
     assert elsewhere.status == "finished" and time.monotonic() - begun < 0.5
     assert elsewhere != first and elsewhere.key == first.key and elsewhere.workspace == "other"
     facts = json.loads((session.path / "jobs" / "J2-toy_scale" / "job.json").read_text())
@@ -109,9 +112,10 @@ def test_outputs_code_clone_and_key(open_session: Opener) -> None:
 
 def test_failed_and_cancelled_jobs_say_so(open_session: Opener) -> None:
     session = open_session()
+    done = session.toy_iterate(iterations=81).wait(60)
     slow = session.toy_iterate(iterations=2000, pause_s=0.05)
     waiting = session.toy_scale(slow)
-    quick = session.toy_scale(session.toy_iterate(iterations=71), factor=5.0)
+    quick = session.toy_scale(done, factor=5.0)
     wait_until(lambda: slow.eta_s is not None)
     assert slow.status == "running" and slow.progress > 0 and slow.eta_s > 10
     assert quick.wait(10).status == "finished" and slow.status == "running", "quick jobs run beside a long one"
@@ -124,7 +128,7 @@ def test_failed_and_cancelled_jobs_say_so(open_session: Opener) -> None:
         slow.wait(10)
     with pytest.raises(JobFailed, match="whose result is needed, was cancelled"):
         waiting.wait(10)
-    bad = session.toy_scale(session.toy_iterate(iterations=81), factor=13)
+    bad = session.toy_scale(done, factor=13)
     with pytest.raises(JobFailed, match="unlucky"):
         bad.wait(10)
     assert bad.error.startswith("13 is an unlucky factor")
