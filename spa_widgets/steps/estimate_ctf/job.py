@@ -154,7 +154,7 @@ def _figures(ctx: JobContext, fitted: list[dict[str, NDArray[Any]]], failed: int
     ctx.figure("unsure", unsure)
     if unsure:
         ctx.warn(
-            f"{unsure} of {len(fitted)} micrographs have a CTF confidence below {_LOW_CONFIDENCE:g}: look at them in the "
-            "inspector and leave out those without rings."
+            f"{unsure} of {len(fitted)} micrographs have a CTF confidence below {_LOW_CONFIDENCE:g}: look at them in "
+            "the inspector and leave out those without rings."
         )
     ctx.figure("lowest_confidence", round(min(float(result["confidence"]) for result in fitted), 3))
