@@ -189,7 +189,9 @@ def solve(sums: Sums, sampling: Sampling) -> Solution:
     disc = sampling.disc
     classes = sums.denominator.shape[1]
     level = shell_mean(disc, to_numpy(sums.denominator).reshape(-1, len(disc))).reshape(2, classes, -1)
-    floor = xp.asarray((1e-3 + 0.05 * level[:, :, disc.shell]).astype(np.float32))
+    # relative to the whole class: a shell where every CTF is near 0 must not drown its neighbours in the mask's leakage
+    mean_level = level.sum(axis=2) / np.maximum((level > 0).sum(axis=2), 1)
+    floor = xp.asarray((1e-3 + 0.1 * mean_level).astype(np.float32))[:, :, None]
     halves = [masked_images(sums.numerator[h] / (sums.denominator[h] + floor[h]), sampling) for h in (0, 1)]
     frc = _ring_correlation(halves[0], halves[1], sampling)
     snr = _signal_to_noise(frc, level.sum(axis=0), disc)
@@ -203,7 +205,7 @@ def solve(sums: Sums, sampling: Sampling) -> Solution:
     whole = wiener(sums.numerator[0] + sums.numerator[1], sums.denominator[0] + sums.denominator[1])
     averages = masked_images(whole, sampling)
     # both halves share the coarse features, so that they stay the same class in the same orientation
-    shared = xp.asarray(cosine_edge(disc.radius - sampling.shared_radius_px, 2.0))
+    shared = xp.asarray(cosine_edge(disc.radius - (sampling.shared_radius_px - 2.0), 2.0))
     mixed = [shared * whole + (1 - shared) * wiener(sums.numerator[h], sums.denominator[h]) for h in (0, 1)]
     return Solution(averages, xp.stack([masked_images(m, sampling) for m in mixed]), frc, snr)
 
