@@ -1,0 +1,1 @@
+"""Benchmarks: speed and accuracy as ratios against references that are measured in the same run."""
