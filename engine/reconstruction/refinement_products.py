@@ -13,7 +13,7 @@ from engine.validation.fsc import FSCCurves, fsc_curves
 from engine.validation.masks import automatic_mask
 from engine.validation.sharpening import guinier_b_factor, sharpen
 
-_POOREST_SHARPENED_A = 15.0
+_POOREST_SHARPENED_A = 9.0
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ _FEWEST = 10
 
 def run(ctx: JobContext) -> None:
     """Refine, report each iteration, write maps, masks, curves and poses."""
-    dataset = ParticleSet.read(ctx.input("particles"))
+    dataset = ParticleSet.read(ctx.input("particles")).with_absolute_names()
     particles = dataset.to_engine()
     dataset = _with_half_sets(ctx, dataset)
     checkpoint = ctx.load_checkpoint()
