@@ -25,7 +25,7 @@ from spa_widgets.session.context import JobContext
 from spa_widgets.steps._picks import MICROGRAPH, NCC, known_defoci, read_picks
 
 _COPY = 512
-_NOT_CARRIED = ("rlnClassNumber", "rlnAnglePsi", "spaMicrographDefocusA")
+_NOT_CARRIED = ("rlnClassNumber", "rlnAnglePsi", "spaMicrographDefocusA", "rlnImageName")
 
 
 def run(ctx: JobContext) -> None:
@@ -199,8 +199,9 @@ def _write(
     """Number the images, draw the half sets and write the particles."""
     stack = ctx.out / "particles.mrcs"
     table.insert(3, "rlnImageName", [f"{i + 1:06d}@{stack}" for i in range(len(table))])
-    group = pd.factorize(table[MICROGRAPH])[0]
-    table["rlnRandomSubset"] = assign_half_sets(group, ctx.rng("half sets"))
+    if "rlnRandomSubset" not in table:  # half sets are drawn once: those of particles cut out again are kept
+        group = pd.factorize(table[MICROGRAPH])[0]
+        table["rlnRandomSubset"] = assign_half_sets(group, ctx.rng("half sets"))
     optics = micrographs.optics_table.copy()
     optics["rlnImagePixelSize"] = pixel_size_A
     optics["rlnImageSize"] = settings.output_px
