@@ -46,7 +46,7 @@ from spa_widgets.tutorial import tutorial_data
 # %%
 data = tutorial_data()
 session = Session(data.project, title="Innexin-6 tutorial")
-session.workspace("W1 tutorial")
+session.workspace("tutorial")
 panel = JobPanel(session)
 panel
 
@@ -94,12 +94,37 @@ data.check("ctf", ctf)
 # %% [markdown]
 # ## J3 · Manual picking
 #
-# About 25 particles on each of the first four micrographs. Left click picks, right click removes, `?` shows the keys. The picks
-# below were made by hand on the embedded set; the widget starts from them. `picker.code()` gives your own picks as such a line.
+# About 25 particles on each of the first four micrographs. Left click picks, right click removes, `?` shows the keys. So that the
+# notebook runs without you, it brings picks of the embedded set along (the known places, with the scatter of a hand); the widget
+# starts from them. `picker.code()` gives your own picks as such a table.
 
 # %%
-picks = data.manual_picks(session, ctf)
-picker = ManualPicker(session, ctf, picks=picks, diameter_A=160, goal=100)
+picks_by_hand = {
+    "micrograph_0001.mrc": [
+        (596, 96), (779, 118), (516, 178), (601, 181), (52, 293), (185, 319), (326, 295), (637, 343), (684, 257),
+        (175, 446), (746, 389), (855, 396), (187, 529), (290, 530), (589, 473), (753, 492), (151, 733), (522, 713),
+        (627, 722), (690, 691), (899, 706), (391, 753), (564, 770), (729, 777), (856, 815), (933, 840), (774, 912),
+    ],
+    "micrograph_0002.mrc": [
+        (416, 127), (590, 133), (748, 155), (912, 211), (99, 263), (578, 298), (66, 392), (325, 374), (506, 445),
+        (662, 449), (749, 409), (85, 480), (226, 494), (286, 452), (322, 522), (574, 509), (109, 569), (266, 616),
+        (400, 577), (741, 610), (831, 558), (801, 749), (437, 848), (536, 909), (778, 949), (923, 931), (341, 970),
+    ],
+    "micrograph_0003.mrc": [
+        (113, 111), (318, 129), (343, 55), (434, 133), (588, 109), (394, 201), (590, 199), (390, 331), (862, 271),
+        (559, 374), (804, 394), (553, 550), (680, 492), (812, 476), (932, 533), (544, 631), (871, 640), (594, 696),
+        (809, 741), (285, 822), (366, 841), (558, 798), (696, 799), (966, 836), (68, 943), (160, 935), (759, 869),
+    ],
+    "micrograph_0004.mrc": [
+        (247, 74), (821, 52), (919, 128), (345, 199), (836, 205), (966, 215), (325, 339), (326, 261), (408, 339),
+        (964, 332), (766, 364), (77, 522), (523, 517), (809, 522), (48, 633), (323, 601), (436, 551), (553, 603),
+        (828, 612), (323, 685), (640, 734), (396, 824), (144, 939), (395, 925), (768, 908), (901, 947), (959, 905),
+    ],
+}
+
+# %%
+picks = data.decided_picks(picks_by_hand, session, ctf)
+picker = ManualPicker(session, ctf, picks=picks, goal=100)
 picker
 
 # %%
@@ -225,7 +250,7 @@ data.check("map", refined, full_size)
 # %% [markdown]
 # ## The whole history
 #
-# Every job with its inputs; `session["J4"].clone(classes=6)` repeats a job with one parameter changed.
+# Every job with its inputs; `first_classes.clone(classes=6)` repeats a job with one parameter changed.
 
 # %%
 session.tree()

@@ -67,7 +67,7 @@ class RunReport:
             {
                 "job": job.name,
                 "step": job.step.name,
-                "status": job.status,
+                "status": str(job.status),
                 "seconds": job.seconds,
                 "folder": str(job.folder),
                 "figures": dict(job.figures or {}),
