@@ -59,7 +59,7 @@ class JobTree:
             number: (_MARGIN + column * (_WIDTH + _GAP_X), _MARGIN + level * (_HEIGHT + _GAP_Y))
             for number, (column, level) in places.items()
         }
-        width = max((x for x, _ in corners.values()), default=0) + _WIDTH + _MARGIN
+        width = max((x for x, _ in corners.values()), default=0) + _WIDTH + _GAP_X + _MARGIN
         height = max((y for _, y in corners.values()), default=0) + _HEIGHT + _MARGIN
         edges = [_edge(corners[number], corners[row.number]) for row in self.rows for number in self.parents(row)]
         nodes = [self._node(row, *corners[row.number]) for row in self.rows]
@@ -97,9 +97,13 @@ class JobTree:
 
 
 def _edge(start: tuple[int, int], end: tuple[int, int]) -> str:
-    x1, y1 = start[0] + _WIDTH // 2, start[1] + _HEIGHT
-    x2, y2 = end[0] + _WIDTH // 2, end[1]
-    middle = (y1 + y2) // 2
-    return (
-        f'<path d="M{x1} {y1} C{x1} {middle} {x2} {middle} {x2} {y2}" fill="none" stroke="#888888" stroke-width="1.5"/>'
-    )
+    if start[0] == end[0] and end[1] - start[1] > _HEIGHT + _GAP_Y:  # around the jobs in between
+        x1 = x2 = start[0] + _WIDTH
+        y1, y2 = start[1] + _HEIGHT // 2, end[1] + _HEIGHT // 2
+        curve = f"M{x1} {y1} C{x1 + _GAP_X} {y1} {x1 + _GAP_X} {y2} {x2} {y2}"
+    else:
+        x1, y1 = start[0] + _WIDTH // 2, start[1] + _HEIGHT
+        x2, y2 = end[0] + _WIDTH // 2, end[1]
+        middle = (y1 + y2) // 2
+        curve = f"M{x1} {y1} C{x1} {middle} {x2} {middle} {x2} {y2}"
+    return f'<path d="{curve}" fill="none" stroke="#888888" stroke-width="1.5"/>'
