@@ -26,5 +26,6 @@ STEP = register(
             Output("particles", kind="particles", file="particles.star", optional=True),
         ],
         job="spa_widgets.steps.flip_hand.job:run",
+        quick=True,
     )
 )

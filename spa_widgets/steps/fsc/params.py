@@ -38,5 +38,6 @@ STEP = register(
             Output("mask_auto", kind="mask", file="mask_auto.mrc"),
         ],
         job="spa_widgets.steps.fsc.job:run",
+        quick=True,
     )
 )

@@ -43,6 +43,7 @@ STEP = register(
         inputs=[Input("files", kind="files", help="Micrographs (.mrc), or patterns such as 'data/*.mrc'.")],
         outputs=[Output("micrographs", kind="micrographs", file="micrographs.star")],
         job="spa_widgets.steps.import_micrographs.job:run",
+        quick=True,
         summary="Take in motion-corrected micrographs, check every file and state the optics.",
     )
 )

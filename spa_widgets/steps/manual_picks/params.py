@@ -25,6 +25,7 @@ STEP = register(
         inputs=[Input("micrographs", kind="micrographs")],
         outputs=[Output("picks", kind="picks", file="picks.star")],
         job="spa_widgets.steps.manual_picks.job:run",
+        quick=True,
         widget="spa_widgets.steps.manual_picks.widget:ManualPicker",
         summary="Keep positions that a person picked.",
     )

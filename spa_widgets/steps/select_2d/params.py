@@ -42,6 +42,7 @@ STEP = register(
             Output("templates", kind="templates", file="templates.mrcs"),
         ],
         job="spa_widgets.steps.select_2d.job:run",
+        quick=True,
         widget="spa_widgets.steps.select_2d.widget:ClassGallery",
     )
 )

@@ -59,5 +59,6 @@ STEP = register(
             Output("guinier", kind="table", file="guinier.csv"),
         ],
         job="spa_widgets.steps.sharpen.job:run",
+        quick=True,
     )
 )
