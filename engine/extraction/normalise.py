@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrays import Array, array_namespace
+from engine.arrays import Array, array_namespace, to_numpy
 
 
 def remove_outliers(images: Array, sigma: float) -> Array:
@@ -73,7 +73,7 @@ def normalise_background(
     usable = spread > xp.float32(1e-6) * xp.maximum(level, xp.float32(1e-30))
     scale = xp.where(usable, 1.0 / xp.where(usable, spread, xp.float32(1.0)), xp.float32(0.0))
     normalised = (flat * scale[:, None]).reshape(images.shape)
-    return normalised, np.asarray([bool(flag) for flag in usable])
+    return normalised, to_numpy(usable)
 
 
 def _plane_basis(box: int) -> NDArray[np.float64]:

@@ -64,7 +64,7 @@ def score_maps(image: Array, weight: Array, kernels: Array) -> ScoreMaps:
             f"{side} of a template; check the pixel size and the particle diameter."
         )
     spectrum = xp.fft.rfft2(image)
-    total = xp.float32(weight.sum())
+    total = xp.float32(float(weight.sum()))
     mean = _local_mean(spectrum, weight / total, image.shape)
     square = _local_mean(xp.fft.rfft2(image * image), weight / total, image.shape)
     variance = xp.maximum(square - mean * mean, xp.float32(1e-6) * square.mean())
@@ -83,7 +83,7 @@ def power_map(image: Array, disc: Array, border_px: int = 0) -> Array:
     border_px : border left out of the estimate of the background.
     """
     xp = array_namespace(image)
-    square = _local_mean(xp.fft.rfft2(image * image), disc / xp.float32(disc.sum()), image.shape)
+    square = _local_mean(xp.fft.rfft2(image * image), disc / xp.float32(float(disc.sum())), image.shape)
     square = xp.maximum(square, xp.float32(0.0))
     inner = square[border_px : square.shape[0] - border_px, border_px : square.shape[1] - border_px]
     background = _quantile(inner if inner.size else square, QUIET_FRACTION)

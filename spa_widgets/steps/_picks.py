@@ -194,7 +194,7 @@ def write_within_thresholds(ctx: JobContext, tables: Tables) -> None:
     if not len(picks):
         raise UserError(
             f"None of the {len(candidates)} candidates lies within the thresholds ({_described(bounds)}); "
-            "expected at least one: widen them, or check the diameter and the templates."
+            "expected at least one: widen them, or check the diameter, and that templates show particles in white."
         )
     write_star(ctx.out / "picks.star", {"particles": picks})
     for name, value in vars(bounds).items():
