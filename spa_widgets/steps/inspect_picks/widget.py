@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from spa_widgets.errors import UserError
 from spa_widgets.io.datasets import resolve_image_path
-from spa_widgets.io.star import need_columns, read_star
+from spa_widgets.io.star import need_columns
+from spa_widgets.steps.inspect_picks.job import scored_picks
 from spa_widgets.viewers import sources
 from spa_widgets.viewers.base import Answer, SpaWidget, bundle
 from spa_widgets.viewers.encode import img_tag
@@ -32,7 +33,7 @@ class PickInspector(SpaWidget):
     session : Session or None
         Where :meth:`submit` sends the thresholds.
     picks : job or path
-        A picking job, its folder or its ``picks.star``.
+        A picking job, its folder or its ``picks.star``; all candidates are shown where the picker kept them.
     micrographs : job or path, optional
         Shows the defocus in the list; the picture files are found from the picks alone.
     pixel_size_A : float, optional
@@ -59,15 +60,15 @@ class PickInspector(SpaWidget):
     def __init__(
         self, session: Any, picks: Any, *, micrographs: Any = None, pixel_size_A: float | None = None, **options: Any
     ) -> None:
-        kept = sources.recall(session, sources.decision_key("inspect_picks", picks)) or {}
-        super().__init__(can_submit=session is not None, **{**kept, **options})
+        super().__init__(can_submit=session is not None, **options)
+        self._given = [name for name in THRESHOLDS if name in options]
         self._session, self._source = session, picks
         self._micrographs, self._pixel_size_A = micrographs, pixel_size_A
         self._when_ready([picks] + ([] if micrographs is None else [micrographs]), self._load)
 
     def _load(self) -> None:
         star = sources.file_of(self._source, ["picks"], ["picks.star"])
-        tables = read_star(star)
+        tables = scored_picks(star)
         table = tables["particles"]
         need_columns(table, ("rlnMicrographName", "rlnCoordinateX", "rlnCoordinateY"), star)
         if not len(table):
@@ -78,8 +79,17 @@ class PickInspector(SpaWidget):
         self._x, self._y = (table[f"rlnCoordinate{axis}"].to_numpy(np.float32) for axis in "XY")
         self._ncc, self._power = _scores(table, "rlnAutopickFigureOfMerit"), _scores(table, "spaPickPower")
         self.micrographs = self._mics.rows()
+        self._begin()
         self._count()
         self.observe(self._count, names=list(THRESHOLDS))
+
+    def _begin(self) -> None:
+        """Start with the thresholds given, else those kept at an earlier time, else those that the picking job used."""
+        job = sources.job_of(self._source)
+        kept = sources.recall(self._session, sources.decision_key("inspect_picks", self._source))
+        used = kept if kept is not None else ({} if job is None else job.figures)
+        if not self._given:
+            self.set(**{name: used.get(name) for name in THRESHOLDS})
 
     def _find_micrographs(self, table: pd.DataFrame, optics: pd.DataFrame | None, star: Path) -> Micrographs:
         if self._micrographs is not None:
@@ -121,12 +131,12 @@ class PickInspector(SpaWidget):
             raise UserError("this inspector has no session; read .kept and .thresholds, or use spa inspect-picks")
         if self.kept_count == 0:
             raise UserError("no pick is inside these thresholds; widen them")
-        return self._session.inspect_picks(self._source, **self.thresholds)
+        return self._session.inspect_picks(self._source, automatic_thresholds=False, **self.thresholds)
 
     def code(self) -> str:
         """Give the thresholds as Python that reproduces them."""
         parts = "".join(f", {name}={value:.4g}" for name, value in self.thresholds.items())
-        return f"good = session.inspect_picks(picks{parts})"
+        return f"good = session.inspect_picks(picks{parts}, automatic_thresholds=False)"
 
     def static_html(self) -> str:
         """Give a picture of the present micrograph: kept picks green, rejected orange."""

@@ -39,7 +39,7 @@ class ManualPicker(SpaWidget):
     pixel_size_A : float, optional
         Å per pixel where the files do not say it.
     **options
-        ``low_pass_A`` (10), ``high_pass_A`` (0), ``sigma`` (contrast, 3), ``box_A`` (222), ``goal`` (100), ``current``,
+        ``low_pass_A`` (10), ``high_pass_A`` (0), ``sigma`` (contrast, 3), ``diameter_A`` (of the circle, 160), ``goal`` (100), ``current``,
         ``read_only``, ``language``.
     """
 
@@ -50,7 +50,7 @@ class ManualPicker(SpaWidget):
     low_pass_A = traitlets.Float(10.0, min=0).tag(sync=True)
     high_pass_A = traitlets.Float(0.0, min=0).tag(sync=True)
     sigma = traitlets.Float(3.0, min=0.1, max=20).tag(sync=True)
-    box_A = traitlets.Float(222.0, min=1).tag(sync=True)
+    diameter_A = traitlets.Float(160.0, min=1).tag(sync=True)
     goal = traitlets.Int(100, min=1).tag(sync=True)
     read_only = traitlets.Bool(False).tag(sync=True)
     can_submit = traitlets.Bool(False).tag(sync=True)
@@ -187,7 +187,7 @@ class ManualPicker(SpaWidget):
         _, width = self._mics.shape(self.current)
         scale = picture.shape[1] / width
         circles = [(x * scale, y * scale) for x, y in self._list.points(self.current)]
-        radius = self.box_A / 2 / self._mics.pixel_size_A * scale
+        radius = self.diameter_A / 2 / self._mics.pixel_size_A * scale
         text = f"{self._mics.names[self.current]}: {len(circles)} picks; {self.count} on {len(self.picks)} micrographs"
         return img_tag(draw_circles(picture, circles, radius), text, 560) + f"<br>{_escaped(text)}"
 

@@ -33,9 +33,9 @@ class PickerView {
 
   private controls(): HTMLElement {
     const { t, link } = this.frame;
-    const box = slider({ label: t("box"), unit: "Å", min: 40, max: 600, step: 2, value: link.get("box_A"), input: throttle((v) => link.set("box_A", v), 60) });
-    this.frame.link.watch(["box_A"], () => { box.set(link.get("box_A")); this.drawMarks(); });
-    return h("div", { class: "spa-bar" }, h("span", { class: "spa-title" }, t("manual_picker")), ...this.picture.controls, box.element,
+    const size = slider({ label: t("diameter"), unit: "Å", min: 20, max: 500, step: 2, value: link.get("diameter_A"), input: throttle((v) => link.set("diameter_A", v), 60) });
+    this.frame.link.watch(["diameter_A"], () => { size.set(link.get("diameter_A")); this.drawMarks(); });
+    return h("div", { class: "spa-bar" }, h("span", { class: "spa-title" }, t("manual_picker")), ...this.picture.controls, size.element,
       h("span", { class: "spa-grow" }), this.frame.codeButton(), this.frame.helpButton());
   }
 
@@ -122,7 +122,7 @@ class PickerView {
 
   private radius_px(): number {
     const info = this.picture.info();
-    return info ? this.frame.link.get<number>("box_A") / 2 / (info.pixel_size_A || 1) : 20;
+    return info ? this.frame.link.get<number>("diameter_A") / 2 / (info.pixel_size_A || 1) : 20;
   }
 
   private hit = (x: number, y: number): number => {

@@ -1,0 +1,1 @@
+"""Live jobs of a session."""
