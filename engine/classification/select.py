@@ -12,7 +12,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-_LOWEST_SHARE, _HIGHEST_SHARE = 0.1, 0.3
+_LOWEST_SHARE, _HIGHEST_SHARE = 0.07, 0.2
+_SIGNIFICANT = 15.0  # gain of a whole class in units of log-likelihood: what chance gives a class of junk stays below
 _STRIPE, _NARROW = 0.65, 0.65
 _FEWEST = 3
 
@@ -40,7 +41,7 @@ def select_classes(figures: Mapping[str, NDArray]) -> NDArray[np.intp]:
         raise ValueError(f"The class table has no column {missing[0]}; automatic selection needs it: classify again.")
     count = np.asarray(figures["count"], np.float64)
     gain = np.asarray(figures["detail_gain"], np.float64)
-    usable = (count >= _FEWEST) & (gain > 0) & ~_stripes(figures)
+    usable = (count >= _FEWEST) & (gain * count > _SIGNIFICANT) & ~_stripes(figures)
     if not usable.any():
         raise ValueError(
             "No class shows detail finer than 25 Å, so none can be chosen automatically: "
@@ -69,7 +70,7 @@ def _weighted_quantile(values: NDArray, weights: NDArray, share: float) -> float
 
 
 def _split(gain: NDArray[np.float64], count: NDArray[np.float64], level: float) -> float:
-    """Return the gain between poor and good classes, a tenth to three tenths of the level of good ones."""
+    """Return the gain between poor and good classes, 0.07 to 0.2 of the level of good ones."""
     logs = np.log(np.maximum(gain, 0.02 * level))
     ordered = np.unique(logs)
     middles = 0.5 * (ordered[1:] + ordered[:-1])

@@ -31,7 +31,10 @@ def run(ctx: JobContext) -> None:
             "use fewer classes."
         )
     with ctx.stage("classify"):
-        state = _classify(ctx, particle_set, options)
+        try:
+            state = _classify(ctx, particle_set, options)
+        except ValueError as error:
+            raise UserError(str(error)) from error
     with ctx.stage("write"):
         _write(ctx, particle_set, state)
 

@@ -59,9 +59,7 @@ def nanodisc(inner_A: float = 0.0, seed: int = 5) -> Phantom:
 
 def join(a: Phantom, b: Phantom) -> Phantom:
     sigma = a.sigma_A
-    return Phantom(
-        np.concatenate([a.centres_A, b.centres_A]), np.concatenate([a.weights, b.weights]), sigma
-    )
+    return Phantom(np.concatenate([a.centres_A, b.centres_A]), np.concatenate([a.weights, b.weights]), sigma)
 
 
 @dataclass
@@ -77,8 +75,14 @@ class Truth:
 
 
 def simulate(
-    count: int, seed: int, snr: float = 0.1, junk: float = 0.0, box: int = 64, pixel_A: float = PIXEL_A,
-    shift_sd_A: float = 4.0, views: np.ndarray | None = None,
+    count: int,
+    seed: int,
+    snr: float = 0.1,
+    junk: float = 0.0,
+    box: int = 64,
+    pixel_A: float = PIXEL_A,
+    shift_sd_A: float = 4.0,
+    views: np.ndarray | None = None,
 ) -> Truth:
     """``views``: matrices to draw from (in-plane angle random); otherwise all directions."""
     rng = np.random.default_rng(seed)

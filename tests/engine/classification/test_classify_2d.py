@@ -166,7 +166,12 @@ def test_bad_options_say_what_to_do(change: dict[str, float], words: str) -> Non
 
 
 def test_selection_needs_detail() -> None:
-    nothing = {"count": np.array([5, 5]), "detail_gain": np.array([-1.0, 0.0]), "streak": np.zeros(2), "width_A": np.ones(2)}
+    nothing = {
+        "count": np.array([5, 5]),
+        "detail_gain": np.array([-1.0, 0.0]),
+        "streak": np.zeros(2),
+        "width_A": np.ones(2),
+    }
     with pytest.raises(ValueError, match="No class shows detail"):
         select_classes(nothing)
     with pytest.raises(ValueError, match="no column streak"):

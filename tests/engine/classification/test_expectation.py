@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from blobs import OPTICS, PIXEL_A, channel, simulate
 
 from engine.classification.expectation import expect, make_library
 from engine.classification.options import ClassificationOptions
@@ -11,7 +12,6 @@ from engine.classification.setup import DiscImages, make_sampling
 from engine.fourier.filters import shift_images
 from engine.geometry import euler_to_matrix
 from engine.particles import Particles
-from blobs import OPTICS, PIXEL_A, channel, simulate
 
 VIEWS = euler_to_matrix([[0, 0, 0], [0, 90, 0], [10, 50, 0]])
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from blobs import Phantom
 
 from engine.classification.rotation import DiscRotation
 from engine.fourier.disc import HalfDisc
 from engine.fourier.transforms import irfft2_centred, rfft2_centred
 from engine.geometry import euler_to_matrix
 from engine.windows import soft_disc
-from blobs import Phantom
 
 BOX = 48
 
