@@ -12,6 +12,7 @@ import numpy as np
 from engine.fourier.disc import HalfDisc
 from engine.geometry import random_rotations
 from engine.kernels import poses, slices, splat
+from engine.reconstruction.half_cube import complete_plane
 from engine.symmetry import point_group
 from tests.benchmarks.measure import Cost, measure, run_command
 from tests.benchmarks.report import Row
@@ -50,7 +51,7 @@ def _kernels(settings: Settings) -> list[Row]:
     disc = HalfDisc(box, radius)
     half = slices.cube_radius(_PADDING, radius)
     shape = (2 * half + 1, 2 * half + 1, half + 1)
-    cube = (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)).astype(np.complex64)
+    cube = complete_plane(_complex_noise(rng, shape))
     rotations = random_rotations(count, rng).astype(np.float32)
     values = slices.extract_slices(cube, _PADDING, rotations, disc.kx, disc.ky)
     weights = rng.random(values.shape, dtype=np.float32)
@@ -67,7 +68,7 @@ def _kernels(settings: Settings) -> list[Row]:
             lambda: _inserted(slices.insert_slices_reference, cube, values, weights, rotations, disc),
         ),
     ]
-    denominator = rng.random(shape, dtype=np.float32)
+    denominator = np.abs(cube)
     operators = point_group("C8").astype(np.float32)
     arguments = (cube, denominator, operators, half - 1.5)
     rows.append(
@@ -78,6 +79,10 @@ def _kernels(settings: Settings) -> list[Row]:
         )
     )
     return [*rows, _scores(rng, cube, disc, box, settings.size(40, 8)), _splat(rng, settings.size(3000, 500))]
+
+
+def _complex_noise(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    return (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)).astype(np.complex64)
 
 
 def _inserted(
@@ -95,9 +100,7 @@ def _inserted(
 
 def _scores(rng: np.random.Generator, cube: np.ndarray, disc: HalfDisc, box: int, groups: int) -> Row:
     orientations, shifts = 27, 25
-    images = (rng.standard_normal((groups, len(disc))) + 1j * rng.standard_normal((groups, len(disc)))).astype(
-        np.complex64
-    )
+    images = _complex_noise(rng, (groups, len(disc)))
     ctf2 = rng.random(images.shape, dtype=np.float32)
     owner = np.arange(groups, dtype=np.int32)
     rotations = random_rotations(groups * orientations, rng).astype(np.float32).reshape(groups, orientations, 3, 3)

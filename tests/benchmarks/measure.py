@@ -20,7 +20,7 @@ import psutil
 
 Result = TypeVar("Result")
 
-_INTERVAL_S = 0.1
+_INTERVAL_S, _SHORT_INTERVAL_S = 0.1, 0.02
 _WALL_PER_CPU = 15.0  # a command that waits for a loaded machine is given this much wall time for its CPU time
 
 
@@ -92,6 +92,7 @@ def run_command(
     limit_cpu_s: float = 3600.0,
     environment: Mapping[str, str] | None = None,
     idle_rank: str | None = None,
+    may_fail: bool = False,
 ) -> Cost:
     """Run a command to its end or to its time limit.
 
@@ -106,6 +107,8 @@ def run_command(
         Added to this process's environment.
     idle_rank : str, optional
         MPI rank whose CPU time is left out: a leader that only waits for the others, at full speed.
+    may_fail : bool
+        Return the cost of a command that failed as well, for callers that look at what it left.
 
     Raises
     ------
@@ -127,7 +130,7 @@ def run_command(
             used, finished = _wait(process, sampler, limit_cpu_s)
     output = log.read_text(errors="replace")
     cost = Cost(time.perf_counter() - begun, used, sampler.peak_bytes, finished, process.returncode, output)
-    if finished and process.returncode:
+    if finished and process.returncode and not may_fail:
         raise CommandFailed(f"{Path(command[0]).name} ended with {process.returncode}: {_last_lines(output)}")
     return cost
 
@@ -147,7 +150,7 @@ def _wait(process: subprocess.Popen[Any], sampler: _Sampler, limit_cpu_s: float)
             used = sampler.cpu_s
             _stop(process)
             return used, False
-        time.sleep(_INTERVAL_S / 2)
+        time.sleep(_SHORT_INTERVAL_S)
 
 
 def _stop(process: subprocess.Popen[Any]) -> None:
@@ -196,7 +199,8 @@ class _Sampler:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stop.wait(_INTERVAL_S):
+        begun = time.perf_counter()
+        while not self._stop.wait(_SHORT_INTERVAL_S if time.perf_counter() - begun < 2.0 else _INTERVAL_S):
             self._sample()
 
     def _sample(self) -> None:

@@ -20,9 +20,9 @@ def missing(program: str) -> str:
     return "" if shutil.which(program) else ABSENT.format(program)
 
 
-def relion(program: str, options: Sequence[object], folder: Path, limit_cpu_s: float) -> Cost:
+def relion(program: str, options: Sequence[object], folder: Path, limit_cpu_s: float, may_fail: bool = False) -> Cost:
     """Run a program of RELION until it ends or its CPU time is spent."""
-    return run_command([program, *(str(option) for option in options)], folder, limit_cpu_s)
+    return run_command([program, *(str(option) for option in options)], folder, limit_cpu_s, may_fail=may_fail)
 
 
 def relion_mpi(program: str, options: Sequence[object], folder: Path, limit_cpu_s: float) -> Cost:
@@ -55,7 +55,7 @@ def class_2d_options(star: Path, diameter_A: float, classes: int, iterations: in
     """Options of 2D classification."""
     search = ["--psi_step", 12, "--offset_range", 5, "--offset_step", 2, "--oversampling", 1]
     return [
-        *["--i", star, "--o", "run", "--K", classes, "--iter", iterations, "--tau2_fudge", 2],
+        *["--i", star, "--o", "./run", "--K", classes, "--iter", iterations, "--tau2_fudge", 2],
         *["--particle_diameter", diameter_A, "--ctf", "--zero_mask", "--flatten_solvent", "--norm", "--scale"],
         *[*search, "--pad", 2, "--dont_combine_weights_via_disc", "--preread_images", "--pool", 3],
         *["--random_seed", 1, "--j", threads],
@@ -66,7 +66,7 @@ def refine_options(star: Path, reference: Path, diameter_A: float, symmetry: str
     """Options of 3D auto-refinement from a reference whose grey values are not absolute."""
     search = ["--healpix_order", 2, "--auto_local_healpix_order", 4, "--offset_range", 5, "--offset_step", 2]
     return [
-        *["--i", star, "--o", "run", "--ref", reference, "--firstiter_cc", "--ini_high", 30, "--sym", symmetry],
+        *["--i", star, "--o", "./run", "--ref", reference, "--firstiter_cc", "--ini_high", 30, "--sym", symmetry],
         *["--auto_refine", "--split_random_halves", "--low_resol_join_halves", 40, "--oversampling", 1, *search],
         *["--particle_diameter", diameter_A, "--ctf", "--zero_mask", "--flatten_solvent", "--norm", "--scale"],
         *["--pad", 2, "--dont_combine_weights_via_disc", "--preread_images", "--pool", 3, "--random_seed", 1],
@@ -77,7 +77,7 @@ def refine_options(star: Path, reference: Path, diameter_A: float, symmetry: str
 def initial_model_options(star: Path, diameter_A: float, symmetry: str, threads: int) -> list[Any]:
     """Options of an initial model by stochastic gradient descent."""
     return [
-        *["--i", star, "--o", "run", "--denovo_3dref", "--sgd", "--K", 1, "--sym", symmetry, "--ctf", "--zero_mask"],
+        *["--i", star, "--o", "./run", "--denovo_3dref", "--sgd", "--K", 1, "--sym", symmetry, "--ctf", "--zero_mask"],
         *["--sgd_ini_iter", 50, "--sgd_inbetween_iter", 200, "--sgd_fin_iter", 50, "--sgd_write_iter", 10],
         *["--sgd_ini_resol", 35, "--sgd_fin_resol", 15, "--sgd_ini_subset", 100, "--sgd_fin_subset", 500],
         *["--particle_diameter", diameter_A, "--oversampling", 1, "--healpix_order", 1, "--offset_range", 6],

@@ -81,7 +81,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             failed.append(name)
         else:
             rows += found
-            print(table(found), file=sys.stderr, flush=True)
     result = {"machine": machine(options), "rows": rows, "failed": failed}
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(result, indent=1, ensure_ascii=False), encoding="utf-8")
