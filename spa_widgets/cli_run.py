@@ -17,9 +17,9 @@ from spa_widgets.cli_progress import ProgressPrinter
 from spa_widgets.cli_steps import IMPORT_STEP, param_values, takes_images, takes_many
 from spa_widgets.errors import UserError
 from spa_widgets.session.execute import execute
+from spa_widgets.session.inputs import raw_files
 from spa_widgets.session.project import STORE_VARIABLE, link_result, write_json
 from spa_widgets.session.registry import Input, Step, all_steps, get_step
-from spa_widgets.session.session import raw_files
 from spa_widgets.session.spec import JobInput, JobSpec, RawFiles, StoredFile, validate_spec
 from spa_widgets.session.store import Store, StoredObject
 

@@ -5,26 +5,22 @@ from __future__ import annotations
 import ftplib
 import json
 import os
-import shutil
-import tarfile
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from spa_widgets.errors import UserError
-
-Progress = Callable[[int, int, str], None]
+from spa_widgets.io.archives import Progress, require_space, unpack
 
 _CHUNK_BYTES = 1 << 20
 _TIMEOUT_S = 30.0
 _TRIES = 5
-_MAX_MEMBERS = 100_000
 MANIFEST = "manifest.json"
 
 
@@ -225,7 +221,7 @@ def _read_mark(note: Path) -> str:
 
 
 def _append(part: Path, have: int, total: int, chunks: Iterator[bytes], progress: Progress) -> None:
-    _require_space(part.parent, total - have)
+    require_space(part.parent, total - have)
     done = have
     with part.open("r+b" if have else "wb") as stream:
         stream.seek(have)
@@ -260,14 +256,6 @@ def _ftp(url: str, part: Path, progress: Progress) -> None:
         raise OSError(str(error)) from error
 
 
-def _require_space(folder: Path, needed: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise UserError(
-            f"{folder} has {free / 1e9:.1f} GB free, {needed / 1e9:.1f} GB are needed; choose another disk."
-        )
-
-
 def _sha256(path: Path, progress: Progress) -> str:
     total, done, digest = path.stat().st_size, 0, sha256()
     with path.open("rb") as stream:
@@ -276,66 +264,6 @@ def _sha256(path: Path, progress: Progress) -> str:
             done += len(chunk)
             progress(done, total, f"verifying {path.name}")
     return digest.hexdigest()
-
-
-def unpack(archive: Path, folder: Path, max_bytes: int, progress: Progress | None = None) -> list[Path]:
-    """Unpack the regular files of a tar archive into a folder, and nothing outside it.
-
-    Links, devices and names that leave the folder are refused; a file that is there with its full size is kept.
-
-    Raises
-    ------
-    UserError
-        If the archive is not a tar file, is damaged, leaves the folder, or is larger than `max_bytes`.
-    """
-    report = progress or (lambda done, total, message: None)
-    try:
-        with tarfile.open(archive) as tar:
-            members = _safe_members(tar, archive.name, max_bytes)
-            total = sum(member.size for member in members)
-            missing = [member for member in members if not _is_there(folder / member.name, member.size)]
-            _require_space(folder, sum(member.size for member in missing))
-            done = total - sum(member.size for member in missing)
-            for member in missing:
-                _extract(tar, member, folder / member.name)
-                done += member.size
-                report(done, total, f"unpacking {member.name}")
-    except (tarfile.TarError, EOFError) as error:
-        raise UserError(f"{archive.name} is not a whole tar archive ({error}); delete it and fetch again.") from error
-    return [folder / member.name for member in members]
-
-
-def _safe_members(tar: tarfile.TarFile, name: str, max_bytes: int) -> list[tarfile.TarInfo]:
-    members: list[tarfile.TarInfo] = []
-    total = 0
-    for member in tar:
-        if member.isdir():
-            continue
-        path = PurePosixPath(member.name)
-        if path.is_absolute() or ".." in path.parts or "\\" in member.name or not member.isreg():
-            raise UserError(
-                f"{name} holds {member.name!r}, which is not a plain file inside the folder; it is refused."
-            )
-        total += member.size
-        if total > max_bytes or len(members) >= _MAX_MEMBERS:
-            raise UserError(f"{name} unpacks to more than {max_bytes / 1e9:.1f} GB or {_MAX_MEMBERS} files; refused.")
-        members.append(member)
-    return members
-
-
-def _is_there(path: Path, size: int) -> bool:
-    return path.is_file() and path.stat().st_size == size
-
-
-def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(target.name + ".part")
-    source = tar.extractfile(member)
-    if source is None:
-        raise UserError(f"{member.name!r} has no content in the archive; delete the archive and fetch again.")
-    with source, part.open("wb") as stream:
-        shutil.copyfileobj(source, stream, _CHUNK_BYTES)
-    part.rename(target)
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,13 +10,12 @@ from typing import Any
 from spa_widgets.errors import UserError
 from spa_widgets.session.decisions import Decisions
 from spa_widgets.session.display import session_html
-from spa_widgets.session.files import stat_signature
+from spa_widgets.session.inputs import input_refs, raw_signatures
 from spa_widgets.session.job import Job
 from spa_widgets.session.keys import digest
-from spa_widgets.session.outputs import OutputRef
 from spa_widgets.session.project import Project
 from spa_widgets.session.queue import ENDED, FINISHED, QUEUED, RUNNING, JobRow
-from spa_widgets.session.registry import Input, Output, Step, accepts, all_steps, get_step, load_steps
+from spa_widgets.session.registry import Step, all_steps, get_step, load_steps
 from spa_widgets.session.signatures import step_method
 from spa_widgets.session.spec import JobSpec, RawFiles, canonical_params, resolve, validate_spec
 from spa_widgets.session.starter import RunnerStarter
@@ -144,7 +142,7 @@ class Session(StepMethods):
         shallow = {name: RawFiles((Path("input"),)) for name in refs}
         _, validated = validate_spec(JobSpec(known.name, params, shallow))
         spec = {"step": known.name, "params": canonical_params(validated), "inputs": refs}
-        fingerprint = digest({"version": known.version, **spec, "raw": _raw_signatures(refs)})
+        fingerprint = digest({"version": known.version, **spec, "raw": raw_signatures(refs)})
         wanted = device or self.device
         if wanted not in DEVICES:
             raise UserError(f"device is {wanted!r}; expected one of {', '.join(DEVICES)}.")
@@ -288,88 +286,3 @@ class Workspace(StepMethods):
     def __repr__(self) -> str:
         """Name and number of jobs."""
         return f"<Workspace {self.name!r} of {self.session.title!r}: {len(self.jobs)} jobs>"
-
-
-def input_refs(step: Step, inputs: Mapping[str, Any], project: Project) -> dict[str, dict[str, Any]]:
-    """Turn what a person gave as inputs into references that the queue can keep.
-
-    Raises
-    ------
-    UserError
-        If an input is missing, is of another kind, or no file is found.
-    """
-    refs: dict[str, dict[str, Any]] = {}
-    names = {item.name for item in step.inputs}
-    if unknown := [name for name in inputs if name not in names]:
-        raise UserError(f"{step.name} has no input {unknown[0]}; its inputs are {', '.join(sorted(names))}.")
-    for index, item in enumerate(step.inputs):
-        value = inputs.get(item.name)
-        if value is None:
-            value = _implied(step.inputs[:index], item, inputs)
-        if value is not None:
-            rank = sum(isinstance(inputs.get(other.name), Job) and other.kind == item.kind
-                       for other in step.inputs[:index])  # fmt: skip
-            refs[item.name] = _ref(step, item, value, rank, project)
-        elif not item.optional:
-            raise UserError(f"{step.name} needs {item.name} ({item.kind}); give a job, one of its outputs or a path.")
-    return refs
-
-
-def _implied(earlier: list[Input], item: Input, inputs: Mapping[str, Any]) -> Job | None:
-    """Let a job that was given for one half map stand for the other as well."""
-    givers = [inputs[other.name] for other in earlier if other.kind == item.kind and inputs.get(other.name) is not None]
-    return givers[0] if givers and isinstance(givers[0], Job) and not item.optional else None
-
-
-def _ref(step: Step, item: Input, value: Any, rank: int, project: Project) -> dict[str, Any]:
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, Job):
-        return _output_ref(OutputRef(value, _output_of_kind(step, item, value, rank)), project)
-    if isinstance(value, OutputRef):
-        if not accepts(item.kind, value.output.kind):
-            raise UserError(f"{step.name}: {item.name} takes {item.kind}, {value!r} was given.")
-        return _output_ref(value, project)
-    return {"files": [str(path) for path in raw_files(value, item.name, step.name)]}
-
-
-def _output_of_kind(step: Step, item: Input, job: Job, rank: int) -> Output:
-    fitting = [output for output in job.step.outputs if output.kind == item.kind]
-    fitting = fitting or [output for output in job.step.outputs if accepts(item.kind, output.kind)]
-    if not fitting:
-        given = ", ".join(f"{output.name} ({output.kind})" for output in job.step.outputs)
-        raise UserError(f"{step.name}: {item.name} takes {item.kind}, but {job.name} ({job.step.title}) gives {given}.")
-    return fitting[min(rank, len(fitting) - 1)]
-
-
-def _output_ref(ref: OutputRef, project: Project) -> dict[str, Any]:
-    if ref.job.session.project.path == project.path:
-        return {"job": ref.job.number, "file": ref.output.file}
-    ref.job.wait()
-    return {"key": ref.job.key, "file": ref.output.file}  # of another project that shares the store
-
-
-def raw_files(value: Any, name: str, step: str) -> list[Path]:
-    """Find the files that a path, a pattern (``*``, ``?``, ``**``) or a list of them names.
-
-    Raises
-    ------
-    UserError
-        If nothing is found.
-    """
-    values = list(value) if isinstance(value, list | tuple | set) else [value]
-    found: list[Path] = []
-    for item in values:
-        if not isinstance(item, str | Path):
-            raise UserError(f"{step}: {name} is {type(item).__name__}; expected a job, one of its outputs or a path.")
-        text = str(Path(item).expanduser())
-        matches = [text] if Path(text).exists() else sorted(glob.glob(text, recursive=True))
-        if not matches:
-            raise UserError(f"{step}: no file matches {text!r} for {name}; check the path.")
-        found += [Path(match).absolute() for match in matches]
-    return found
-
-
-def _raw_signatures(refs: Mapping[str, Any]) -> list[list[Any]]:
-    paths = sorted(path for ref in refs.values() for path in ref.get("files", ()))
-    return [[path, *stat_signature(Path(path))] for path in paths]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 
 from spa_widgets.errors import UserError
 from spa_widgets.session.lease import try_lock
@@ -14,6 +17,7 @@ from spa_widgets.session.project import Project
 
 _LOOK_EVERY_S = 1.0
 _MAX_FAILURES = 3
+_SILENT_S = 15.0
 
 
 class RunnerStarter:
@@ -39,6 +43,24 @@ class RunnerStarter:
             return True
         os.close(handle)
         return False
+
+    def state(self) -> str:
+        """Return ``running``, ``silent`` (alive, but it did not report for a while) or ``off``."""
+        if not self.is_running():
+            return "off"
+        found = self._project.queue.runner()
+        return "running" if found is not None and time.time() - found["heartbeat"] < _SILENT_S else "silent"
+
+    def stop(self, timeout_s: float = 15.0) -> bool:
+        """End the runner, if it is on this machine; its jobs go on when it is started again. Tell whether it is off."""
+        found = self._project.queue.runner()
+        if found is not None and found["host"] == socket.gethostname() and self.is_running():
+            with suppress(ProcessLookupError):
+                os.kill(found["pid"], signal.SIGTERM)
+            deadline = time.monotonic() + timeout_s
+            while self.is_running() and time.monotonic() < deadline:
+                time.sleep(0.05)
+        return not self.is_running()
 
     def ensure(self, at_once: bool = True) -> None:
         """Start a runner unless there is one; with `at_once` false look at most once a second."""

@@ -17,7 +17,8 @@ import pytest
 from spa_widgets.cli import main
 from spa_widgets.errors import UserError
 from spa_widgets.io import fetch as module
-from spa_widgets.io.fetch import DATA_SETS, DataSet, download, fetch, unpack
+from spa_widgets.io.archives import unpack
+from spa_widgets.io.fetch import DATA_SETS, DataSet, download, fetch
 
 
 def make_tar(members: dict[str, bytes], change: Callable[[tarfile.TarInfo], None] | None = None) -> bytes:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from session_support import runner_process, wait_until, worker_process
 
+from spa_widgets.session.context import Cancelled
 from spa_widgets.session.execute import execute
 from spa_widgets.session.job import Job
 from spa_widgets.session.session import Session
@@ -80,6 +81,20 @@ def test_killed_kernel_leaves_the_job_running(open_session: Callable[..., Sessio
     job = session.jobs[known].wait(60)
     assert job.path("vector").read_bytes() == undisturbed
     assert len(job.events(kind="started")) == 1 and not job.events(kind="resumed")
+
+
+def test_a_stopped_runner_hands_its_job_over(open_session: Callable[..., Session]) -> None:
+    session = open_session()
+    job = session.toy_iterate(iterations=2000, pause_s=0.05)
+    wait_until(lambda: iterations_done(job) > 5)
+    assert session.runner.state() == "running"
+    assert session.runner.stop() and session.runner.state() == "off"
+    before = iterations_done(job)
+    wait_until(lambda: job.status == "running" and iterations_done(job) > before + 2)
+    assert job.events(kind="resumed")
+    job.cancel()
+    with pytest.raises(Cancelled):
+        job.wait(20)
 
 
 def test_a_job_that_kills_its_process_again_and_again_is_given_up(open_session: Callable[..., Session]) -> None:

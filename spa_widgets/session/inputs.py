@@ -1,0 +1,101 @@
+"""What a person gives as an input (a job, one of its outputs, a path, a pattern) as the queue keeps it."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from spa_widgets.errors import UserError
+from spa_widgets.session.files import stat_signature
+from spa_widgets.session.job import Job
+from spa_widgets.session.outputs import OutputRef
+from spa_widgets.session.project import Project
+from spa_widgets.session.registry import Input, Output, Step, accepts
+
+
+def input_refs(step: Step, inputs: Mapping[str, Any], project: Project) -> dict[str, dict[str, Any]]:
+    """Turn what a person gave as inputs into references that the queue can keep.
+
+    Raises
+    ------
+    UserError
+        If an input is missing, is of another kind, or no file is found.
+    """
+    refs: dict[str, dict[str, Any]] = {}
+    names = {item.name for item in step.inputs}
+    if unknown := [name for name in inputs if name not in names]:
+        raise UserError(f"{step.name} has no input {unknown[0]}; its inputs are {', '.join(sorted(names))}.")
+    for index, item in enumerate(step.inputs):
+        value = inputs.get(item.name)
+        if value is None:
+            value = _implied(step.inputs[:index], item, inputs)
+        if value is not None:
+            rank = sum(isinstance(inputs.get(other.name), Job) and other.kind == item.kind
+                       for other in step.inputs[:index])  # fmt: skip
+            refs[item.name] = _ref(step, item, value, rank, project)
+        elif not item.optional:
+            raise UserError(f"{step.name} needs {item.name} ({item.kind}); give a job, one of its outputs or a path.")
+    return refs
+
+
+def _implied(earlier: list[Input], item: Input, inputs: Mapping[str, Any]) -> Job | None:
+    """Let a job that was given for one half map stand for the other as well."""
+    givers = [inputs[other.name] for other in earlier if other.kind == item.kind and inputs.get(other.name) is not None]
+    return givers[0] if givers and isinstance(givers[0], Job) and not item.optional else None
+
+
+def _ref(step: Step, item: Input, value: Any, rank: int, project: Project) -> dict[str, Any]:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Job):
+        return _output_ref(OutputRef(value, _output_of_kind(step, item, value, rank)), project)
+    if isinstance(value, OutputRef):
+        if not accepts(item.kind, value.output.kind):
+            raise UserError(f"{step.name}: {item.name} takes {item.kind}, {value!r} was given.")
+        return _output_ref(value, project)
+    return {"files": [str(path) for path in raw_files(value, item.name, step.name)]}
+
+
+def _output_of_kind(step: Step, item: Input, job: Job, rank: int) -> Output:
+    fitting = [output for output in job.step.outputs if output.kind == item.kind]
+    fitting = fitting or [output for output in job.step.outputs if accepts(item.kind, output.kind)]
+    if not fitting:
+        given = ", ".join(f"{output.name} ({output.kind})" for output in job.step.outputs)
+        raise UserError(f"{step.name}: {item.name} takes {item.kind}, but {job.name} ({job.step.title}) gives {given}.")
+    return fitting[min(rank, len(fitting) - 1)]
+
+
+def _output_ref(ref: OutputRef, project: Project) -> dict[str, Any]:
+    if ref.job.session.project.path == project.path:
+        return {"job": ref.job.number, "file": ref.output.file}
+    ref.job.wait()
+    return {"key": ref.job.key, "file": ref.output.file}  # of another project that shares the store
+
+
+def raw_files(value: Any, name: str, step: str) -> list[Path]:
+    """Find the files that a path, a pattern (``*``, ``?``, ``**``) or a list of them names.
+
+    Raises
+    ------
+    UserError
+        If nothing is found.
+    """
+    values = list(value) if isinstance(value, list | tuple | set) else [value]
+    found: list[Path] = []
+    for item in values:
+        if not isinstance(item, str | Path):
+            raise UserError(f"{step}: {name} is {type(item).__name__}; expected a job, one of its outputs or a path.")
+        text = str(Path(item).expanduser())
+        matches = [text] if Path(text).exists() else sorted(glob.glob(text, recursive=True))
+        if not matches:
+            raise UserError(f"{step}: no file matches {text!r} for {name}; check the path.")
+        found += [Path(match).absolute() for match in matches]
+    return found
+
+
+def raw_signatures(refs: Mapping[str, Any]) -> list[list[Any]]:
+    """Path, size, time and inode of every raw file: a changed file makes another job."""
+    paths = sorted(path for ref in refs.values() for path in ref.get("files", ()))
+    return [[path, *stat_signature(Path(path))] for path in paths]
