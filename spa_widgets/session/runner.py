@@ -57,6 +57,11 @@ class Runner:
         self._version = -1
         self._last_look = 0.0
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it was told to end, or its project is gone."""
+        return self._stopping or not self.project.path.is_dir()
+
     def stop(self, signum: int = 0, frame: FrameType | None = None) -> None:
         """Ask the loop to end (a signal handler)."""
         self._stopping = True
@@ -64,22 +69,16 @@ class Runner:
     def run(self) -> None:
         """Work until there has been nothing to do for a while."""
         self.take_over()
-        self._open_cluster()
+        if self.client is None:
+            self._open_cluster()
         last_work = time.monotonic()
-        while not self._stopping and self.project.path.is_dir():
+        while not self.is_stopped:
             self._beat()
             if self._tick():
                 last_work = time.monotonic()
             elif time.monotonic() - last_work > self.idle_s:
                 break
             time.sleep(_POLL_S)
-
-    def close(self) -> None:
-        """End workers and scheduler; jobs that still run are resumed by the next runner."""
-        if self.client is not None:
-            cluster = self.client.cluster
-            self.client.close()
-            cluster.close()
 
     def take_over(self) -> None:
         """Queue the jobs that a dead runner left running."""
@@ -215,20 +214,26 @@ def main(arguments: list[str]) -> int:
     _log.setLevel(logging.INFO)
     load_steps()
     project = Project.open(arguments[0])
+    runner = Runner(project, float(os.environ.get(IDLE_VARIABLE) or _IDLE_S))
+    signal.signal(signal.SIGTERM, runner.stop)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupted kernel must not take its jobs along
     while (handle := _patient_lock(project)) is not None:
-        runner = Runner(project, float(os.environ.get(IDLE_VARIABLE) or _IDLE_S))
-        signal.signal(signal.SIGTERM, runner.stop)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupted kernel must not take its jobs along
         try:
             runner.run()
-        finally:
-            runner.close()
-            os.close(handle)
+        except Exception:
+            _log.exception("the runner broke off")
+            return 1
+        if runner.is_stopped:
+            return 0
+        os.close(handle)
         # a job that came in between the last look and giving back the lock saw a runner there: look once more
-        if runner._stopping or not project.path.is_dir() or not project.queue.jobs(states=(QUEUED,)):
+        if not project.queue.jobs(states=(QUEUED,)):
             break
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    status = main(sys.argv[1:])
+    logging.shutdown()
+    # Workers end with the runner, and resume what they were at under the next one: there is nothing to wait for.
+    os._exit(status)
