@@ -15,8 +15,10 @@ scale of the grey values.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 
-from engine.arrays import Array, array_namespace
+from engine.arrays import Array, array_namespace, scipy_namespace
+from engine.fourier.transforms import irfft2, rfft2
 
 QUIET_FRACTION = 0.2
 """Quantile of the local mean square that stands for empty ice, even where particles cover half of the picture."""
@@ -63,10 +65,10 @@ def score_maps(image: Array, weight: Array, kernels: Array) -> ScoreMaps:
             f"The micrograph has {image.shape[0]} × {image.shape[1]} pixels at the picker's sampling, fewer than the "
             f"{side} of a template; check the pixel size and the particle diameter."
         )
-    spectrum = xp.fft.rfft2(image)
+    spectrum = rfft2(image)
     total = xp.float32(float(weight.sum()))
     mean = _local_mean(spectrum, weight / total, image.shape)
-    square = _local_mean(xp.fft.rfft2(image * image), weight / total, image.shape)
+    square = _local_mean(rfft2(image * image), weight / total, image.shape)
     variance = xp.maximum(square - mean * mean, xp.float32(1e-6) * square.mean())
     best, lowest, index = _best_of(spectrum, kernels, image.shape)
     scale = 1.0 / xp.sqrt(variance * total)
@@ -83,7 +85,7 @@ def power_map(image: Array, disc: Array, border_px: int = 0) -> Array:
     border_px : border left out of the estimate of the background.
     """
     xp = array_namespace(image)
-    square = _local_mean(xp.fft.rfft2(image * image), disc / xp.float32(float(disc.sum())), image.shape)
+    square = _local_mean(rfft2(image * image), disc / xp.float32(float(disc.sum())), image.shape)
     square = xp.maximum(square, xp.float32(0.0))
     inner = square[border_px : square.shape[0] - border_px, border_px : square.shape[1] - border_px]
     background = _quantile(inner if inner.size else square, QUIET_FRACTION)
@@ -113,8 +115,9 @@ def _correlations(spectrum: Array, kernels: Array, shape: tuple[int, int]) -> Ar
     """
     xp = array_namespace(spectrum)
     rows, columns = shape
-    padded = xp.fft.fft(xp.fft.rfft(kernels, n=columns, axis=-1), n=rows, axis=-2)
-    return xp.fft.irfft2(spectrum[None] * xp.conj(padded), s=shape, axes=(-2, -1))
+    fft = import_module(f"{scipy_namespace(kernels).__name__}.fft")
+    padded = fft.fft(fft.rfft(kernels, n=columns, axis=-1), n=rows, axis=-2)
+    return irfft2(spectrum[None] * xp.conj(padded), shape)
 
 
 def _local_mean(spectrum: Array, weight: Array, shape: tuple[int, int]) -> Array:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from engine.display import atlas
 from engine.extraction.boxes import default_box_px
 from engine.extraction.duplicates import without_duplicates
 from engine.extraction.extract import ExtractSettings, extract_particles
@@ -25,6 +26,7 @@ from spa_widgets.session.context import JobContext
 from spa_widgets.steps._picks import MICROGRAPH, NCC, known_defoci, read_picks
 
 _COPY = 512
+_SHOWN, _SHOWN_IN_A_ROW = 40, 10
 _NOT_CARRIED = ("rlnClassNumber", "rlnAnglePsi", "spaMicrographDefocusA", "rlnImageName")
 
 
@@ -142,6 +144,8 @@ def _extract(
                 for indices, images in extract_particles(ctx.xp.asarray(micrographs.load(index)), centres, settings):
                     stack.append(images.astype(dtype))
                     written.append(indices)
+                    if len(images) and (done, len(written)) == (0, 1):
+                        ctx.picture("particles", atlas(images[:_SHOWN], _SHOWN_IN_A_ROW), "The first particles")
             except ValueError as error:
                 raise UserError(f"{micrographs.name(index)}: {error}") from error
             kept = np.concatenate(written)

@@ -27,6 +27,7 @@ STEP = register(
         inputs=[Input("picks", kind="picks")],
         outputs=[Output("picks", kind="picks", file="picks.star")],
         job="spa_widgets.steps.inspect_picks.job:run",
+        widget="spa_widgets.steps.inspect_picks.widget:PickInspector",
         quick=True,
         summary="Keep the picks whose scores lie within thresholds; nothing is correlated again.",
     )

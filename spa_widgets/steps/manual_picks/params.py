@@ -11,7 +11,6 @@ class Params(StepParams):
 
     picks: dict[str, list[tuple[float, float]]] = param(
         label="Picks",
-        unit="px",
         help="Name of each micrograph (with or without folder and ending) and the x, y of its particles in pixels.",
     )
 
