@@ -21,6 +21,8 @@ def test_the_code_is_the_same_in_both_languages() -> None:
 
 
 def test_every_job_of_the_workshop_is_there_in_order() -> None:
-    headings = [line for cell in cells("tutorial.py", "markdown") for line in cell.splitlines() if line.startswith("## J")]
+    headings = [
+        line for cell in cells("tutorial.py", "markdown") for line in cell.splitlines() if line.startswith("## J")
+    ]
     numbers = [int(line.split()[1].removeprefix("J")) for line in headings]
     assert numbers == [1, 2, 3, 4, 8, 9, 10, 11, 12, 13, 14, 15]
