@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 _LOWEST_SHARE, _HIGHEST_SHARE = 0.07, 0.2
 _SIGNIFICANT = 15.0  # gain of a whole class in units of log-likelihood: what chance gives a class of junk stays below
-_STRIPE, _NARROW = 0.65, 0.65
+_STRIPE, _NARROW, _VERY_NARROW = 0.65, 0.68, 0.55
+_RARE = 0.2  # more than that share of narrow images is a view of a flat particle, not junk
 _FEWEST = 3
 
 
@@ -53,14 +54,16 @@ def select_classes(figures: Mapping[str, NDArray]) -> NDArray[np.intp]:
 
 
 def _stripes(figures: Mapping[str, NDArray]) -> NDArray[np.bool_]:
-    """Tell which classes are mere stripes: detail in one direction alone, and much narrower than the other classes."""
+    """Tell which classes are rare narrow stripes among wider particles: membrane discs seen from the side."""
     count = np.asarray(figures["count"], np.float64)
     width, streak = np.asarray(figures["width_A"], np.float64), np.asarray(figures["streak"], np.float64)
-    strong = (np.asarray(figures["detail_gain"], np.float64) > 0) & (count > 0)
+    strong = np.asarray(figures["detail_gain"], np.float64) * count > _SIGNIFICANT
     if not strong.any():
         return np.zeros(len(count), bool)
-    typical = _weighted_quantile(width[strong], count[strong], 0.6)
-    return (streak > _STRIPE) & (width < _NARROW * typical)
+    relative = width / _weighted_quantile(width[strong], count[strong], 0.6)
+    stripes = (relative < _VERY_NARROW) | ((relative < _NARROW) & (streak > _STRIPE))
+    rare = count[stripes & strong].sum() < _RARE * count[strong].sum()
+    return stripes & rare
 
 
 def _weighted_quantile(values: NDArray, weights: NDArray, share: float) -> float:

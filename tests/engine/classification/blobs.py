@@ -1,4 +1,4 @@
-"""Particle images of a phantom of Gaussian blobs, projected in real space: nothing of the engine's Fourier code but the CTF."""
+"""Particle images of a phantom of Gaussian blobs, projected in real space with nothing of the engine but its CTF."""
 
 from __future__ import annotations
 
