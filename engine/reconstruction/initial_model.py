@@ -1,0 +1,258 @@
+"""A first model from nothing: stochastic expectation-maximisation over mini-batches, from several random starts.
+
+Each mini-batch is compared with slices of the current model over a grid of poses that is turned at random every time;
+the best poses, weighted by their posterior, are added to running sums that forget; the working resolution grows. This
+is the online form of expectation-maximisation (Cappé & Moulines, J R Stat Soc B 71, 593, 2009), close to the
+stochastic gradient descent of Punjani, Rubinstein, Fleet & Brubaker, Nat Methods 14, 290 (2017).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.fourier.crop import fourier_resize_volume
+from engine.geometry import matrix_to_euler
+from engine.particles import Particles
+from engine.reconstruction.initial_model_images import ImagePreparer
+from engine.reconstruction.initial_model_options import InitialModelOptions
+from engine.reconstruction.initial_model_run import FOLDS, BatchResult, Run, trust_in
+from engine.reconstruction.initial_model_search import Poses, posterior
+
+__all__ = ["InitialModelOptions", "InitialModelState", "ParticlePoses", "assign_poses", "initial_model"]
+
+_LEAST_PARTICLES = 24
+_ASSIGNED_AT_ONCE = 250
+
+
+@dataclass(frozen=True)
+class InitialModelState:
+    """Where a run stands after an iteration; enough to go on from.
+
+    Attributes
+    ----------
+    seed : drawn from the generator given; all randomness follows from it.
+    start, iteration : the start at work and its iterations done.
+    done, total : iterations done and to do, over all starts.
+    resolution_A : working resolution of this iteration.
+    score : (done,) mean log-likelihood of images new to the model, one for each iteration so far.
+    start_scores : (starts,) that by which starts are compared; nan for those not yet compared.
+    best_start : the start that is carried on; -1 before the comparison.
+    sums, best_sums : sums of the start at work and of the best start so far.
+    volumes : (classes, n, n, n) models on the particles' own grid.
+    pixel_size_A : of the volumes.
+    max_probability : median over the last batch of the weight of the best pose.
+    class_fraction : (classes,)
+    """
+
+    seed: int
+    start: int
+    iteration: int
+    done: int
+    total: int
+    resolution_A: float
+    score: NDArray[np.float64]
+    start_scores: NDArray[np.float64]
+    best_start: int
+    sums: Mapping[str, Any]
+    best_sums: Mapping[str, Any]
+    volumes: NDArray[np.float32]
+    pixel_size_A: float
+    max_probability: float
+    class_fraction: NDArray[np.float64]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Arrays and plain values only."""
+        plain = {k: v for k, v in self.__dict__.items() if k not in ("sums", "best_sums")}
+        return plain | {f"{g}.{k}": v for g in ("sums", "best_sums") for k, v in getattr(self, g).items()}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> InitialModelState:
+        """Undo `to_dict` (values may have become 0-d arrays)."""
+        values: dict[str, Any] = {"sums": {}, "best_sums": {}}
+        for key, value in data.items():
+            group, _, name = key.partition(".")
+            if name:
+                values[group][name] = np.asarray(value)
+            else:
+                values[key] = value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
+        return cls(**values)
+
+
+def initial_model(
+    particles: Particles,
+    options: InitialModelOptions,
+    rng: np.random.Generator,
+    state: InitialModelState | None = None,
+) -> Iterator[InitialModelState]:
+    """Find models of particles whose poses are unknown; yields after every iteration.
+
+    Parameters
+    ----------
+    particles : at least 24.
+    options : InitialModelOptions
+    rng : start of all randomness (not used when a state is given).
+    state : to go on from; the result is the same as without the interruption.
+
+    Raises
+    ------
+    ValueError
+        When there are too few particles, or the box is too small for the mask.
+    """
+    _check(particles, options)
+    seed = int(rng.integers(2**31)) if state is None else state.seed
+    preparer = _preparer(particles, options, seed)
+    if state is None:
+        state = _first_state(options, seed)
+    while state.done < state.total:
+        state = _advance(state, preparer, options)
+        yield state
+
+
+def _check(particles: Particles, options: InitialModelOptions) -> None:
+    if particles.count < _LEAST_PARTICLES:
+        raise ValueError(
+            f"there are {particles.count} particles; an initial model needs at least {_LEAST_PARTICLES}: choose more"
+        )
+    box_A = particles.box_px * particles.pixel_size_A
+    if options.mask_diameter_A > box_A:
+        raise ValueError(
+            f"the mask of {options.mask_diameter_A:g} Å is larger than the box of {box_A:.0f} Å: "
+            "give a smaller mask or extract larger boxes"
+        )
+
+
+def _preparer(particles: Particles, options: InitialModelOptions, seed: int) -> ImagePreparer:
+    rng = np.random.default_rng([seed, 0])
+    return ImagePreparer(particles, options.mask_diameter_A, options.max_shift_A, options.final_resolution_A, rng)
+
+
+def _first_state(options: InitialModelOptions, seed: int) -> InitialModelState:
+    total = options.starts * options.start_iterations + options.iterations - options.start_iterations
+    nothing = np.full(options.starts, np.nan)
+    empty, volumes = np.zeros(0), np.zeros((0, 0, 0, 0), dtype=np.float32)
+    return InitialModelState(
+        seed, 0, 0, 0, total, options.start_resolution_A, empty, nothing, -1, {}, {}, volumes, 0.0, 0.0, empty
+    )
+
+
+def _run(preparer: ImagePreparer, options: InitialModelOptions, seed: int, start: int, sums: Mapping[str, Any]) -> Run:
+    run = Run(preparer, options, seed + 7919 * (start + 1))
+    if sums:
+        run.load_dict(dict(sums))
+    else:
+        run.begin()
+    return run
+
+
+def _advance(state: InitialModelState, preparer: ImagePreparer, options: InitialModelOptions) -> InitialModelState:
+    run = _run(preparer, options, state.seed, state.start, state.sums)
+    resolution_A = options.resolution_A(state.iteration)
+    results = run.iterate(
+        state.iteration, resolution_A, options.batch(state.iteration), options.memory(state.iteration)
+    )
+    run.measure_fsc(resolution_A)
+    score = np.append(state.score, float(np.mean([r.poses.score[:, 0].mean() for r in results])))
+    volumes = np.stack([to_particle_grid(run.model(k, resolution_A), preparer) for k in range(options.classes)])
+    start, iteration = state.start, state.iteration + 1
+    sums: Mapping[str, Any] = run.to_dict()
+    start_scores, best_start, best_sums = state.start_scores, state.best_start, state.best_sums
+    if state.best_start < 0 and iteration == options.start_iterations:
+        start_scores = start_scores.copy()
+        start_scores[start] = score[-1]
+        if np.nanargmax(start_scores) == start:
+            best_sums = sums
+        start, iteration, sums = start + 1, 0, {}
+        if start == options.starts:
+            best_start = start = int(np.nanargmax(start_scores))
+            iteration, sums, best_sums = options.start_iterations, best_sums, {}
+    return InitialModelState(
+        state.seed, start, iteration, state.done + 1, state.total, resolution_A, score, start_scores, best_start,
+        sums, best_sums, volumes, preparer.particles.pixel_size_A, _median_probability(results),
+        _class_fraction(results, options.classes),
+    )  # fmt: skip
+
+
+def _median_probability(results: list[BatchResult]) -> float:
+    return float(np.median(np.concatenate([r.weights[:, 0] for r in results])))
+
+
+def _class_fraction(results: list[BatchResult], classes: int) -> NDArray[np.float64]:
+    total = sum(np.bincount(r.poses.model.ravel(), r.weights.ravel(), classes) for r in results)
+    return np.asarray(total / np.sum(total))
+
+
+def to_particle_grid(volume: NDArray[np.float32], preparer: ImagePreparer) -> NDArray[np.float32]:
+    """Put a model of the small working grid into a box of the particles' size and sampling."""
+    n, field_px = preparer.particles.box_px, preparer.field_px
+    full = np.zeros((n, n, n), dtype=np.float32)
+    low = n // 2 - field_px // 2
+    inside = slice(low, low + field_px)
+    full[inside, inside, inside] = fourier_resize_volume(volume, field_px)
+    return full
+
+
+@dataclass(frozen=True)
+class ParticlePoses:
+    """Poses of some particles against the final models.
+
+    Attributes
+    ----------
+    indices : (m,) particles.
+    angles_deg : (m, 3) rot, tilt, psi.
+    shifts_A : (m, 2) centring shifts.
+    model : (m,) class, from 0.
+    probability : (m,) weight of the best pose.
+    class_probability : (m, classes)
+    score : (m,) log-likelihood above an empty model.
+    trust : (m,) 0 for images that look like nothing else in the set.
+    """
+
+    indices: NDArray[np.intp]
+    angles_deg: NDArray[np.float64]
+    shifts_A: NDArray[np.float64]
+    model: NDArray[np.int64]
+    probability: NDArray[np.float32]
+    class_probability: NDArray[np.float32]
+    score: NDArray[np.float32]
+    trust: NDArray[np.float32]
+
+
+def assign_poses(
+    particles: Particles, options: InitialModelOptions, state: InitialModelState
+) -> Iterator[ParticlePoses]:
+    """Compare every particle with the final models of the folds it is not in; yields batch after batch."""
+    preparer = _preparer(particles, options, state.seed)
+    run = _run(preparer, options, state.seed, state.start, state.sums)
+    resolution_A = state.resolution_A
+    rest = np.setdiff1d(np.arange(particles.count), np.concatenate(run.folds))
+    for fold, members in enumerate([*run.folds, rest]):
+        without = fold if fold < FOLDS else None
+        volumes = [run.model(k, resolution_A, without) for k in range(options.classes)]
+        ordered = np.sort(members)
+        for i in range(0, len(ordered), _ASSIGNED_AT_ONCE):
+            chosen = ordered[i : i + _ASSIGNED_AT_ONCE]
+            images = preparer.prepare(chosen)
+            poses = run.search(images, volumes, resolution_A, np.random.default_rng([state.seed, 9, fold, i]))
+            yield _poses_of(chosen, poses, preparer.pixel_size_A, options.classes, preparer.usable[chosen])
+
+
+def _poses_of(
+    chosen: NDArray[np.intp], poses: Poses, pixel_size_A: float, classes: int, usable: NDArray[np.bool_]
+) -> ParticlePoses:
+    weights = posterior(poses)
+    share = np.stack([(weights * (poses.model == k)).sum(axis=1) for k in range(classes)], axis=1)
+    return ParticlePoses(
+        chosen,
+        matrix_to_euler(poses.rotation[:, 0]),
+        poses.shift_px[:, 0].astype(np.float64) * pixel_size_A,
+        poses.model[:, 0],
+        weights[:, 0],
+        share,
+        poses.score[:, 0],
+        trust_in(poses.score[:, 0]) * usable,
+    )

@@ -1,0 +1,251 @@
+"""Poses of images against a model: a matrix product over a whole grid at low resolution, then a climb.
+
+For an image with ``y = C x / σ²`` and weights ``w = C² / σ²`` the log-likelihood of a slice s and a shift is, up to a
+constant, ``2 Re⟨y e^{-2πik·t/n}, s⟩ − ⟨w, |s|²⟩`` over a half plane. All images, shifts and slices at once are two real
+matrix products: a slice turned by 180° in its plane is the complex conjugate, so half of the in-plane angles suffice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from engine.fourier.disc import HalfDisc
+from engine.geometry import axis_rotation, directions_grid, in_plane_rotation, orientation_grid
+from engine.reconstruction.fourier_volume import FourierVolume, extract_slices
+from engine.reconstruction.initial_model_images import PreparedImages
+from engine.symmetry import in_asymmetric_unit
+
+_IMAGES_AT_ONCE = 8
+_CLIMB_AT_ONCE = 32
+
+
+@dataclass(frozen=True)
+class Poses:
+    """Candidates of a batch of images, best first.
+
+    Attributes
+    ----------
+    rotation : (m, c, 3, 3) projection matrices.
+    shift_px : (m, c, 2) centring shifts in pixels of the working grid.
+    model : (m, c) index of the class.
+    score : (m, c) log-likelihood above that of an empty model.
+    """
+
+    rotation: NDArray[np.float32]
+    shift_px: NDArray[np.float32]
+    model: NDArray[np.int64]
+    score: NDArray[np.float32]
+
+    def sorted(self, count: int) -> Poses:
+        """Return the best `count` candidates of each image."""
+        order = np.argsort(-self.score, axis=1, kind="stable")[:, :count]
+        rows = np.arange(len(order))[:, None]
+        return Poses(
+            self.rotation[rows, order], self.shift_px[rows, order], self.model[rows, order], self.score[rows, order]
+        )
+
+
+def search_grid(step_deg: float, symmetry: str, turn: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Rotations (r, 3, 3) of one asymmetric unit with in-plane angles 0 … 180°, the whole grid turned by `turn`."""
+    directions = directions_grid(step_deg) @ np.asarray(turn).T
+    directions = directions[in_asymmetric_unit(directions, symmetry)]
+    full = orientation_grid(directions, 180.0 / max(1, round(180.0 / step_deg)))
+    half = full[:, : full.shape[1] // 2].reshape(-1, 3, 3)
+    return half.astype(np.float32)
+
+
+def shift_grid(max_px: float, step_px: float) -> NDArray[np.float32]:
+    """Shifts (s, 2) on a square grid within a disc."""
+    count = int(np.floor(max_px / step_px + 1e-6))
+    axis = np.arange(-count, count + 1) * step_px
+    y, x = np.meshgrid(axis, axis, indexing="ij")
+    inside = np.hypot(x, y) <= max_px + 1e-6
+    return np.stack([x[inside], y[inside]], axis=1).astype(np.float32)
+
+
+def search_globally(
+    images: PreparedImages,
+    models: list[FourierVolume],
+    disc: HalfDisc,
+    count: int,
+    grid: NDArray[np.float32],
+    shifts_px: NDArray[np.float32],
+    keep: int,
+) -> Poses:
+    """Score every rotation, shift and class on the first `count` coefficients; keep the best of each image."""
+    slices = np.concatenate([extract_slices(m, grid, disc, count) for m in models])
+    real, imag = np.ascontiguousarray(slices.real.T) * 2, np.ascontiguousarray(slices.imag.T) * 2
+    power = np.ascontiguousarray((np.abs(slices) ** 2).T)
+    ramps = disc.phase_ramps(shifts_px, count)
+    parts = [
+        _score_chunk(images.take(slice(i, i + _IMAGES_AT_ONCE)), real, imag, power, ramps, count, keep)
+        for i in range(0, len(images.data), _IMAGES_AT_ONCE)
+    ]
+    index, shift, score = (np.concatenate(column) for column in zip(*parts, strict=True))
+    half, index = index >= slices.shape[0], index % slices.shape[0]
+    rotation = grid[index % len(grid)]
+    turned = in_plane_rotation(180.0).astype(np.float32) @ rotation
+    rotation = np.where(half[..., None, None], turned, rotation)
+    return Poses(rotation, shifts_px[shift], index // len(grid), score)
+
+
+def _score_chunk(
+    images: PreparedImages,
+    real: NDArray[np.float32],
+    imag: NDArray[np.float32],
+    power: NDArray[np.float32],
+    ramps: NDArray[np.complex64],
+    count: int,
+    keep: int,
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
+    """Best `keep` of (in-plane half, class and rotation) with their best shift: indices, shifts, scores (m, keep)."""
+    m, s, r = len(images.data), len(ramps), real.shape[1]
+    moved = (images.data[:, None, :count] * ramps[None]).reshape(m * s, count)
+    even = np.ascontiguousarray(moved.real) @ real
+    odd = np.ascontiguousarray(moved.imag) @ imag
+    norm = images.weight[:, :count] @ power
+    best = np.empty((m, 2 * r), dtype=np.float32)
+    total = even + odd
+    best[:, :r] = total.reshape(m, s, r).max(axis=1) - norm
+    np.subtract(even, odd, out=total)
+    best[:, r:] = total.reshape(m, s, r).max(axis=1) - norm
+    chosen = np.argpartition(best, 2 * r - keep, axis=1)[:, 2 * r - keep :]
+    rows = np.arange(m)[:, None]
+    column, sign = chosen % r, np.where(chosen >= r, np.float32(-1), np.float32(1))
+    along = even.reshape(m, s, r)[rows, :, column] + sign[..., None] * odd.reshape(m, s, r)[rows, :, column]
+    return chosen, along.argmax(axis=2), best[rows, chosen]
+
+
+def star_rotations(step_deg: float) -> NDArray[np.float32]:
+    """The identity and small turns about each axis of the image: (7, 3, 3)."""
+    turns = [axis_rotation(axis, sign * step_deg) for axis in np.eye(3) for sign in (1.0, -1.0)]
+    return np.stack([np.eye(3), *turns]).astype(np.float32)
+
+
+def climb(
+    images: PreparedImages,
+    models: list[FourierVolume],
+    disc: HalfDisc,
+    count: int,
+    poses: Poses,
+    step_deg: float,
+    step_px: float,
+) -> Poses:
+    """Try small turns and shifts about each candidate on `count` coefficients; the best takes its place."""
+    turns = star_rotations(step_deg)
+    offsets = np.array([[x, y] for y in (-1, 0, 1) for x in (-1, 0, 1)], dtype=np.float32) * np.float32(step_px)
+    ramps = disc.phase_ramps(offsets, count)
+    parts = []
+    for i in range(0, len(images.data), _CLIMB_AT_ONCE):
+        part = slice(i, i + _CLIMB_AT_ONCE)
+        chunk = Poses(poses.rotation[part], poses.shift_px[part], poses.model[part], poses.score[part])
+        parts.append(
+            _climb_chunk(images.take(part), models, disc, count, chunk, turns, offsets, ramps, step_deg, step_px)
+        )
+    return Poses(
+        *(np.concatenate([getattr(p, name) for p in parts]) for name in ("rotation", "shift_px", "model", "score"))
+    )
+
+
+def _climb_chunk(
+    images: PreparedImages,
+    models: list[FourierVolume],
+    disc: HalfDisc,
+    count: int,
+    poses: Poses,
+    turns: NDArray[np.float32],
+    offsets: NDArray[np.float32],
+    ramps: NDArray[np.complex64],
+    step_deg: float,
+    step_px: float,
+) -> Poses:
+    m, c = poses.score.shape
+    t = len(turns)
+    rotations = turns[None, None] @ poses.rotation[:, :, None]
+    slices = _slices_of(models, rotations.reshape(-1, 3, 3), np.repeat(poses.model.ravel(), t), disc, count)
+    slices = slices.reshape(m, c, t, count)
+    base = disc.phase_ramps(poses.shift_px.reshape(-1, 2), count).reshape(m, c, 1, count)
+    moved = images.data[:, None, None, :count] * base * ramps
+    scores = 2 * _real_products(moved, slices)  # (m, c, offsets, t)
+    norm = np.matmul((np.abs(slices) ** 2), images.weight[:, None, :count, None])[..., 0]
+    scores -= norm[:, :, None, :]
+    flat = scores.reshape(m, c, -1)
+    best = flat.argmax(axis=2)
+    rows, columns = np.ogrid[:m, :c]
+    sampled = Poses(
+        rotations[rows, columns, best % t], poses.shift_px + offsets[best // t], poses.model, flat[rows, columns, best]
+    )
+    jumped = _newton_step(poses, scores, step_deg, step_px)
+    jumped = replace(jumped, score=score_poses(images, models, disc, count, jumped))
+    better = jumped.score > sampled.score
+    return Poses(
+        np.where(better[..., None, None], jumped.rotation, sampled.rotation),
+        np.where(better[..., None], jumped.shift_px, sampled.shift_px),
+        poses.model,
+        np.where(better, jumped.score, sampled.score),
+    )
+
+
+def _vertex(low: NDArray[np.float32], middle: NDArray[np.float32], high: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Where the parabola through three equidistant values has its maximum, within one step and a half."""
+    curvature = 2 * middle - low - high
+    slope = 0.5 * (high - low)
+    inside = curvature > 1e-6
+    return np.clip(np.where(inside, slope / np.where(inside, curvature, 1), np.sign(slope)), -1.5, 1.5)
+
+
+def _newton_step(poses: Poses, scores: NDArray[np.float32], step_deg: float, step_px: float) -> Poses:
+    """All three angles and both shifts at once to the top of the parabolas through the star's scores."""
+    angles = scores.max(axis=2)  # (m, c, turns), each with its best shift
+    tilt = [_vertex(angles[..., 2 + 2 * a], angles[..., 0], angles[..., 1 + 2 * a]) for a in range(3)]
+    turn = Rotation.from_rotvec(np.deg2rad(step_deg) * np.stack(tilt, axis=-1).reshape(-1, 3)).as_matrix()
+    plane = scores.max(axis=3)  # (m, c, 9 shifts in rows of x), each with its best turn
+    x = _vertex(plane[..., 3], plane[..., 4], plane[..., 5])
+    y = _vertex(plane[..., 1], plane[..., 4], plane[..., 7])
+    rotation = turn.reshape(*poses.rotation.shape).astype(np.float32) @ poses.rotation
+    shift = poses.shift_px + np.float32(step_px) * np.stack([x, y], axis=-1)
+    return replace(poses, rotation=rotation, shift_px=shift.astype(np.float32))
+
+
+def score_poses(
+    images: PreparedImages, models: list[FourierVolume], disc: HalfDisc, count: int, poses: Poses
+) -> NDArray[np.float32]:
+    """Log-likelihood (m, c) of given poses above that of an empty model."""
+    m, c = poses.score.shape
+    slices = _slices_of(models, poses.rotation.reshape(-1, 3, 3), poses.model.ravel(), disc, count).reshape(m, c, count)
+    moved = images.data[:, None, :count] * disc.phase_ramps(poses.shift_px.reshape(-1, 2), count).reshape(m, c, count)
+    cross = (moved.real * slices.real + moved.imag * slices.imag).sum(axis=2)
+    norm = ((np.abs(slices) ** 2) * images.weight[:, None, :count]).sum(axis=2)
+    return (2 * cross - norm).astype(np.float32)
+
+
+def _real_products(a: NDArray[np.complex64], b: NDArray[np.complex64]) -> NDArray[np.float32]:
+    """Re⟨a, b⟩ over the last axis: (..., s, K), (..., t, K) -> (..., s, t), as one real matrix product."""
+    left = np.ascontiguousarray(a).view(np.float32)
+    right = np.ascontiguousarray(b).view(np.float32)
+    return np.matmul(left, np.swapaxes(right, -1, -2))
+
+
+def _slices_of(
+    models: list[FourierVolume], rotations: NDArray[np.float32], which: NDArray[np.int64], disc: HalfDisc, count: int
+) -> NDArray[np.complex64]:
+    if len(models) == 1:
+        return np.asarray(extract_slices(models[0], rotations, disc, count))
+    slices = np.empty((len(rotations), count), dtype=np.complex64)
+    for index, model in enumerate(models):
+        mine = np.flatnonzero(which == index)
+        slices[mine] = extract_slices(model, rotations[mine], disc, count)
+    return slices
+
+
+def posterior(poses: Poses, temperature: float = 1.0) -> NDArray[np.float32]:
+    """Weights (m, c) of the candidates of each image; they add up to 1."""
+    shifted = (poses.score - poses.score.max(axis=1, keepdims=True)) / temperature
+    weight = np.exp(shifted)
+    total: Any = weight.sum(axis=1, keepdims=True)
+    return (weight / total).astype(np.float32)
