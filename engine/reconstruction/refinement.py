@@ -44,6 +44,8 @@ from engine.windows import soft_sphere
 
 _EDGE_PX = 3.0
 _JUMP_DEG = 10.0
+_KEPT = 16
+_SETTLING = 8
 
 
 def refine(
@@ -181,12 +183,12 @@ def _working_radius(state: RefinementState, field_A: float, box_px: int) -> floa
 def searches_all(state: RefinementState) -> bool:
     """Tell whether the next iteration searches all orientations.
 
-    It does at first, as long as such searches still move ever fewer but more than a few particles, and when the
-    map has become much better since the last one: only that rescues a particle from a wrong orientation.
+    It does at first, for some iterations more while such searches still move many particles, and when the map has
+    become much better since the last one: only that rescues a particle from a wrong orientation.
     """
     if state.iteration < 3:
         return True
-    settling = state.was_global and 0.02 < state.jumped < 0.85 * state.jumped_before
+    settling = state.iteration < _SETTLING and state.was_global and state.jumped > 0.02
     gain = state.resolution_A / state.global_resolution_A
     return settling or gain < 0.93 or (state.stalled >= 1 and gain < 0.97)
 
@@ -199,9 +201,7 @@ def plan_search(
     working_px: float,
     rng: np.random.Generator,
 ) -> SearchPlan:
-    """Decide between a search over all orientations and one about the poses at hand, and how fine either goes.
-
-    """
+    """Decide between a search over all orientations and one about the poses at hand, and how fine to go."""
     diameter_A = options.mask_diameter_A or 0.7 * field_A
     pixel = field_A / box_px
     resolution_A = field_A / working_px
@@ -213,7 +213,7 @@ def plan_search(
         levels = [
             Level(working_px, rotation_offsets(3, 3 * fine_deg), shift_offsets(5, 3 * fine_px), 4),
             Level(working_px, rotation_offsets(2, 1.5 * fine_deg), shift_offsets(3, 2 * fine_px), 4),
-            Level(working_px, rotation_offsets(2, 0.75 * fine_deg), shift_offsets(3, fine_px), 16),
+            Level(working_px, rotation_offsets(2, 0.75 * fine_deg), shift_offsets(3, fine_px), _KEPT),
         ]
         return SearchPlan(None, np.zeros((1, 2), np.float32), working_px, 1, levels, False)
     step = options.coarse_step_deg
@@ -234,7 +234,7 @@ def _halving(step: float, shift_step: float, coarse_px: float, working_px: float
     while True:
         radius = min(radius * 1.6, working_px)
         done = spacing <= fine_deg and radius >= working_px
-        levels.append(Level(radius, rotation_offsets(2, spacing), shift_offsets(3, shift), 16 if done else keep))
+        levels.append(Level(radius, rotation_offsets(2, spacing), shift_offsets(3, shift), _KEPT if done else keep))
         if done:
             return levels
         spacing, shift, keep = spacing / 2, shift / 2, max(keep // 2, 4)
@@ -270,7 +270,6 @@ def _take_poses(
         was_global=searched,
         global_resolution_A=state.resolution_A if searched else state.global_resolution_A,
         jumped=float(np.mean(turned > _JUMP_DEG)) if searched else state.jumped,
-        jumped_before=state.jumped if searched else state.jumped_before,
     )
 
 

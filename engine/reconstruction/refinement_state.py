@@ -93,8 +93,8 @@ class RefinementState:
         Where ``fsc`` drops below 0.143 now, and the best so far.
     global_resolution_A : float
         Resolution when all orientations were last searched.
-    jumped, jumped_before : float
-        Share of the particles that moved by more than 10° in the last search of all orientations and the one before.
+    jumped : float
+        Share of the particles that moved by more than 10° in the last search of all orientations.
     median_change_deg, mean_change_deg, median_change_A : float
         How far poses moved in this iteration.
     was_global : bool
@@ -121,7 +121,6 @@ class RefinementState:
     best_resolution_A: float
     global_resolution_A: float
     jumped: float
-    jumped_before: float
     median_change_deg: float
     mean_change_deg: float
     median_change_A: float
@@ -185,7 +184,6 @@ def initial_state(
         best_resolution_A=options.initial_low_pass_A,
         global_resolution_A=float("inf"),
         jumped=1.0,
-        jumped_before=2.0,
         median_change_deg=180.0,
         mean_change_deg=180.0,
         median_change_A=0.0,

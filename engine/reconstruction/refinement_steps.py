@@ -18,8 +18,8 @@ from engine.reconstruction.pose_search import Candidates, Images, Level, global_
 BATCH = 64
 """Images in one piece of work; fixed, so that sums do not depend on the machine."""
 
-_INSERTED = 12
-_MARGIN = 20.0
+_INSERTED = 16
+_MARGINS = (20.0, 10.0)
 
 
 @dataclass(frozen=True)
@@ -169,8 +169,9 @@ def find_poses(
         found = global_search(
             reference, images, plan.orientations, plan.shifts_px, plan.radius_px, plan.keep, plan.free_scale
         )
-    for level in plan.levels:
-        found = refine_candidates(reference, images, found, level, _MARGIN, plan.free_scale)
+    for depth, level in enumerate(plan.levels):
+        margin = _MARGINS[min(depth, 1)]
+        found = refine_candidates(reference, images, found, level, margin, plan.free_scale)
     return found
 
 
