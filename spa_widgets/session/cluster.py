@@ -47,8 +47,8 @@ def count_gpus() -> int:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return len([name for name in visible.split(",") if name.strip() not in ("", "-1")])
-    folder = Path("/proc/driver/nvidia/gpus")
-    return len(list(folder.iterdir())) if folder.is_dir() else 0
+    listed = list(Path("/proc/driver/nvidia/gpus").glob("*"))
+    return len(listed) or len(list(Path("/dev").glob("nvidia[0-9]*")))  # in some containers only the devices show
 
 
 def open_client(scratch: Path, gpus: int) -> Client:
