@@ -202,6 +202,18 @@ def volume_to_uint8(volume: Array) -> tuple[Array, float, float]:
     return to_uint8(volume, low, high), low, high
 
 
+def contour_floor(volume: Array) -> float:
+    """Give a map value below which nobody contours: half a standard deviation, or 1.25 of the noise's, above the middle.
+
+    The noise is read from the lower half of the values (median minus 16 % quantile), which the particle does not touch.
+    """
+    xp = array_namespace(volume)
+    values = xp.reshape(volume, (-1,))
+    ordered = xp.sort(values[:: max(1, values.shape[0] // 200_000)])
+    median, low = float(ordered[ordered.shape[0] // 2]), float(ordered[ordered.shape[0] * 16 // 100])
+    return max(float(xp.mean(values)) + 0.5 * float(xp.std(values)), median + 1.25 * (median - low))
+
+
 def suggested_contour(volume: Array, sigma: float = 3.0) -> tuple[float, float, float]:
     """Give the map's mean, standard deviation and a first contour level at mean + ``sigma`` standard deviations.
 
@@ -278,6 +290,6 @@ def shaded_surface(volume: Array, level: float) -> Array:
     depth = xp.where(hit, first - 1 + xp.clip(part, 0, 1), float(seen.shape[0]))
     slope_y, slope_x = (xp.roll(depth, -1, axis=a) - xp.roll(depth, 1, axis=a) for a in (0, 1))
     length = xp.sqrt(slope_x**2 + slope_y**2 + 4.0)
-    light = (0.45 * slope_x + 0.6 * slope_y + 0.66 * 2.0) / length
+    light = (-0.45 * slope_x - 0.6 * slope_y + 0.66 * 2.0) / length
     near = 1.0 - 0.5 * depth / seen.shape[0]
     return to_uint8(xp.where(hit, xp.clip(0.2 + 0.8 * light, 0.05, 1.0) * near, 1.0), 0.0, 1.0)

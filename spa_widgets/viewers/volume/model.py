@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.arrays import to_numpy
-from engine.display import bin_volume, level_histogram, suggested_contour, volume_to_uint8
+from engine.display import bin_volume, contour_floor, level_histogram, suggested_contour, volume_to_uint8
 from spa_widgets.errors import UserError
 from spa_widgets.io.mrc import read_mrc
 from spa_widgets.viewers import sources
 
-_CUT_SIGMA = 0.5
 LONGEST_PX = 256  # larger maps are binned for the screen
 # colour-blind-safe (Okabe and Ito), in the order in which maps get them
 COLOURS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#d55e00", "#0072b2", "#999999")
@@ -47,13 +46,12 @@ class Quantised:
 def quantise(volume: NDArray[np.float32], pixel_size_A: float) -> Quantised:
     """Quantise a map for the screen and pack it.
 
-    Values below the mean plus half a standard deviation are cut off: nobody contours in the noise, and without it a map
-    of 180³ packs into 0.6 MB instead of 3.6.
+    Values in the noise are cut off: nobody contours there, and without them a map of 180³ packs into 0.6 MB instead of 3.6.
     """
     factor = max(1, -(-max(volume.shape) // LONGEST_PX))
     shown = bin_volume(volume, factor) if factor > 1 else volume
     mean, std, _ = suggested_contour(shown)
-    levels, low, high = volume_to_uint8(np.maximum(shown, mean + _CUT_SIGMA * std))
+    levels, low, high = volume_to_uint8(np.maximum(shown, contour_floor(shown)))
     return Quantised(
         levels, low, high, mean, std, pixel_size_A * factor, zlib.compress(levels.tobytes(), 6), level_histogram(levels).tolist()
     )

@@ -1,0 +1,77 @@
+"""The class gallery without a browser."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from spa_widgets.errors import UserError
+from spa_widgets.steps.select_2d.widget import ClassGallery
+from tests.support.widget_data import make_classes
+
+
+@pytest.fixture
+def gallery(tmp_path: Path) -> ClassGallery:
+    return ClassGallery(None, make_classes(tmp_path / "classes"))
+
+
+def test_it_tells_count_resolution_and_effective_classes(gallery: ClassGallery) -> None:
+    assert gallery.classes[1] == {"number": 2, "count": 200, "resolution_A": 6.0, "effective_classes": 1.5}
+    assert len(gallery.classes) == 6
+
+
+def test_selection_by_numbers_by_click_all_none_inverted(gallery: ClassGallery) -> None:
+    gallery.select([4, 1])
+    gallery.toggle(4)
+    gallery.toggle(6)
+    assert gallery.selected == [1, 6] and gallery.particles_selected == 700
+    gallery.invert_selection()
+    assert gallery.selected == [2, 3, 4, 5]
+    gallery.select_all()
+    assert gallery.particles_selected == 2100
+    gallery.select_none()
+    assert gallery.selected == []
+
+
+def test_selection_by_quality(gallery: ClassGallery) -> None:
+    gallery.select_where(min_count=200, max_resolution_A=8.0)
+    assert gallery.selected == [2, 3, 4]
+    gallery.select_where(max_effective_classes=1.0)
+    assert gallery.selected == [1]
+
+
+def test_the_atlas_holds_every_class_in_order(gallery: ClassGallery) -> None:
+    facts, (picture,) = gallery._ask_atlas()
+    levels = np.asarray(Image.open(io.BytesIO(picture)).convert("L"), float)
+    assert levels.shape == (facts["rows"] * 32, facts["columns"] * 32)
+    for place in range(6):
+        row, column = divmod(place, facts["columns"])
+        line = levels[row * 32 + 16, column * 32 + 16 : column * 32 + 32]
+        assert abs(int(np.argmax(line)) - 2 * (place + 1)) <= 1, f"class {place + 1} has its ring at {2 * (place + 1)} px"
+
+
+def test_its_code_reproduces_the_selection(gallery: ClassGallery) -> None:
+    gallery.select([3, 5])
+    assert gallery.code() == "selected = session.select_2d(classes, classes=[3, 5])"
+
+
+def test_mistakes_are_told(gallery: ClassGallery, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no class 9; there are 1 to 6"):
+        gallery.select([9])
+    with pytest.raises(UserError, match="no session"):
+        gallery.submit()
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match=r"holds none of class_averages\.mrcs"):
+        ClassGallery(None, tmp_path / "empty")
+
+
+def test_classes_without_a_table_have_unknown_counts(tmp_path: Path) -> None:
+    folder = make_classes(tmp_path / "classes")
+    (folder / "classes.csv").unlink()
+    gallery = ClassGallery(None, folder / "class_averages.mrcs")
+    assert gallery.classes[0]["count"] is None and gallery.particles_selected == 0
+    assert "class 1" in gallery.static_html()

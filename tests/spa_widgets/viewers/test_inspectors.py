@@ -1,0 +1,86 @@
+"""The pick inspector and the CTF inspector without a browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spa_widgets.errors import UserError
+from spa_widgets.io.star import read_star
+from spa_widgets.steps.estimate_ctf.widget import CTFInspector
+from spa_widgets.steps.inspect_picks.widget import PickInspector
+from tests.support.widget_data import make_micrographs, make_picks, make_spectra
+
+
+@pytest.fixture
+def star(tmp_path: Path) -> Path:
+    found = make_micrographs(tmp_path / "mics")
+    make_spectra(found)
+    return found
+
+
+def test_thresholds_keep_exactly_the_good_picks(star: Path) -> None:
+    inspector = PickInspector(None, make_picks(star))
+    assert inspector.kept_count == 75 and inspector.counts == [25, 25, 25]
+    inspector.set(min_ncc=0.3)
+    assert inspector.kept_count == 45
+    inspector.set(max_power=5.0)
+    assert inspector.kept_count == 15 and inspector.counts == [5, 5, 5]
+    assert np.array_equal(np.flatnonzero(inspector.kept)[:6], [0, 1, 2, 3, 4, 25])
+    assert inspector.code() == (
+        "good = session.inspect_picks(picks, min_ncc=0.3, max_power=5, automatic_thresholds=False)"
+    )
+    inspector.set(min_ncc=None, max_power=None)
+    assert inspector.kept_count == 75
+
+
+def test_a_threshold_at_a_score_keeps_it(star: Path) -> None:
+    """The scores are float32: 0.1 as a double is below 0.1 as a float."""
+    inspector = PickInspector(None, make_picks(star), min_ncc=0.1)
+    assert inspector.kept_count == 75
+
+
+def test_the_view_gets_the_scores_once(star: Path) -> None:
+    facts, buffers = PickInspector(None, make_picks(star))._ask_scores()
+    assert facts["count"] == 75 and [len(b) for b in buffers] == [300] * 5
+    assert np.frombuffer(buffers[4], "<i4").tolist() == [0] * 25 + [1] * 25 + [2] * 25
+
+
+def test_wrong_thresholds_are_told(star: Path) -> None:
+    inspector = PickInspector(None, make_picks(star))
+    with pytest.raises(UserError, match="no threshold 'ncc'"):
+        inspector.set(ncc=0.3)
+    with pytest.raises(UserError, match="no session"):
+        inspector.submit()
+
+
+def test_micrographs_are_rejected_by_limit_and_by_hand(star: Path, tmp_path: Path) -> None:
+    inspector = CTFInspector(None, star.parent)
+    assert inspector.accepted == [True, True, True]
+    inspector.set(worst_resolution_A=8.0)
+    assert inspector.accepted == [True, True, False]
+    inspector.accept("mic_0003.mrc")
+    inspector.reject(0)
+    assert inspector.accepted == [False, True, True]
+    again = CTFInspector(None, star)
+    exec(inspector.code(), {"inspector": again})
+    assert again.accepted == inspector.accepted
+    inspector.save(tmp_path / "good.star")
+    assert len(read_star(tmp_path / "good.star")["micrographs"]) == 2
+    assert inspector.table["defocus_A"].tolist() == [10000.0, 13000.0, 16000.0]
+
+
+def test_the_spectrum_is_sent_with_its_curves(star: Path) -> None:
+    facts, buffers = CTFInspector(None, star)._ask_spectrum(1)
+    assert facts["found"] and len(buffers) == 6
+    fit, frequency = np.frombuffer(buffers[4], "<f4"), np.frombuffer(buffers[1], "<f4")
+    assert np.allclose(fit, np.sin(40 * frequency) ** 2, atol=2e-3)
+
+
+def test_without_spectra_the_table_is_still_there(star: Path) -> None:
+    (star.parent / "spectra.npz").unlink()
+    inspector = CTFInspector(None, star)
+    assert inspector._ask_spectrum(0) == ({"found": False}, [])
+    assert "mic_0001.mrc" in inspector.static_html()

@@ -1,0 +1,175 @@
+"""The manual picker without a browser: what its methods do, keep and say."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from spa_widgets.errors import UserError
+from spa_widgets.io.star import read_star
+from spa_widgets.steps.manual_picks.widget import ManualPicker
+from tests.support.widget_data import SIDE, make_micrographs, particle_positions
+
+
+class Decisions(dict):
+    """Decisions kept in memory."""
+
+
+class KeepingSession:
+    """What the picker needs of a session: it keeps decisions and takes jobs."""
+
+    def __init__(self) -> None:
+        self.decisions = Decisions()
+        self.jobs: list[dict[str, Any]] = []
+
+    def decide(self, key: str, value: Any) -> None:
+        self.decisions[key] = json.loads(json.dumps(value))
+
+    def manual_picks(self, micrographs: Any, picks: dict[str, Any]) -> Any:
+        self.jobs.append({"micrographs": micrographs, "picks": picks})
+        return SimpleNamespace(name="J7")
+
+
+@pytest.fixture
+def star(tmp_path: Path) -> Path:
+    return make_micrographs(tmp_path / "mics")
+
+
+def test_picks_are_added_moved_removed_undone_and_redone(star: Path) -> None:
+    picker = ManualPicker(None, star)
+    picker.add("mic_0001.mrc", 64, 64)
+    picker.add("mic_0001", 190.04, 60)
+    picker.add(1, 10, 20)
+    assert picker.picks == {"mic_0001.mrc": [(64.0, 64.0), (190.0, 60.0)], "mic_0002.mrc": [(10.0, 20.0)]}
+    picker.move("mic_0001.mrc", 1, 192, 64)
+    picker.remove("mic_0001.mrc", 60, 60)
+    assert picker.picks["mic_0001.mrc"] == [(192.0, 64.0)]
+    for _ in range(2):
+        picker.undo()
+    assert picker.picks["mic_0001.mrc"] == [(64.0, 64.0), (190.0, 60.0)]
+    picker.redo()
+    picker.redo()
+    assert picker.picks["mic_0001.mrc"] == [(192.0, 64.0)]
+    assert picker.counts == [1, 1, 0] and picker.count == 2
+
+
+def test_undo_goes_to_the_micrograph_of_the_change(star: Path) -> None:
+    picker = ManualPicker(None, star)
+    picker.add(0, 5, 5)
+    picker.next()
+    assert picker.current == 1
+    picker.undo()
+    assert picker.current == 0 and picker.count == 0
+
+
+def test_its_code_reproduces_the_picks(star: Path) -> None:
+    picker = ManualPicker(None, star)
+    for x, y in particle_positions():
+        picker.add(2, x, y)
+    session, ctf = KeepingSession(), "ctf"
+    exec(picker.code(), {"session": session, "ctf": ctf})
+    assert session.jobs[0]["picks"] == picker.picks
+    again = ManualPicker(None, star, picks=session.jobs[0]["picks"])
+    assert again.picks == picker.picks
+
+
+def test_every_click_is_kept_in_the_file(star: Path, tmp_path: Path) -> None:
+    file = tmp_path / "picks.json"
+    ManualPicker(None, star, autosave=file).add(0, 12, 34)
+    assert json.loads(file.read_text()) == {"picks": {"mic_0001.mrc": [[12.0, 34.0]]}}
+    assert ManualPicker(None, star, autosave=file).picks == {"mic_0001.mrc": [(12.0, 34.0)]}
+
+
+def test_every_click_is_kept_in_the_session_and_comes_back(star: Path) -> None:
+    session = KeepingSession()
+    picker = ManualPicker(session, star)
+    picker.add(0, 1, 2)
+    picker.add(0, 3, 4)
+    picker.undo()
+    assert ManualPicker(session, star).picks == {"mic_0001.mrc": [(1.0, 2.0)]}
+    assert picker.submit().name == "J7"
+    assert session.jobs == [{"micrographs": star, "picks": {"mic_0001.mrc": [(1.0, 2.0)]}}]
+
+
+def test_the_picture_shows_the_particles_where_they_are(star: Path) -> None:
+    picker = ManualPicker(None, star, low_pass_A=20)
+    facts, (jpeg,) = picker._ask_image(0)
+    picture = np.asarray(Image.open(io.BytesIO(jpeg)), float)
+    assert (facts["width"], facts["height"], facts["pixel_size_A"]) == (SIDE, SIDE, 2.464)
+    assert picture.shape == (SIDE, SIDE)
+    inside = [picture[y - 5 : y + 6, x - 5 : x + 6].mean() for x, y in particle_positions()]
+    assert max(inside) < picture.mean() - 20, "the discs are dark, first row on top"
+
+
+def test_picks_are_written_as_star(star: Path, tmp_path: Path) -> None:
+    picker = ManualPicker(None, star, picks={"mic_0002": [(7, 8)]})
+    table = read_star(picker.save(tmp_path / "picks.star"))["particles"]
+    assert table[["rlnCoordinateX", "rlnCoordinateY"]].to_numpy().tolist() == [[7.0, 8.0]]
+    assert table["rlnMicrographName"][0].endswith("mic_0002.mrc")
+
+
+def test_a_view_cannot_edit_what_is_read_only(star: Path) -> None:
+    picker = ManualPicker(None, star, read_only=True)
+    sent: list[Any] = []
+    picker.send = lambda content, buffers=None: sent.append(content)  # type: ignore[method-assign]
+    picker._receive(picker, {"ask": "edit", "id": "1", "args": {"action": "add", "name": 0, "x": 1, "y": 1}}, [])
+    assert "only shows" in sent[-1]["error"] and sent[-1]["reply"] == "1"
+    picker._receive(picker, {"ask": "edit", "id": "2", "args": {"action": "__init__"}}, [])
+    assert "error" in sent[-1]
+    assert picker.picks == {}
+
+
+def test_mistakes_are_told_in_one_sentence(star: Path, tmp_path: Path) -> None:
+    picker = ManualPicker(None, star)
+    with pytest.raises(UserError, match="no micrograph is called 'mic_9'"):
+        picker.add("mic_9", 1, 1)
+    with pytest.raises(UserError, match="outside the micrograph of 256 x 256"):
+        picker.add(0, 400, 1)
+    with pytest.raises(UserError, match="no pick to remove"):
+        picker.remove(0, 1, 1)
+    with pytest.raises(UserError, match="no session"):
+        picker.submit()
+    with pytest.raises(UserError, match="has no option 'lowpass'"):
+        ManualPicker(None, star, lowpass=3)
+    with pytest.raises(UserError, match="no file is called"):
+        ManualPicker(None, tmp_path / "nothing*.mrc")
+
+
+def test_the_report_carries_a_picture(star: Path) -> None:
+    picker = ManualPicker(None, star, picks={"mic_0001": [(64, 64)]})
+    data, _ = picker._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in data
+    assert data["text/html"].startswith('<img alt="mic_0001.mrc: 1 picks')
+
+
+def test_waits_for_a_running_job_without_blocking(star: Path) -> None:
+    import threading
+
+    done = threading.Event()
+
+    class Running:
+        name, step = "J2", SimpleNamespace(title="Patch CTF estimation", name="estimate_ctf")
+
+        @property
+        def status(self) -> str:
+            return "finished" if done.is_set() else "running"
+
+        def wait(self) -> None:
+            done.wait(10)
+
+        def path(self, name: str) -> Path:
+            return star
+
+    picker = ManualPicker(None, Running())
+    assert "J2 Patch CTF estimation: running" in picker.waiting
+    done.set()
+    assert picker.picks == {} and len(picker.micrographs) == 3
+    picker._loader.join(5)
+    assert picker.waiting == ""

@@ -1,0 +1,107 @@
+"""The volume viewer without a browser: a napari model and what is sent of it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spa_widgets.errors import UserError
+from spa_widgets.io.mrc import write_mrc
+from spa_widgets.viewers.volume.widget import VolumeViewer
+from tests.support.widget_data import ball
+
+
+@pytest.fixture
+def viewer(tmp_path: Path) -> VolumeViewer:
+    write_mrc(tmp_path / "map.mrc", ball(), 2.0)
+    return VolumeViewer(tmp_path / "map.mrc", ball(radius_px=11), names=["map", "mask"], levels=[0.5], pixel_size_A=2.0)
+
+
+def test_its_state_is_naparis(viewer: VolumeViewer) -> None:
+    from napari.components import ViewerModel
+    from napari.layers import Image
+
+    assert isinstance(viewer.model, ViewerModel) and isinstance(viewer.layers["map"], Image)
+    assert viewer.layers["map"].iso_threshold == 0.5
+    assert tuple(viewer.layers["map"].scale) == (2.0, 2.0, 2.0)
+
+
+def test_napari_and_the_view_see_each_others_changes(viewer: VolumeViewer) -> None:
+    viewer.layers["map"].iso_threshold = 0.25
+    viewer.layers["mask"].visible = False
+    assert [(row["name"], row["level"], row["visible"]) for row in viewer.maps][0] == ("map", 0.25, True)
+    assert viewer.maps[1]["visible"] is False
+    viewer._ask_set(viewer.maps[0]["id"], {"level": 0.75, "opacity": 0.5, "colour": "#ff0000"})
+    layer = viewer.layers["map"]
+    assert (layer.iso_threshold, layer.opacity) == (0.75, 0.5)
+    assert viewer.maps[0]["colour"] == "#ff0000"
+
+
+def test_level_in_standard_deviations(viewer: VolumeViewer) -> None:
+    viewer.set("map", sigma=2.0)
+    expected = ball().mean() + 2 * ball().std()
+    assert viewer.layers["map"].iso_threshold == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_camera_is_linked_both_ways(viewer: VolumeViewer) -> None:
+    viewer._ask_camera(view=[-1.0, 0.0, 0.0], up=[0.0, 0.0, 1.0])  # x, y, z of the view; napari has z, y, x
+    assert np.allclose(viewer.camera.view_direction, (0, 0, -1), atol=1e-6)
+    sent: list[dict] = []
+    viewer._tell = lambda event, **content: sent.append({"event": event, **content})  # type: ignore[method-assign]
+    viewer.look_along("y")
+    assert np.allclose(sent[-1]["view"], (0, 1, 0), atol=1e-6) and np.allclose(sent[-1]["up"], (0, 0, 1), atol=1e-6)
+
+
+def test_the_packed_map_is_the_map(viewer: VolumeViewer) -> None:
+    facts, (packed,) = viewer._ask_volume(viewer.maps[0]["id"])
+    levels = np.frombuffer(zlib.decompress(packed), np.uint8).reshape(32, 32, 32)
+    values = facts["low"] + levels * (facts["high"] - facts["low"]) / 255
+    error = np.abs(values - np.maximum(ball(), facts["low"])).max()
+    assert facts["shape"] == [32, 32, 32] and error <= (facts["high"] - facts["low"]) / 500
+    assert sum(facts["histogram"]) == 32**3
+
+
+def test_a_noisy_map_of_180_packs_into_a_megabyte() -> None:
+    rng = np.random.default_rng(0)
+    noisy = np.zeros((180, 180, 180), np.float32)
+    noisy[74:106, 74:106, 74:106] = ball()
+    noisy += 0.05 * rng.standard_normal(noisy.shape, np.float32)
+    (found,) = VolumeViewer(noisy)._quantised.values()
+    assert len(found.packed) < 1_000_000
+
+
+def test_its_code_reproduces_the_view(viewer: VolumeViewer, tmp_path: Path) -> None:
+    viewer.set("map", level=0.3, colour="#00ff00")
+    viewer.look_along("x")
+    again = VolumeViewer(ball(), ball(), names=["map", "mask"])
+    exec(viewer.code(), {"viewer": again})
+    assert again.layers["map"].iso_threshold == pytest.approx(0.3)
+    assert again.maps[0]["colour"] == "#00ff00"
+    assert np.allclose(again.camera.view_direction, viewer.camera.view_direction, atol=1e-3)
+
+
+def test_mistakes_are_told(viewer: VolumeViewer) -> None:
+    with pytest.raises(UserError, match='extra "napari"'):
+        VolumeViewer(ball(), renderer="napari")
+    with pytest.raises(UserError, match="shape"):
+        VolumeViewer(np.zeros((4, 4)))
+    with pytest.raises(UserError, match="no map 'other'"):
+        viewer.set("other", level=1)
+
+
+def test_napari_is_imported_by_this_viewer_alone() -> None:
+    code = (
+        "import sys; from spa_widgets.steps.manual_picks.widget import ManualPicker; "
+        "from spa_widgets.viewers.jobs.widget import JobPanel; sys.exit('napari' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_report_shows_surface_and_slices(viewer: VolumeViewer) -> None:
+    html = viewer.static_html()
+    assert html.count("<img") == 12 and "map" in html and "mask" in html

@@ -1,0 +1,125 @@
+"""Small but real files for the widgets: micrographs, picks with scores, classes, CTF fits, FSC curves, a map."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from spa_widgets.io.curves import write_fsc_csv
+from spa_widgets.io.mrc import write_mrc
+from spa_widgets.io.star import write_star
+
+PIXEL_A = 2.464
+SIDE = 256
+MICROGRAPHS = 3
+
+
+def optics_table() -> pd.DataFrame:
+    """One optics group."""
+    return pd.DataFrame(
+        {
+            "rlnOpticsGroup": [1],
+            "rlnOpticsGroupName": ["opticsGroup1"],
+            "rlnMicrographPixelSize": [PIXEL_A],
+            "rlnVoltage": [300.0],
+            "rlnSphericalAberration": [1.6],
+            "rlnAmplitudeContrast": [0.1],
+        }
+    )
+
+
+def particle_positions() -> list[tuple[int, int]]:
+    """Where the dark discs lie on every micrograph."""
+    return [(64, 64), (192, 64), (64, 192), (192, 192), (128, 128)]
+
+
+def make_micrographs(folder: Path, hostile: bool = False) -> Path:
+    """Write micrographs with dark discs at known places; gives micrographs.star with defocus."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(7)
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    table = []
+    for number in range(MICROGRAPHS):
+        image = rng.normal(0, 1, (SIDE, SIDE)).astype(np.float32)
+        for x, y in particle_positions():
+            image[(rows - y) ** 2 + (columns - x) ** 2 < 14**2] -= 2.0
+        name = f"<img src=x onerror=alert({number})>.mrc" if hostile and number == 0 else f"mic_{number + 1:04d}.mrc"
+        write_mrc(folder / name, image, PIXEL_A)
+        defocus = 10000.0 + 3000 * number
+        table.append(
+            {
+                "rlnMicrographName": str(folder / name),
+                "rlnOpticsGroup": 1,
+                "rlnDefocusU": defocus + 100,
+                "rlnDefocusV": defocus - 100,
+                "rlnDefocusAngle": 30.0,
+                "rlnPhaseShift": 0.0,
+                "rlnCtfFigureOfMerit": 0.2,
+                "rlnCtfMaxResolution": 4.0 + 3 * number,
+            }
+        )
+    star = folder / "micrographs.star"
+    write_star(star, {"optics": optics_table(), "micrographs": pd.DataFrame(table)})
+    return star
+
+
+def make_spectra(star: Path) -> None:
+    """Write spectra.npz beside micrographs.star, as the CTF estimation does."""
+    frequency = np.tile(np.linspace(0.01, 0.2, 60, dtype=np.float32), (MICROGRAPHS, 1))
+    fit = np.sin(40 * frequency) ** 2
+    curves = {"spectrum": fit + 0.05, "background": 0 * fit, "fit": fit, "cross_correlation": np.exp(-10 * frequency)}
+    pictures = np.random.default_rng(1).integers(0, 255, (MICROGRAPHS, 256, 256)).astype(np.uint8)
+    np.savez_compressed(
+        star.parent / "spectra.npz",
+        names=np.array([f"mic_{i}" for i in range(MICROGRAPHS)]),
+        frequency_per_A=frequency,
+        pictures=pictures,
+        picture_step_per_A=np.full(MICROGRAPHS, 0.0015),
+        **{name: curve.astype(np.float16) for name, curve in curves.items()},
+    )
+
+
+def make_picks(star: Path) -> Path:
+    """Write picks.star: on every micrograph 5 good picks (NCC 0.5, power 2) and 20 bad ones (NCC 0.1, power 1 or 9)."""
+    rng = np.random.default_rng(3)
+    rows = []
+    for number in range(MICROGRAPHS):
+        name = str(star.parent / f"mic_{number + 1:04d}.mrc")
+        good = [(x, y, 0.5, 2.0) for x, y in particle_positions()]
+        bad = [(*rng.uniform(20, 236, 2), 0.1 if i % 2 else 0.5, 1.0 if i % 2 else 9.0) for i in range(20)]
+        rows += [(name, *pick) for pick in good + bad]
+    columns = ["rlnMicrographName", "rlnCoordinateX", "rlnCoordinateY", "rlnAutopickFigureOfMerit", "spaPickPower"]
+    write_star(star.parent / "picks.star", {"particles": pd.DataFrame(rows, columns=columns)})
+    return star.parent / "picks.star"
+
+
+def make_classes(folder: Path, count: int = 6) -> Path:
+    """Write class averages; class k (from 1) has 100 k particles, k + 4 Å and k / 2 + 0.5 effective classes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows, columns = np.mgrid[:32, :32] - 16
+    rings = [np.exp(-(((np.hypot(rows, columns) - 2 * k) / 2) ** 2)) for k in range(1, count + 1)]
+    write_mrc(folder / "class_averages.mrcs", np.array(rings, np.float32), PIXEL_A, is_stack=True)
+    number = np.arange(1, count + 1)
+    table = {"class": number, "count": 100 * number, "resolution_A": number + 4.0, "effective_classes": number / 2 + 0.5}
+    pd.DataFrame(table).to_csv(folder / "classes.csv", index=False)
+    return folder
+
+
+def make_fsc(path: Path, box_px: int = 64, pixel_A: float = 2.0) -> Path:
+    """Write five FSC curves that fall in a straight line to 0 at shells 16, 18 … 24."""
+    shells = np.arange(box_px // 2 + 1)
+    with np.errstate(divide="ignore"):
+        resolution = box_px * pixel_A / shells
+    names = ("no_mask", "spherical", "loose", "tight", "corrected")
+    ends = (16, 18, 20, 24, 22)
+    write_fsc_csv(path, resolution, {n: np.clip(1 - shells / end, 0, 1) for n, end in zip(names, ends, strict=True)})
+    return path
+
+
+def ball(n: int = 32, radius_px: float = 8.0) -> np.ndarray:
+    """Give a soft ball off the centre in x: 1 inside, 0 outside, half way at its radius."""
+    z, y, x = np.mgrid[:n, :n, :n] - n // 2
+    distance = np.sqrt((x - 3) ** 2 + y**2 + z**2)
+    return np.clip(0.5 + (radius_px - distance) / 2, 0, 1).astype(np.float32)

@@ -1,0 +1,93 @@
+import { expect, test } from "vitest";
+import { highest, isAccepted } from "../../spa_widgets/steps/estimate_ctf/widget.ts";
+import { keeps, span } from "../../spa_widgets/steps/inspect_picks/widget.ts";
+import { sorted } from "../../spa_widgets/steps/select_2d/widget.ts";
+import { columns, duration } from "../../spa_widgets/viewers/jobs/widget.ts";
+import { multiply, orthonormal, type Rotation } from "../../spa_widgets/viewers/volume/scene.ts";
+import { sliceOf } from "../../spa_widgets/viewers/volume/slices.ts";
+import { surfaceNets, type Shape } from "../../spa_widgets/viewers/volume/surfaceNets.ts";
+
+const shape: Shape = [40, 36, 44];
+const centre = [19, 17, 23];
+const radius = 11;
+const ball = new Uint8Array(shape[0] * shape[1] * shape[2]);
+for (let z = 0, at = 0; z < shape[2]; z++) {
+  for (let y = 0; y < shape[1]; y++) {
+    for (let x = 0; x < shape[0]; x++, at++) ball[at] = Math.min(255, Math.max(0, 128 + 20 * (radius - Math.hypot(x - centre[0], y - centre[1], z - centre[2]))));
+  }
+}
+
+for (const step of [1, 2]) {
+  test(`the contour of a ball is a closed sphere with normals outward (step ${step})`, () => {
+    const { positions, normals, indices } = surfaceNets(ball, shape, 128, step);
+    expect(positions.length).toBeGreaterThan(300);
+    let worst = 0;
+    for (let at = 0; at < positions.length; at += 3) {
+      const offset = [0, 1, 2].map((axis) => positions[at + axis] - centre[axis]);
+      const distance = Math.hypot(...offset);
+      worst = Math.max(worst, Math.abs(distance - radius));
+      expect(offset.reduce((sum, value, axis) => sum + (value / distance) * normals[at + axis], 0)).toBeGreaterThan(0.95);
+    }
+    expect(worst).toBeLessThan(0.15 * step);
+    // closed: every edge belongs to two triangles, once in each direction; volume by the divergence theorem
+    const edges = new Map<string, number>();
+    let volume = 0;
+    for (let at = 0; at < indices.length; at += 3) {
+      const [a, b, c] = [...indices.slice(at, at + 3)].map((vertex) => [0, 1, 2].map((axis) => positions[3 * vertex + axis] - centre[axis]));
+      volume += (a[0] * (b[1] * c[2] - b[2] * c[1]) + a[1] * (b[2] * c[0] - b[0] * c[2]) + a[2] * (b[0] * c[1] - b[1] * c[0])) / 6;
+      for (let corner = 0; corner < 3; corner++) {
+        const [from, to] = [indices[at + corner], indices[at + ((corner + 1) % 3)]];
+        edges.set(`${from}-${to}`, (edges.get(`${from}-${to}`) ?? 0) + 1);
+      }
+    }
+    for (const [edge, count] of edges) expect([count, edges.get(edge.split("-").reverse().join("-"))]).toEqual([1, 1]);
+    expect(volume / ((4 / 3) * Math.PI * radius ** 3)).toBeCloseTo(1, step === 1 ? 1.5 : 0.7);
+  });
+}
+
+test("nothing is drawn above the highest level", () => {
+  expect(surfaceNets(ball, shape, 300).indices.length).toBe(0);
+});
+
+test("slices have their axis up", () => {
+  const { width, height, levels } = sliceOf({ data: ball, shape: [...shape] }, "z", centre[2]);
+  expect([width, height]).toEqual([shape[0], shape[1]]);
+  expect(levels[(height - 1 - centre[1]) * width + centre[0]]).toBe(255);
+});
+
+test("turning keeps a right-handed frame", () => {
+  let rotation: Rotation = [[1, 0, 0], [0, 1, 0], [0, 0, 1]];
+  const step: Rotation = [[0.8, 0, 0.6], [0, 1, 0], [-0.6, 0, 0.8]];
+  for (let turn = 0; turn < 500; turn++) rotation = orthonormal(multiply(step, rotation));
+  const [x, y, z] = rotation;
+  const cross = [x[1] * y[2] - x[2] * y[1], x[2] * y[0] - x[0] * y[2], x[0] * y[1] - x[1] * y[0]];
+  cross.forEach((value, axis) => expect(value).toBeCloseTo(z[axis], 6));
+});
+
+test("thresholds are compared as the scores are stored", () => {
+  const scores = { ncc: new Float32Array([0.1, 0.5, Number.NaN]), power: new Float32Array([1, 9, 2]), x: new Float32Array(3), y: new Float32Array(3), micrograph: new Int32Array(3) };
+  const kept = (limits: any): boolean[] => [0, 1, 2].map((index) => keeps(scores, index, { min_ncc: null, min_power: null, max_power: null, ...limits }));
+  expect(kept({})).toEqual([true, true, true]);
+  expect(kept({ min_ncc: 0.1 })).toEqual([true, true, true]);
+  expect(kept({ min_ncc: 0.2, max_power: 5 })).toEqual([false, false, true]);
+  expect(span(new Float32Array([Number.NaN]))).toEqual([0, 1]);
+});
+
+test("classes are sorted with unknown values last", () => {
+  const row = (number: number, count: number | null, resolution_A: number | null) => ({ number, count, resolution_A, effective_classes: null });
+  const rows = [row(1, 5, 9), row(2, null, null), row(3, 50, 12)];
+  expect(sorted(rows, "count").map((each) => each.number)).toEqual([3, 1, 2]);
+  expect(sorted(rows, "resolution").map((each) => each.number)).toEqual([1, 3, 2]);
+});
+
+test("a micrograph is accepted by the limit unless a person says otherwise", () => {
+  const row = { name: "m", defocus_A: 1e4, astigmatism_A: 0, angle_deg: 0, resolution_A: 6, score: 1, ice: null };
+  expect([isAccepted(row, 0, 5, new Set()), isAccepted(row, 0, 5, new Set([0])), isAccepted(row, 0, null, new Set())]).toEqual([false, true, true]);
+  expect(highest(new Float32Array([0.2, Number.NaN]))).toBe(1);
+});
+
+test("the tree puts a job right of its parents", () => {
+  const place = columns([{ name: "J1", parents: [] }, { name: "J2", parents: ["J1"] }, { name: "J3", parents: ["J1", "J2"] }]);
+  expect([...place.values()]).toEqual([0, 1, 2]);
+  expect([duration(4.26), duration(185), duration(7500)]).toEqual(["4.3 s", "3 min 05 s", "2 h 05 min"]);
+});
