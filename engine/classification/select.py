@@ -1,8 +1,8 @@
 """Automatic choice of good classes.
 
 Views of a particle carry detail that explains images left out of their average (`detail_gain`); empty nanodiscs, ice
-and noise carry none, whatever their size or contrast. Where the good classes end is found by splitting the logarithms
-of the gains into two groups with the largest variance between them (Otsu, IEEE Trans SMC 9, 62, 1979).
+and noise carry none or little, whatever their size or contrast. A class counts when its gain is more than chance gives;
+among those, the good ones end at the widest gap between the logarithms of the gains.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-_LOWEST_SHARE, _HIGHEST_SHARE = 0.07, 0.2
+_LOWEST_SHARE, _HIGHEST_SHARE = 0.02, 0.4
 _SIGNIFICANT = 15.0  # gain of a whole class in units of log-likelihood: what chance gives a class of junk stays below
 _STRIPE, _NARROW, _VERY_NARROW = 0.65, 0.68, 0.55
 _RARE = 0.2  # more than that share of narrow images is a view of a flat particle, not junk
@@ -49,7 +49,7 @@ def select_classes(figures: Mapping[str, NDArray]) -> NDArray[np.intp]:
             "choose classes by hand, or classify more particles."
         )
     level = _weighted_quantile(gain[usable], count[usable], 0.75)
-    threshold = _split(gain, count, level)
+    threshold = _split(gain[usable], level)
     return np.flatnonzero(usable & (gain >= threshold))
 
 
@@ -72,20 +72,14 @@ def _weighted_quantile(values: NDArray, weights: NDArray, share: float) -> float
     return float(values[order][min(int(np.searchsorted(cumulated, share)), len(values) - 1)])
 
 
-def _split(gain: NDArray[np.float64], count: NDArray[np.float64], level: float) -> float:
-    """Return the gain between poor and good classes, 0.07 to 0.2 of the level of good ones."""
-    logs = np.log(np.maximum(gain, 0.02 * level))
-    ordered = np.unique(logs)
-    middles = 0.5 * (ordered[1:] + ordered[:-1])
-    low, high = np.log(_LOWEST_SHARE * level), np.log(_HIGHEST_SHARE * level)
-    middles = middles[(middles >= low) & (middles <= high)]
-    best, threshold = -1.0, 0.5 * (low + high)
-    for middle in middles:
-        upper = logs > middle
-        a, b = count[upper].sum(), count[~upper].sum()
-        if a == 0 or b == 0:
-            continue
-        distance = np.average(logs[upper], weights=count[upper]) - np.average(logs[~upper], weights=count[~upper])
-        if a * b * distance**2 > best:
-            best, threshold = a * b * distance**2, middle
-    return float(np.exp(threshold))
+def _split(gain: NDArray[np.float64], level: float) -> float:
+    """Return the gain between poor and good classes: the widest gap on a logarithmic scale below the good ones' level.
+
+    Gains count down to 0.02 of the level, so that nothing is split off when no poor class is significant.
+    """
+    ordered = np.sort(np.log(np.maximum(np.append(gain, 0.0), _LOWEST_SHARE * level)))
+    middles, gaps = 0.5 * (ordered[1:] + ordered[:-1]), np.diff(ordered)
+    low = middles <= np.log(_HIGHEST_SHARE * level)
+    if not low.any():
+        return float(_HIGHEST_SHARE * level)
+    return float(np.exp(middles[low][np.argmax(gaps[low])]))
