@@ -41,7 +41,7 @@ def run_step(step: Step, given: Mapping[str, Any]) -> int:
             params["seed"] = given["seed"]
         spec = JobSpec(step.name, params, inputs)
         validate_spec(spec)
-        with _terminable():
+        with _terminable(), _own_names(inputs, paths, store):
             key = execute(spec, store, given["device"], printer.event)
     found = store.get(key)
     show_result(found, store, step, out)
@@ -63,6 +63,19 @@ def _terminable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _own_names(inputs: Mapping[str, JobInput], paths: Mapping[str, list[Path]], store: Store) -> Iterator[None]:
+    """Let errors name files as the person gave them, not as the store keeps them."""
+    try:
+        yield
+    except (UserError, ValueError) as error:
+        text = str(error)
+        for name, item in inputs.items():
+            if isinstance(item, StoredFile) and paths[name][0].name == Path(item.file).name:
+                text = text.replace(str(store.get(item.key).path / item.file), str(paths[name][0]))
+        raise UserError(text) from error
 
 
 def open_store(wanted: str | None, out: Path, inputs: list[Path]) -> Store:

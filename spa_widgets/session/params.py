@@ -76,7 +76,7 @@ def validate_params(model: type[StepParams], values: dict[str, Any], step: str) 
         if first["type"] == "missing":
             unit = field_unit(model, name)
             raise UserError(f"{step} needs the parameter {name}{f' (in {unit})' if unit else ''}; give it.") from error
-        raise UserError(f"{step}: {name} is {first['input']!r}, but {_lower(first['msg'])}.") from error
+        raise UserError(f"{step}: {name} is {first['input']!r}, but {_lower(first['msg']).rstrip('.')}.") from error
 
 
 def field_unit(model: type[StepParams], name: str) -> str:

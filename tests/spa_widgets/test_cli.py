@@ -105,6 +105,13 @@ def test_bad_input_gets_one_sentence_and_a_status(
     assert sentence in printed and len(printed.strip().splitlines()) == 1 and "Traceback" not in printed
 
 
+def test_errors_name_files_as_they_were_given(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert spa("toy-iterate", "--iterations", "2", "--out", "a") == 0
+    capsys.readouterr()
+    assert spa("toy-scale", "a", "--factor", "14", "--out", "b") == 1
+    assert capsys.readouterr().err.strip() == f"spa: {here / 'a' / 'vector.npy'} is too short."
+
+
 def test_a_file_that_spa_did_not_make_is_kept(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (here / "out").mkdir()
     (here / "out" / "vector.npy").write_text("precious")

@@ -59,6 +59,8 @@ class ScaleParams(StepParams):
 def scale(ctx: JobContext) -> None:
     if ctx.params.factor == 13:
         raise UserError("13 is an unlucky factor; choose another.")
+    if ctx.params.factor == 14:
+        raise ValueError(f"{ctx.input('vector')} is too short.")
     vector = np.load(ctx.input("vector")) * ctx.params.factor
     np.save(ctx.out / "scaled.npy", vector)
     (ctx.out / "where.star").write_text(f"data_x\n\nloop_\n_rlnImageName\n000001@{ctx.out}/scaled.npy\n")
