@@ -2,11 +2,45 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from contextlib import suppress
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _BUSY_SECONDS = 30.0
+
+
+class Database:
+    """A database with a connection for each thread, kept open; transactions are short, so a killed process locks none.
+
+    Parameters
+    ----------
+    path
+        The SQLite file; made when missing.
+    schema
+        Statements that make its tables where they are missing.
+    """
+
+    def __init__(self, path: Path, schema: str) -> None:
+        self.path = path
+        self._own = threading.local()
+        with self.transaction() as connection:
+            connection.executescript(schema)
+
+    def connection(self) -> sqlite3.Connection:
+        """Return this thread's connection."""
+        if getattr(self._own, "pid", None) != os.getpid():  # SQLite connections do not survive a fork
+            self._own.connection, self._own.pid = connect(self.path), os.getpid()
+        connection: sqlite3.Connection = self._own.connection
+        return connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Commit what is done inside, or nothing of it."""
+        with self.connection() as connection:
+            yield connection
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -53,9 +54,14 @@ class EventReader:
         self.path = path
         self.events: list[dict[str, Any]] = []
         self._offset = 0
+        self._lock = threading.Lock()  # a cell and a widget's thread may look at once
 
     def follow(self) -> list[dict[str, Any]]:
         """Read what is new; return all events so far."""
+        with self._lock:
+            return self._follow()
+
+    def _follow(self) -> list[dict[str, Any]]:
         try:
             with self.path.open("rb") as stream:
                 stream.seek(self._offset)

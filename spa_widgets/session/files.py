@@ -7,12 +7,11 @@ import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from spa_widgets.errors import UserError
-from spa_widgets.session.database import connect
+from spa_widgets.session.database import Database
 from spa_widgets.session.keys import file_sha256
 
 _SCHEMA = """CREATE TABLE IF NOT EXISTS files (
@@ -40,8 +39,7 @@ class ContentHashes:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with closing(connect(path)) as database, database:
-            database.execute(_SCHEMA)
+        self._database = Database(path, _SCHEMA)
 
     def known(self, path: Path) -> str | None:
         """Return the remembered hash of an unchanged file, else None."""
@@ -50,10 +48,13 @@ class ContentHashes:
             signature = stat_signature(path)
         except OSError as error:
             raise UserError(f"Cannot read {path}: {error.strerror}; check the path and its permissions.") from error
-        with closing(connect(self.path)) as database:
-            row = database.execute(
+        row = (
+            self._database.connection()
+            .execute(
                 "SELECT sha256 FROM files WHERE path=? AND size=? AND mtime_ns=? AND inode=?", (str(path), *signature)
-            ).fetchone()
+            )
+            .fetchone()
+        )
         return row[0] if row else None
 
     def sha256(self, path: Path) -> str:
@@ -71,7 +72,7 @@ class ContentHashes:
 
     def _remember(self, path: Path, signature: tuple[int, int, int], sha: str) -> None:
         try:
-            with closing(connect(self.path)) as database, database:
+            with self._database.transaction() as database:
                 database.execute("INSERT OR REPLACE INTO files VALUES (?,?,?,?,?)", (str(path), *signature, sha))
         except sqlite3.OperationalError:
             pass  # a memory that cannot be written (read-only store, full disk) costs time, never a result

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spa_widgets.session.database import connect
+from spa_widgets.session.database import Database
 
 QUEUED, RUNNING, FINISHED, FAILED, CANCELLED = "queued", "running", "finished", "failed", "cancelled"
 ENDED = (FINISHED, FAILED, CANCELLED)
@@ -67,8 +64,6 @@ class JobRow:
 class Queue:
     """Jobs of one project.
 
-    Each thread keeps a connection of its own; transactions are short, so a killed process leaves nothing locked.
-
     Parameters
     ----------
     path
@@ -77,24 +72,12 @@ class Queue:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._own = threading.local()
-        with self._transaction() as database:
-            database.executescript(_SCHEMA)
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._connection() as database:
-            yield database
-
-    def _connection(self) -> sqlite3.Connection:
-        if getattr(self._own, "pid", None) != os.getpid():  # SQLite connections do not survive a fork
-            self._own.connection, self._own.pid = connect(self.path), os.getpid()
-        connection: sqlite3.Connection = self._own.connection
-        return connection
+        self._database = Database(path, _SCHEMA)
+        self._transaction = self._database.transaction
 
     def version(self) -> int:
         """Return a number that changes when another process or thread changed the queue."""
-        return int(self._connection().execute("PRAGMA data_version").fetchone()[0])
+        return int(self._database.connection().execute("PRAGMA data_version").fetchone()[0])
 
     def add(
         self, workspace: str, step: str, spec: Mapping[str, Any], fingerprint: str, device: str, **fields: Any
