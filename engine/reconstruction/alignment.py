@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from engine.arrays import Array, array_namespace, to_numpy
 from engine.fourier.crop import fourier_resize_volume
 from engine.fourier.shells import fourier_shell_correlation, resolution_at
+from engine.geometry import rotation_angle_deg
 from engine.reconstruction.rigid import (
     FourierSampler,
     centre_of_mass_px,
@@ -207,6 +208,79 @@ def _refined(
     return sorted(refined, key=lambda c: -c.score)
 
 
+@dataclass(frozen=True)
+class MapComparison:
+    """A map against the truth.
+
+    Attributes
+    ----------
+    fsc : (n//2+1,)
+    shell_resolution_A : (n//2+1,), the first is infinite.
+    resolution_05_A, resolution_0143_A : where the FSC first drops below 0.5 and 0.143.
+    correlation : in real space, inside the mask.
+    hand_flipped, rotation, shift_A : as in `AlignmentResult`.
+    rotation_deg : angle of the rotation.
+    aligned : (n, n, n) float32, the map on the truth's frame (not masked).
+    """
+
+    fsc: NDArray[np.float64]
+    shell_resolution_A: NDArray[np.float64]
+    resolution_05_A: float
+    resolution_0143_A: float
+    correlation: float
+    hand_flipped: bool
+    rotation: NDArray[np.float64]
+    rotation_deg: float
+    shift_A: NDArray[np.float64]
+    aligned: Array
+
+
+def compare_with_truth(
+    volume: Array,
+    truth: Array,
+    pixel_size_A: float,
+    symmetry: str = "C1",
+    mask: Array | None = None,
+    align: bool = True,
+    check_hand: bool = True,
+) -> MapComparison:
+    """FSC of a map with the known truth, after bringing it onto the truth.
+
+    Parameters
+    ----------
+    volume, truth : (n, n, n) on one grid.
+    pixel_size_A : voxel size.
+    symmetry : point group of the truth.
+    mask : (n, n, n) soft mask on the truth's frame, put on both maps before the comparison.
+    align : False compares the maps as they lie.
+    check_hand : allow the mirror image.
+    """
+    found = AlignmentResult(np.eye(3), np.zeros(3), False, volume, 1.0)
+    if align:
+        found = align_maps(volume, truth, pixel_size_A, symmetry, check_hand)
+    left, right = (np.asarray(to_numpy(v), dtype=np.float32) for v in (found.aligned, truth))
+    inside = np.ones(right.shape, dtype=bool)
+    if mask is not None:
+        weight = np.asarray(to_numpy(mask), dtype=np.float32)
+        left, right, inside = left * weight, right * weight, weight > 0.5
+    curve = fourier_shell_correlation(left, right)
+    n = right.shape[0]
+    with np.errstate(divide="ignore"):
+        shells_A = n * pixel_size_A / np.arange(len(curve))
+    return MapComparison(
+        curve,
+        shells_A,
+        resolution_at(curve, n, pixel_size_A, 0.5),
+        resolution_at(curve, n, pixel_size_A, 0.143),
+        float(np.corrcoef(left[inside], right[inside])[0, 1]),
+        found.hand_flipped,
+        found.rotation,
+        float(rotation_angle_deg(found.rotation, np.eye(3))),
+        found.shift_A,
+        found.aligned,
+    )
+
+
 def map_fsc_to_truth(
     volume: Array,
     truth: Array,
@@ -215,39 +289,9 @@ def map_fsc_to_truth(
     mask: Array | None = None,
     align: bool = True,
 ) -> dict[str, Any]:
-    """FSC of a map with the known truth, after bringing it onto the truth (either hand).
-
-    Parameters
-    ----------
-    volume, truth : (n, n, n) on one grid.
-    mask : (n, n, n) soft mask on the truth's frame, put on both maps before the comparison.
-    align : False compares the maps as they lie.
-
-    Returns
-    -------
-    dict with ``fsc`` (n//2+1,), ``resolution_05_A``, ``resolution_0143_A``, ``hand_flipped``, ``rotation``,
-    ``shift_A``, ``correlation`` and ``aligned``.
-    """
-    result: dict[str, Any] = {"hand_flipped": False, "rotation": np.eye(3), "shift_A": np.zeros(3)}
-    aligned = volume
-    if align:
-        found = align_maps(volume, truth, pixel_size_A, symmetry)
-        aligned = found.aligned
-        result |= {"hand_flipped": found.hand_flipped, "rotation": found.rotation, "shift_A": found.shift_A}
-    xp = array_namespace(truth)
-    left, right = xp.asarray(aligned), xp.asarray(truth)
-    if mask is not None:
-        left, right = left * mask, right * mask
-    curve = np.asarray(to_numpy(fourier_shell_correlation(left, right)))
-    n = int(truth.shape[0])
-    a, b = (np.asarray(to_numpy(v), dtype=np.float64).ravel() for v in (left, right))
-    return result | {
-        "fsc": curve,
-        "resolution_05_A": resolution_at(curve, n, pixel_size_A, 0.5),
-        "resolution_0143_A": resolution_at(curve, n, pixel_size_A, 0.143),
-        "correlation": float(np.corrcoef(a, b)[0, 1]),
-        "aligned": aligned,
-    }
+    """`compare_with_truth` as a dictionary of its attributes."""
+    found = compare_with_truth(volume, truth, pixel_size_A, symmetry, mask, align)
+    return {name: getattr(found, name) for name in found.__dataclass_fields__}
 
 
 def align_to_symmetry(

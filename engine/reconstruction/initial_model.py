@@ -9,13 +9,14 @@ stochastic gradient descent of Punjani, Rubinstein, Fleet & Brubaker, Nat Method
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.fourier.crop import fourier_resize_volume
+from engine.fourier.shells import resolution_at
 from engine.geometry import matrix_to_euler
 from engine.particles import Particles
 from engine.reconstruction.initial_model_images import ImagePreparer
@@ -36,7 +37,9 @@ class InitialModelState:
     Attributes
     ----------
     seed : drawn from the generator given; all randomness follows from it.
-    start, iteration : the start at work and its iterations done.
+    start, iteration : the start to work on next and its iterations done.
+    start_at_work, iteration_done : those of the iteration just done.
+    half_fsc_resolution_A : where the models of odd and even folds agree to 0.143.
     done, total : iterations done and to do, over all starts.
     resolution_A : working resolution of this iteration.
     score : (done,) mean log-likelihood of images new to the model, one for each iteration so far.
@@ -52,6 +55,9 @@ class InitialModelState:
     seed: int
     start: int
     iteration: int
+    start_at_work: int
+    iteration_done: int
+    half_fsc_resolution_A: float
     done: int
     total: int
     resolution_A: float
@@ -133,10 +139,25 @@ def _preparer(particles: Particles, options: InitialModelOptions, seed: int) -> 
 
 def _first_state(options: InitialModelOptions, seed: int) -> InitialModelState:
     total = options.starts * options.start_iterations + options.iterations - options.start_iterations
-    nothing = np.full(options.starts, np.nan)
-    empty, volumes = np.zeros(0), np.zeros((0, 0, 0, 0), dtype=np.float32)
     return InitialModelState(
-        seed, 0, 0, 0, total, options.start_resolution_A, empty, nothing, -1, {}, {}, volumes, 0.0, 0.0, empty
+        seed=seed,
+        start=0,
+        iteration=0,
+        start_at_work=0,
+        iteration_done=0,
+        half_fsc_resolution_A=float("inf"),
+        done=0,
+        total=total,
+        resolution_A=options.start_resolution_A,
+        score=np.zeros(0),
+        start_scores=np.full(options.starts, np.nan),
+        best_start=-1,
+        sums={},
+        best_sums={},
+        volumes=np.zeros((0, 0, 0, 0), dtype=np.float32),
+        pixel_size_A=0.0,
+        max_probability=0.0,
+        class_fraction=np.zeros(0),
     )
 
 
@@ -156,25 +177,36 @@ def _advance(state: InitialModelState, preparer: ImagePreparer, options: Initial
         state.iteration, resolution_A, options.batch(state.iteration), options.memory(state.iteration)
     )
     run.measure_fsc(resolution_A)
-    score = np.append(state.score, float(np.mean([r.poses.score[:, 0].mean() for r in results])))
-    volumes = np.stack([to_particle_grid(run.model(k, resolution_A), preparer) for k in range(options.classes)])
-    start, iteration = state.start, state.iteration + 1
-    sums: Mapping[str, Any] = run.to_dict()
-    start_scores, best_start, best_sums = state.start_scores, state.best_start, state.best_sums
-    if state.best_start < 0 and iteration == options.start_iterations:
-        start_scores = start_scores.copy()
-        start_scores[start] = score[-1]
-        if np.nanargmax(start_scores) == start:
-            best_sums = sums
-        start, iteration, sums = start + 1, 0, {}
-        if start == options.starts:
-            best_start = start = int(np.nanargmax(start_scores))
-            iteration, sums, best_sums = options.start_iterations, best_sums, {}
-    return InitialModelState(
-        state.seed, start, iteration, state.done + 1, state.total, resolution_A, score, start_scores, best_start,
-        sums, best_sums, volumes, preparer.particles.pixel_size_A, _median_probability(results),
-        _class_fraction(results, options.classes),
-    )  # fmt: skip
+    score = float(np.mean([r.poses.score[:, 0].mean() for r in results]))
+    done = replace(
+        state,
+        start_at_work=state.start,
+        iteration_done=state.iteration + 1,
+        iteration=state.iteration + 1,
+        done=state.done + 1,
+        resolution_A=resolution_A,
+        score=np.append(state.score, score),
+        half_fsc_resolution_A=resolution_at(run.fsc[0], preparer.box_px, preparer.pixel_size_A),
+        sums=run.to_dict(),
+        volumes=np.stack([to_particle_grid(run.model(k, resolution_A), preparer) for k in range(options.classes)]),
+        pixel_size_A=preparer.particles.pixel_size_A,
+        max_probability=_median_probability(results),
+        class_fraction=_class_fraction(results, options.classes),
+    )
+    if state.best_start < 0 and done.iteration == options.start_iterations:
+        return _compared(done, options, score)
+    return done
+
+
+def _compared(state: InitialModelState, options: InitialModelOptions, score: float) -> InitialModelState:
+    """Note the score of a start; go on to the next, or after the last one to the best."""
+    scores = state.start_scores.copy()
+    scores[state.start] = score
+    best = int(np.nanargmax(scores))
+    best_sums = state.sums if best == state.start else state.best_sums
+    if state.start + 1 < options.starts:
+        return replace(state, start_scores=scores, start=state.start + 1, iteration=0, sums={}, best_sums=best_sums)
+    return replace(state, start_scores=scores, start=best, best_start=best, sums=best_sums, best_sums={})
 
 
 def _median_probability(results: list[BatchResult]) -> float:
@@ -256,3 +288,26 @@ def _poses_of(
         poses.score[:, 0],
         trust_in(poses.score[:, 0]) * usable,
     )
+
+
+def join_poses(parts: list[ParticlePoses]) -> ParticlePoses:
+    """Put batches together, in the order of the particles."""
+    order = np.argsort(np.concatenate([p.indices for p in parts]))
+    return ParticlePoses(
+        *(np.concatenate([getattr(p, name) for p in parts])[order] for name in ParticlePoses.__dataclass_fields__)
+    )
+
+
+def central_slices(volumes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Central slices across z, y and x side by side, a row for each class: (classes n, 3 n)."""
+    middle = volumes.shape[1] // 2
+    rows = [np.concatenate([v[middle], v[:, middle], v[:, :, middle]], axis=1) for v in volumes]
+    return np.concatenate(rows, axis=0)
+
+
+def start_margin(state: InitialModelState) -> float | None:
+    """By what share the best start scores above the median of all; None for a single start."""
+    known = state.start_scores[np.isfinite(state.start_scores)]
+    if len(known) < 2:
+        return None
+    return float(known.max() / max(float(np.median(known)), 1e-6) - 1.0)

@@ -55,10 +55,10 @@ class InitialModelOptions:
                 f"the resolution goes from {self.start_resolution_A} Å to {self.final_resolution_A} Å; "
                 "it must get finer: give a smaller final resolution"
             )
-        if not 1 <= self.start_iterations <= self.iterations:
+        if not 1 <= self.start_iterations < self.iterations:
             raise ValueError(
                 f"{self.start_iterations} iterations before the starts are compared of {self.iterations} in all; "
-                "give at least 1 and at most all"
+                "give at least 1 and fewer than all"
             )
         if min(self.starts, self.classes, self.batch_first, self.candidates) < 1:
             raise ValueError("starts, classes, batch sizes and candidates must be at least 1")

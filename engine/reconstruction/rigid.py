@@ -8,6 +8,7 @@ from scipy import fft, ndimage
 
 from engine.arrays import Array, array_namespace, to_numpy
 from engine.fourier.crop import fourier_resize_volume
+from engine.fourier.filters import low_pass
 
 
 def transform_volume(
@@ -114,3 +115,26 @@ def half_sphere(radius_px: float, r_min_px: float = 1.0) -> tuple[NDArray[np.flo
     half |= (points[:, 0] == 0) & (points[:, 1] == 0) & (points[:, 2] > 0)
     keep = half & (length >= r_min_px) & (length <= radius_px)
     return points[keep], np.rint(length[keep]).astype(np.int64)
+
+
+def match_grid(volume: Array, pixel_size_A: float, box_px: int, new_pixel_size_A: float) -> NDArray[np.float32]:
+    """Bring a map onto another grid, its centre kept, without aliasing.
+
+    Parameters
+    ----------
+    volume : (n, n, n) map of `pixel_size_A`.
+    pixel_size_A, new_pixel_size_A : voxel sizes before and after.
+    box_px : side after.
+
+    Returns
+    -------
+    (box, box, box) float32, 0 where the old box did not reach.
+    """
+    cube = np.asarray(to_numpy(volume), dtype=np.float32)
+    ratio = new_pixel_size_A / pixel_size_A
+    if cube.shape == (box_px,) * 3 and abs(ratio - 1) < 1e-4:
+        return cube
+    if ratio > 1:  # detail that the coarser grid cannot carry would come back as something else
+        cube = np.asarray(low_pass(cube, pixel_size_A, 2.0 * new_pixel_size_A, ndim=3))
+    offset = np.full(3, cube.shape[0] // 2 - ratio * (box_px // 2))
+    return ndimage.affine_transform(cube, np.full(3, ratio), offset, (box_px,) * 3, np.float32, order=5)

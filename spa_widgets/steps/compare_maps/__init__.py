@@ -1,0 +1,1 @@
+"""One map against another, after bringing it there."""

@@ -1,0 +1,1 @@
+"""A first model of particles whose poses are unknown."""

@@ -1,0 +1,114 @@
+"""Ab-initio reconstruction: reads particles, writes models and first poses."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.display import contrast_by_sigma
+from engine.reconstruction.initial_model import (
+    InitialModelOptions,
+    InitialModelState,
+    ParticlePoses,
+    assign_poses,
+    central_slices,
+    initial_model,
+    join_poses,
+    start_margin,
+)
+from spa_widgets.errors import UserError
+from spa_widgets.io.datasets import ParticleSet
+from spa_widgets.io.mrc import write_mrc
+from spa_widgets.session.context import JobContext
+
+_SURE_MARGIN = 0.02
+
+
+def run(ctx: JobContext) -> None:
+    """Write ``volume_1.mrc`` … (largest class first) and ``particles.star``; report scores of starts and classes."""
+    dataset = ParticleSet.read(ctx.input("particles")).with_absolute_names()
+    try:
+        options = InitialModelOptions(**ctx.params.model_dump(exclude={"seed"}))
+        with ctx.stage("search"):
+            state = _search(ctx, dataset, options)
+    except ValueError as error:
+        raise UserError(f"{dataset.path}: {error}.") from error
+    with ctx.stage("assign"):
+        poses = _assign(ctx, dataset, options, state)
+    with ctx.stage("write"):
+        _write(ctx, dataset, options, state, poses)
+
+
+def _search(ctx: JobContext, dataset: ParticleSet, options: InitialModelOptions) -> InitialModelState:
+    kept = ctx.load_checkpoint()
+    state = None if kept is None else InitialModelState.from_dict(kept)
+    ctx.progress(state.done if state else 0, state.total if state else 1, "preparing images")
+    for found in initial_model(dataset.to_engine(), options, ctx.rng(), state):
+        state = found
+        ctx.save_checkpoint(state.to_dict())
+        _show(ctx, state)
+    if state is None:
+        raise UserError("The initial model made no iteration; expected at least 1.")
+    return state
+
+
+def _show(ctx: JobContext, state: InitialModelState) -> None:
+    message = f"start {state.start_at_work + 1}, iteration {state.iteration_done}: {state.resolution_A:.0f} Å"
+    ctx.picture("slices", contrast_by_sigma(central_slices(state.volumes), 4.0), f"{message} (z, y, x of each class)")
+    ctx.event(
+        "iteration",
+        iteration=state.done,
+        start=state.start_at_work,
+        resolution_A=state.resolution_A,
+        score=float(state.score[-1]),
+        max_probability=state.max_probability,
+        class_fraction=[float(share) for share in state.class_fraction],
+    )
+    ctx.progress(state.done, state.total, message)
+
+
+def _assign(
+    ctx: JobContext, dataset: ParticleSet, options: InitialModelOptions, state: InitialModelState
+) -> ParticlePoses:
+    parts: list[ParticlePoses] = []
+    for part in assign_poses(dataset.to_engine(), options, state):
+        parts.append(part)
+        ctx.check_cancelled()
+    return join_poses(parts)
+
+
+def _write(
+    ctx: JobContext,
+    dataset: ParticleSet,
+    options: InitialModelOptions,
+    state: InitialModelState,
+    poses: ParticlePoses,
+) -> None:
+    order = np.argsort(-np.bincount(poses.model, minlength=options.classes), kind="stable")
+    for rank, k in enumerate(order):
+        write_mrc(ctx.out / f"volume_{rank + 1}.mrc", state.volumes[k], dataset.pixel_size_A)
+    number: NDArray[np.int64] = np.argsort(order)[poses.model] + 1
+    posed = dataset.with_poses(poses.angles_deg, poses.shifts_A)
+    table = posed.table.assign(
+        rlnClassNumber=number,
+        rlnMaxValueProbDistribution=poses.probability,
+        spaClassProbability=poses.class_probability.max(axis=1),
+        spaLogLikelihood=poses.score,
+        spaTrust=poses.trust,
+    )
+    ParticleSet(table, posed.optics_table, posed.path).write(ctx.out / "particles.star")
+    _report(ctx, state, poses, number)
+
+
+def _report(ctx: JobContext, state: InitialModelState, poses: ParticlePoses, number: NDArray[np.int64]) -> None:
+    ctx.figure("score", float(state.score[-1]))
+    ctx.figure("start_scores", [round(float(score), 3) for score in state.start_scores])
+    ctx.figure("start_carried_on", state.best_start + 1)
+    ctx.figure("half_fsc_resolution_A", state.half_fsc_resolution_A)
+    ctx.figure("working_resolution_A", state.resolution_A)
+    ctx.figure("mean_max_probability", float(poses.probability.mean()))
+    ctx.figure("class_counts", np.bincount(number)[1:].tolist())
+    ctx.figure("distrusted_particles", int((poses.trust < 0.5).sum()))
+    margin = start_margin(state)
+    if margin is not None and margin < _SURE_MARGIN:
+        ctx.event("starts_alike", margin=margin)
