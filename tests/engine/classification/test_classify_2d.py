@@ -116,9 +116,10 @@ def test_pure_noise_has_no_resolution(spread_A: float) -> None:
 
 def test_hundred_particles_in_ten_classes() -> None:
     truth = simulate(100, 6, snr=0.15)
-    states = list(classify_2d(truth.particles, ClassificationOptions(classes=10), np.random.default_rng(0)))
+    options = ClassificationOptions(classes=10, iterations=12)
+    states = list(classify_2d(truth.particles, options, np.random.default_rng(0)))
     figures = class_figures(states[-1])
-    assert len(states) == 22
+    assert len(states) == 14
     assert figures["count"].sum() == 100
     good = (figures["resolution_A"] < 25) & (figures["count"] >= 5)
     print(f"{good.sum()} classes of at least 5 particles better than 25 Å; best {figures['resolution_A'].min():.1f} Å")
