@@ -15,7 +15,6 @@ from spa_widgets import __version__
 from spa_widgets.cli_other import fetch_command, list_command, tutorial_command, verify_command
 from spa_widgets.errors import UserError
 
-SHORT_NAMES = {"import": "import_micrographs"}
 _OTHER = {
     "list": list_command,
     "verify": verify_command,
@@ -30,17 +29,17 @@ class StepGroup(click.Group):
 
     def list_commands(self, context: click.Context) -> list[str]:
         """Names in the order in which a person meets the steps."""
+        from spa_widgets.cli_steps import command_name
         from spa_widgets.session.registry import all_steps, load_steps
 
         load_steps()
-        short = {long: name for name, long in SHORT_NAMES.items()}
-        return [*(short.get(step.name, step.name.replace("_", "-")) for step in all_steps()), *_OTHER]
+        return [*(command_name(step) for step in all_steps()), *_OTHER]
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         """Make a command."""
         if name in _OTHER:
             return _OTHER[name]
-        from spa_widgets.cli_steps import step_command
+        from spa_widgets.cli_steps import SHORT_NAMES, step_command
         from spa_widgets.session.registry import all_steps, get_step, load_steps
 
         load_steps()

@@ -14,13 +14,14 @@ from spa_widgets.errors import UserError
 @click.command("list", short_help="List the steps.")
 def list_command() -> None:
     """List the steps with what goes in and what comes out."""
+    from spa_widgets.cli_steps import command_name
     from spa_widgets.session.registry import all_steps, load_steps
 
     load_steps()
     for step in all_steps():
         inputs = " ".join(f"[{item.name}]" if item.optional else item.name for item in step.inputs)
-        outputs = ", ".join(output.file for output in step.outputs)
-        click.echo(f"{step.name.replace('_', '-'):<20} {step.title}")
+        outputs = ", ".join(output.file for output in step.outputs if not output.optional)
+        click.echo(f"{command_name(step):<20} {step.title}")
         click.echo(f"{'':<20}   {inputs or '(nothing)'} -> {outputs}")
 
 

@@ -17,6 +17,13 @@ from spa_widgets.session.registry import Input, Step, get_step
 
 DEVICES = ("auto", "cpu", "gpu")
 IMPORT_STEP = "import_micrographs"
+SHORT_NAMES = {"import": IMPORT_STEP}
+
+
+def command_name(step: Step) -> str:
+    """Return the command of a step: ``classify-2d`` for ``classify_2d``, ``import`` for the import of micrographs."""
+    short = {long: name for name, long in SHORT_NAMES.items()}
+    return short.get(step.name, step.name.replace("_", "-"))
 
 
 def step_command(step: Step, name: str) -> click.Command:
@@ -65,7 +72,7 @@ def _metavar(step: Step, item: Input) -> str:
 def _inputs_help(step: Step) -> str:
     lines = [f"{item.name.upper()}: {item.help or 'file of ' + item.kind}" for item in step.inputs
              if not is_option(item)]  # fmt: skip
-    outputs = ", ".join(output.file for output in step.outputs)
+    outputs = ", ".join(output.file for output in step.outputs if not output.optional)
     return "\n\n".join([*lines, f"Writes {outputs} and report.json into the folder --out."])
 
 

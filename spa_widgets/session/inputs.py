@@ -55,7 +55,10 @@ def _ref(step: Step, item: Input, value: Any, rank: int, project: Project) -> di
         if not accepts(item.kind, value.output.kind):
             raise UserError(f"{step.name}: {item.name} takes {item.kind}, {value!r} was given.")
         return _output_ref(value, project)
-    return {"files": [str(path) for path in raw_files(value, item.name, step.name)]}
+    ref: dict[str, Any] = {"files": [str(path) for path in raw_files(value, item.name, step.name)]}
+    if len(ref["files"]) > 1 and isinstance(value, str | Path):
+        ref["pattern"] = str(value)  # for the job's line of code only
+    return ref
 
 
 def _output_of_kind(step: Step, item: Input, job: Job, rank: int) -> Output:
@@ -92,7 +95,7 @@ def raw_files(value: Any, name: str, step: str) -> list[Path]:
         if not matches:
             raise UserError(f"{step}: no file matches {text!r} for {name}; check the path.")
         found += [Path(match).absolute() for match in matches]
-    return found
+    return sorted(dict.fromkeys(found), key=lambda path: (path.name, str(path)))
 
 
 def raw_signatures(refs: Mapping[str, Any]) -> list[list[Any]]:

@@ -139,11 +139,7 @@ EXTRA_STEPS_VARIABLE = "SPA_EXTRA_STEPS"
 def load_steps() -> None:
     """Register the steps of the package, and those of the modules that the environment names."""
     for module in ("spa_widgets.steps", *filter(None, os.environ.get(EXTRA_STEPS_VARIABLE, "").split(","))):
-        try:
-            importlib.import_module(module)
-        except ModuleNotFoundError as error:
-            if not str(error.name).startswith("spa_widgets.steps"):
-                raise
+        importlib.import_module(module)
 
 
 def register(step: Step) -> Step:

@@ -142,7 +142,8 @@ class Session(StepMethods):
         shallow = {name: RawFiles((Path("input"),)) for name in refs}
         _, validated = validate_spec(JobSpec(known.name, params, shallow))
         spec = {"step": known.name, "params": canonical_params(validated), "inputs": refs}
-        fingerprint = digest({"version": known.version, **spec, "raw": raw_signatures(refs)})
+        plain = {name: {k: v for k, v in ref.items() if k != "pattern"} for name, ref in refs.items()}
+        fingerprint = digest({"version": known.version, **spec, "inputs": plain, "raw": raw_signatures(refs)})
         wanted = device or self.device
         if wanted not in DEVICES:
             raise UserError(f"device is {wanted!r}; expected one of {', '.join(DEVICES)}.")

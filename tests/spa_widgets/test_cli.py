@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent / "session"))
 from session_support import toy_steps_registered
 
 from spa_widgets.cli import main
-from spa_widgets.cli_steps import step_command
+from spa_widgets.cli_steps import command_name, step_command
 from spa_widgets.session.registry import all_steps, get_step
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -152,7 +152,7 @@ def test_every_step_is_a_command_with_every_parameter(capsys: pytest.CaptureFixt
     assert spa("list") == 0
     listed = capsys.readouterr().out
     for step in all_steps():
-        name = step.name.replace("_", "-")
+        name = command_name(step)
         assert name in listed
         options = {flag for option in step_command(step, name).params for flag in option.opts}
         wanted = {f"--{field.replace('_', '-')}" for field in step.params.model_fields}

@@ -74,3 +74,15 @@ def test_patterns_and_lists_of_files(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert len(raw_files(["a.mrc", tmp_path / "sub" / "*.mrc"], "files", "import")) == 2
     with pytest.raises(UserError, match=r"no file matches 'z\*.mrc' for files"):
         raw_files("z*.mrc", "files", "import")
+
+
+def test_a_pattern_is_kept_for_the_code_and_does_not_make_another_job(session: Session, tmp_path: Path) -> None:
+    session.runner.ensure = lambda at_once=True: None  # type: ignore[method-assign]  # nothing runs here
+    for name in ("a.mrc", "b.mrc"):
+        (tmp_path / name).write_bytes(name.encode())
+    optics = {"pixel_size_A": 1.2, "voltage_kv": 300, "cs_mm": 1.6}
+    job = session.import_micrographs(str(tmp_path / "*.mrc"), **optics)
+    assert job.code() == (
+        f"session.import_micrographs(files='{tmp_path}/*.mrc', pixel_size_A=1.2, voltage_kv=300.0, cs_mm=1.6)"
+    )
+    assert session.import_micrographs([tmp_path / "b.mrc", tmp_path / "a.mrc"], **optics) == job
