@@ -76,14 +76,24 @@ def key_pieces(step: str, version: int, params: Mapping[str, Any], inputs: Mappi
     return {"step": step, "version": version, "params": dict(params), "inputs": dict(inputs)}
 
 
-def explain(pieces: Mapping[str, Any]) -> str:
-    """Spell out a job's key: the text that `job.explain_key()` prints."""
+class Text(str):
+    """A text of several lines that a notebook shows as it is."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Return the text itself, not its quoted form."""
+        return str(self)
+
+
+def explain(pieces: Mapping[str, Any]) -> Text:
+    """Spell out a job's key: the text that `job.explain_key()` shows."""
     lines = [f"step     {pieces['step']} (version {pieces['version']})"]
     lines += [f"param    {name} = {canonical_json(value)}" for name, value in sorted(pieces["params"].items())]
     for name, items in sorted(pieces["inputs"].items()):
         lines += [f"input    {name}: {_explain_input(item)}" for item in items]
     lines.append(f"key      {digest(pieces)}")
-    return "\n".join(lines)
+    return Text("\n".join(lines))
 
 
 def _explain_input(item: Mapping[str, Any]) -> str:
