@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,15 @@ from numpy.typing import NDArray
 from engine.optics import Defocus, Optics
 from engine.particles import Particles
 from spa_widgets.errors import UserError
+from spa_widgets.io.columns import defocus_of, numbers, optics_of, used_value
+from spa_widgets.io.cryosparc import read_cs
 from spa_widgets.io.mrc import mrc_shape, read_mrc, read_mrc_slices
 from spa_widgets.io.star import Tables, need_columns, read_star, write_star
 
-_DEFOCUS = ("rlnDefocusU", "rlnDefocusV", "rlnDefocusAngle")
+IMAGE_SIGN = "spaImageSign"
+"""Column: -1 where the protein is black in the stored image; the image is inverted when it is read."""
+_ANGLES = ("rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi")
+_ORIGINS = ("rlnOriginXAngst", "rlnOriginYAngst")
 
 
 def resolve_image_path(name: str, star_path: str | Path) -> Path:
@@ -43,45 +47,24 @@ def resolve_image_path(name: str, star_path: str | Path) -> Path:
     raise UserError(f"{star_path} names the image file {name}, which is not there: move it back or import it again.")
 
 
-def _optics_of(tables: Tables, rows: pd.DataFrame, path: str | Path) -> Optics:
-    """Return voltage, Cs and amplitude contrast for each row."""
-    table = tables.get("optics")
-    if table is None:
-        raise UserError(f"{path} has no optics table; expected voltage, Cs and amplitude contrast: import it anew.")
-    need_columns(table, ("rlnVoltage", "rlnSphericalAberration", "rlnAmplitudeContrast"), path)
-    per_row = _per_row(table, rows)
-    return Optics(
-        voltage_kv=per_row["rlnVoltage"].to_numpy(np.float64),
-        cs_mm=per_row["rlnSphericalAberration"].to_numpy(np.float64),
-        amplitude_contrast=per_row["rlnAmplitudeContrast"].to_numpy(np.float64),
-    )
+def finite(images: NDArray[np.float32], path: str | Path) -> NDArray[np.float32]:
+    """Return images as they are.
+
+    Raises
+    ------
+    UserError
+        When one of their pixels is no number.
+    """
+    # the sum tells in one pass, without an array of flags
+    if not np.isfinite(images.sum(dtype=np.float64)) and not np.isfinite(images).all():
+        count = int((~np.isfinite(images)).sum())
+        raise UserError(f"{path} holds {count} pixels that are no numbers (NaN or infinite): make the image again.")
+    return images
 
 
-def _per_row(optics: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    if "rlnOpticsGroup" not in rows or "rlnOpticsGroup" not in optics:
-        return optics.iloc[np.zeros(len(rows), int)]
-    return optics.set_index("rlnOpticsGroup").loc[rows["rlnOpticsGroup"].to_numpy()]
-
-
-def _pixel_size_A(tables: Tables, names: Iterable[str], path: str | Path) -> float:
-    optics = tables.get("optics", pd.DataFrame())
-    for name in names:
-        if name in optics:
-            sizes = np.unique(optics[name].to_numpy(np.float64).round(6))
-            if len(sizes) > 1:
-                raise UserError(
-                    f"{path} mixes pixel sizes {', '.join(f'{s:g}' for s in sizes)} Å; expected one: "
-                    "split it by optics group, or rescale the images to one pixel size."
-                )
-            return float(sizes[0])
-    raise UserError(f"{path} does not state the pixel size; expected {next(iter(names))} in its optics table.")
-
-
-def _defocus_of(rows: pd.DataFrame, path: str | Path) -> Defocus:
-    need_columns(rows, _DEFOCUS, path)
-    phase = rows["rlnPhaseShift"].to_numpy(np.float64) if "rlnPhaseShift" in rows else np.zeros(len(rows))
-    u_A, v_A, angle_deg = (rows[name].to_numpy(np.float64) for name in _DEFOCUS)
-    return Defocus(u_A, v_A, angle_deg, phase)
+def _read_tables(path: str | Path) -> Tables:
+    """Read a STAR file, or a cryoSPARC dataset in the same terms."""
+    return read_cs(path) if Path(path).suffix == ".cs" else read_star(path)
 
 
 @dataclass(frozen=True)
@@ -109,12 +92,14 @@ class MicrographSet:
         UserError
             When it has no micrographs table.
         """
-        tables = read_star(star_path)
+        tables = _read_tables(star_path)
         if "micrographs" not in tables or "optics" not in tables:
             raise UserError(
                 f"{star_path} holds {', '.join(tables)}; expected micrographs and optics: import the micrographs."
             )
         need_columns(tables["micrographs"], ("rlnMicrographName",), star_path)
+        if not len(tables["micrographs"]):
+            raise UserError(f"{star_path} holds no micrograph; expected at least one: import the micrographs again.")
         return cls(tables["micrographs"], tables["optics"], Path(star_path))
 
     @property
@@ -126,17 +111,17 @@ class MicrographSet:
     def pixel_size_A(self) -> float:
         """Å per px, the same for all."""
         names = ("rlnMicrographPixelSize", "rlnMicrographOriginalPixelSize")
-        return _pixel_size_A({"optics": self.optics_table}, names, self.path)
+        return used_value(self.optics_table, self.table, names, self.path, "pixel size", "Å")
 
     @property
     def optics(self) -> Optics:
         """Optics, arrays of shape ``(count,)``."""
-        return _optics_of({"optics": self.optics_table}, self.table, self.path)
+        return optics_of(self.optics_table, self.table, self.path)
 
     @property
     def defocus(self) -> Defocus:
         """Defocus at the centre of each micrograph, arrays of shape ``(count,)``."""
-        return _defocus_of(self.table, self.path)
+        return defocus_of(self.table, self.path)
 
     @property
     def defocus_surfaces_A(self) -> NDArray[np.float64]:
@@ -144,7 +129,7 @@ class MicrographSet:
         names = [f"spaDefocusSurface{i}" for i in range(6)]
         if names[0] not in self.table:
             return np.zeros((self.count, 6))
-        return self.table[names].to_numpy(np.float64)
+        return np.stack([numbers(self.table, name, self.path) for name in names], axis=1)
 
     def name(self, index: int) -> str:
         """Return the name of a micrograph as the STAR file has it."""
@@ -175,7 +160,7 @@ class MicrographSet:
                 f"{self.image_path(index)} has {image.shape[0]} frames; expected one averaged micrograph: "
                 "correct the movie for motion first."
             )
-        return image
+        return finite(image, self.image_path(index))
 
     def write(self, star_path: str | Path) -> None:
         """Write the tables to a STAR file."""
@@ -211,9 +196,12 @@ class ParticleSet:
         UserError
             When it has no particles or no images.
         """
-        tables = read_star(star_path)
+        tables = _read_tables(star_path)
         if "particles" not in tables or "optics" not in tables:
-            raise UserError(f"{star_path} holds {', '.join(tables)}; expected tables of particles and optics.")
+            raise UserError(
+                f"{star_path} holds {', '.join(name or 'a table without name' for name in tables)}; expected tables "
+                "of particles and optics: extract the particles, or export them again."
+            )
         need_columns(tables["particles"], ("rlnImageName",), star_path)
         if not len(tables["particles"]):
             raise UserError(f"{star_path} holds no particle; expected at least one: choose more classes or picks.")
@@ -227,7 +215,8 @@ class ParticleSet:
     @property
     def pixel_size_A(self) -> float:
         """Å per px of the images."""
-        return _pixel_size_A({"optics": self.optics_table}, ("rlnImagePixelSize", "rlnPixelSize"), self.path)
+        names = ("rlnImagePixelSize", "rlnPixelSize")
+        return used_value(self.optics_table, self.table, names, self.path, "pixel size", "Å")
 
     @property
     def half_sets(self) -> NDArray[np.int64]:
@@ -236,26 +225,29 @@ class ParticleSet:
         Raises
         ------
         UserError
-            When the STAR file has none.
+            When the STAR file has none, or others than 1 and 2.
         """
-        need_columns(self.table, ("rlnRandomSubset",), self.path)
-        return self.table["rlnRandomSubset"].to_numpy(np.int64)
+        halves = numbers(self.table, "rlnRandomSubset", self.path)
+        others = np.setdiff1d(halves, (1, 2))
+        if others.size:
+            raise UserError(
+                f"{self.path} has particles of the half set {others[0]:g} (rlnRandomSubset); expected 1 and 2: "
+                "remove the column, and half sets are drawn anew."
+            )
+        return halves.astype(np.int64)
 
     def poses(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return angles ``(count, 3)`` rot, tilt, psi in degrees and centring shifts ``(count, 2)`` x, y in Å."""
-        angles = ("rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi")
-        need_columns(self.table, (*angles, "rlnOriginXAngst", "rlnOriginYAngst"), self.path)
-        return (
-            self.table[list(angles)].to_numpy(np.float64),
-            self.table[["rlnOriginXAngst", "rlnOriginYAngst"]].to_numpy(np.float64),
-        )
+        need_columns(self.table, (*_ANGLES, *_ORIGINS), self.path)
+        angles_deg = np.stack([numbers(self.table, name, self.path) for name in _ANGLES], axis=1)
+        return angles_deg, np.stack([numbers(self.table, name, self.path) for name in _ORIGINS], axis=1)
 
     def with_poses(self, angles_deg: NDArray[Any], shifts_A: NDArray[Any]) -> ParticleSet:
         """Return the set with these poses in its table (`poses`' shapes)."""
         table = self.table.copy()
-        for i, name in enumerate(("rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi")):
+        for i, name in enumerate(_ANGLES):
             table[name] = angles_deg[:, i]
-        for i, name in enumerate(("rlnOriginXAngst", "rlnOriginYAngst")):
+        for i, name in enumerate(_ORIGINS):
             table[name] = shifts_A[:, i]
         return replace(self, table=table)
 
@@ -275,38 +267,69 @@ class ParticleSet:
         return replace(self, table=self.table.iloc[np.asarray(indices)].reset_index(drop=True))
 
     def to_engine(self) -> Particles:
-        """Return the particles for the engine; images are read from their stacks when asked for."""
-        numbers, files = self._locations()
-        shape = mrc_shape(files[0])
+        """Return the particles for the engine; images are read from their stacks when asked for.
+
+        Raises
+        ------
+        UserError
+            When stacks are missing, are too short or differ in box size, or a column is not what it should be.
+        """
+        numbers_in_stack, files = self._locations()
+        distinct = sorted(set(files))
+        box_px = _box_px(distinct, self.path)
+        order = {file: i for i, file in enumerate(distinct)}
+        file_index = np.array([order[file] for file in files], np.intp)
+        sign = numbers(self.table, IMAGE_SIGN, self.path).astype(np.float32) if IMAGE_SIGN in self.table else None
 
         def load(indices: NDArray[np.intp]) -> NDArray[np.float32]:
             wanted = np.asarray(indices)
-            images = np.empty((len(wanted), shape[-2], shape[-1]), np.float32)
-            chosen = np.array([files_index[i] for i in wanted], np.intp)
-            for file_index in np.unique(chosen):
-                rows = np.flatnonzero(chosen == file_index)
-                images[rows] = read_mrc_slices(distinct[file_index], numbers[wanted[rows]])
-            return images
+            images = np.empty((len(wanted), box_px, box_px), np.float32)
+            chosen = file_index[wanted]
+            for index in np.unique(chosen):
+                rows = np.flatnonzero(chosen == index)
+                read = read_mrc_slices(distinct[index], numbers_in_stack[wanted[rows]])
+                images[rows] = finite(read, distinct[index])
+            return images if sign is None else images * sign[wanted, None, None]
 
-        distinct = sorted(set(files))
-        order = {file: i for i, file in enumerate(distinct)}
-        files_index = np.array([order[file] for file in files], np.intp)
         return Particles(
             load=load,
             count=self.count,
-            box_px=int(shape[-1]),
+            box_px=box_px,
             pixel_size_A=self.pixel_size_A,
-            defocus=_defocus_of(self.table, self.path),
-            optics=_optics_of({"optics": self.optics_table}, self.table, self.path),
+            defocus=defocus_of(self.table, self.path),
+            optics=optics_of(self.optics_table, self.table, self.path),
         )
 
     def _locations(self) -> tuple[NDArray[np.intp], list[Path]]:
         """Return the number in its stack (from 0) and the stack of each particle."""
         parts = [str(name).rpartition("@") for name in self.table["rlnImageName"]]
-        numbers = np.array([int(number) - 1 if number else 0 for number, _, _ in parts], np.intp)
+        for row, (number, at, name) in enumerate(parts, 1):
+            if not name or (at and not (number.isascii() and number.isdigit() and int(number) > 0)):
+                raise UserError(
+                    f"{self.path}: row {row} of rlnImageName is {number + at + name!r}; expected a number from 1 "
+                    "on and a stack, such as 000001@particles.mrcs: mend or leave out the row."
+                )
+        numbers_in_stack = np.array([int(number) - 1 if number else 0 for number, _, _ in parts], np.intp)
         found = {name: resolve_image_path(name, self.path) for name in {name for _, _, name in parts}}
-        return numbers, [found[name] for _, _, name in parts]
+        return numbers_in_stack, [found[name] for _, _, name in parts]
 
     def write(self, star_path: str | Path) -> None:
         """Write the tables to a STAR file."""
         write_star(star_path, {"optics": self.optics_table, "particles": self.table})
+
+
+def _box_px(stacks: list[Path], path: str | Path) -> int:
+    """Return the one side of the square images of some stacks."""
+    shapes = {stack: mrc_shape(stack)[-2:] for stack in stacks}
+    first, (height, width) = next(iter(shapes.items()))
+    for stack, shape in shapes.items():
+        if shape[0] != shape[1]:
+            raise UserError(
+                f"{stack} has images of {shape[1]} × {shape[0]} px; expected square ones: extract them anew."
+            )
+        if shape != (height, width):
+            raise UserError(
+                f"{path} mixes boxes: {stack} has {shape[1]} px, {first} has {width} px; expected one: "
+                "split it by optics group, or rescale the images to one box."
+            )
+    return int(width)

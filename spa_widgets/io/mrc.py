@@ -5,49 +5,114 @@ Cheng et al., J Struct Biol 192, 146 (2015).
 
 from __future__ import annotations
 
-import warnings
+import bz2
+import gzip
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import IO, Any
 
 import mrcfile
 import numpy as np
-from mrcfile.mrcinterpreter import MrcInterpreter
 from numpy.typing import ArrayLike, NDArray
 
 from spa_widgets.errors import UserError
+from spa_widgets.io.mrc_header import HEADER_BYTES, MrcHeader, check_size, parse_header
 
 # takes the place of a label with the time of day, so that equal images are equal files
 _LABEL = "Created by spa_widgets"
 
+_PACKERS = {".gz": gzip.open, ".bz2": bz2.open}
+_CHUNK = 1 << 20
+# no packer makes real numbers a thousand times smaller: a header that announces more is wrong
+_MOST_PACKED = 2000
 
-def _open(path: str | Path, memory_map: bool = False) -> MrcInterpreter:
-    """Open an MRC file for reading; foreseeable faults become one sentence."""
+
+def open_header(path: str | Path) -> MrcHeader:
+    """Read and check the header of an MRC file (of a packed one too).
+
+    Raises
+    ------
+    UserError
+        When the file is missing, unreadable, cut short or not MRC.
+    """
     file = Path(path)
+    try:
+        with _opened(file) as stream:
+            return _checked_header(stream, file)
+    except (OSError, EOFError) as error:
+        raise _unreadable(file, error) from error
+
+
+def _opened(file: Path) -> IO[bytes]:
     if not file.exists():
         raise UserError(f"{file} does not exist; expected an MRC file there: check the path.")
     if file.is_dir():
         raise UserError(f"{file} is a folder; expected an MRC file: name the file itself.")
-    if file.stat().st_size < 1024:
-        raise UserError(
-            f"{file} has {file.stat().st_size} bytes; an MRC file has a header of 1024: it is empty or cut short."
-        )
-    packed = file.suffix in (".gz", ".bz2")
+    opener: Any = _PACKERS.get(file.suffix)
+    stream: IO[bytes] = opener(file, "rb") if opener else file.open("rb")
+    return stream
+
+
+def _checked_header(stream: IO[bytes], file: Path) -> MrcHeader:
+    header = parse_header(stream.read(HEADER_BYTES), file)
+    size = file.stat().st_size
+    if file.suffix not in _PACKERS:
+        check_size(header, size, file)
+    elif header.offset + header.data_bytes > max(size, HEADER_BYTES) * _MOST_PACKED:
+        raise UserError(f"{file} is too small for what its header announces: it is damaged or cut short.")
+    return header
+
+
+def _unreadable(file: Path, error: Exception) -> UserError:
+    if isinstance(error, PermissionError):
+        return UserError(f"{file} may not be read: ask its owner for read permission.")
+    if isinstance(error, FileNotFoundError):
+        return UserError(f"{file} has vanished; expected an MRC file there: move it back.")
+    return UserError(f"{file} cannot be read ({error}): copy or export it again.")
+
+
+def _read_sections(file: Path, wanted: NDArray[np.intp] | None) -> tuple[NDArray[Any], MrcHeader]:
+    """Return some sections ``(m, rows, columns)`` as stored, or all, and the header."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)
-            if memory_map and not packed:
-                return mrcfile.mmap(file, mode="r", permissive=False)
-            return mrcfile.open(file, mode="r", permissive=False)
-    except PermissionError as error:
-        raise UserError(f"{file} may not be read: ask its owner for read permission.") from error
-    except (ValueError, OSError, EOFError) as error:
-        raise UserError(f"{file} is not a readable MRC file ({error}): copy or export it again.") from error
+        with _opened(file) as stream:
+            header = _checked_header(stream, file)
+            if file.suffix in _PACKERS:
+                stack = header.decode(_unpacked(stream, header, file), header.shape[0])
+                return (stack if wanted is None else stack[_within(wanted, header, file)]), header
+        raw = np.memmap(file, np.uint8, "r", header.offset, (header.shape[0], header.section_bytes))
+        if wanted is None:
+            return header.decode(np.asarray(raw).reshape(-1), header.shape[0]), header
+        return header.decode(np.ascontiguousarray(raw[_within(wanted, header, file)]), len(wanted)), header
+    except (OSError, EOFError) as error:
+        raise _unreadable(file, error) from error
 
 
-def _pixel_size_A(handle: MrcInterpreter) -> float:
-    """Return Å per px from the header; 0 where the header does not say."""
-    return float(handle.voxel_size.x)
+def _within(wanted: NDArray[np.intp], header: MrcHeader, file: Path) -> NDArray[np.intp]:
+    count = header.shape[0]
+    if wanted.size and (wanted.min() < 0 or wanted.max() >= count):
+        raise UserError(
+            f"{file} has {count} images, but image {int(wanted.max()) + 1} is asked for: "
+            "the STAR file belongs to another stack."
+        )
+    return wanted
+
+
+def _unpacked(stream: IO[bytes], header: MrcHeader, file: Path) -> NDArray[np.uint8]:
+    """Read the data of a packed file piece by piece: no more memory than there are data."""
+    stream.seek(header.offset)
+    content = bytearray()
+    while len(content) < header.data_bytes:
+        piece = stream.read(min(_CHUNK, header.data_bytes - len(content)))
+        if not piece:
+            check_size(header, header.offset + len(content), file)
+        content += piece
+    return np.frombuffer(content, np.uint8)
+
+
+def _is_stack(file: Path) -> bool:
+    """Tell by its name whether a file is a stack, even one of a single image."""
+    name = file.with_suffix("") if file.suffix in _PACKERS else file
+    return name.suffix in (".mrcs", ".st")
 
 
 def read_mrc(path: str | Path) -> tuple[NDArray[Any], float]:
@@ -56,35 +121,28 @@ def read_mrc(path: str | Path) -> tuple[NDArray[Any], float]:
     Parameters
     ----------
     path : str or Path
-        An image, stack or map (``.mrc``, ``.mrcs``, ``.map``, also gzipped).
+        An image, stack or map (``.mrc``, ``.mrcs``, ``.map``, also packed as ``.gz`` or ``.bz2``) of any real mode and
+        byte order.
 
     Returns
     -------
     (array, float)
-        Array ``(h, w)`` or ``(d, h, w)``, float32 for real modes, axes in z, y, x order whatever the file's own order;
-        pixel size in Å (0 when the header has none).
+        Array ``(h, w)`` or ``(d, h, w)`` float32, axes in z, y, x order whatever the file's own order; a ``.mrcs`` of
+        one image is ``(1, h, w)``. Pixel size in Å (0 when the header has none).
 
     Raises
     ------
     UserError
-        When the file is missing, cut short or not MRC.
+        When the file is missing, cut short, not MRC or holds Fourier coefficients.
     """
-    with _open(path) as handle:
-        data = _standard_axes(handle)
-        pixel_size_A = _pixel_size_A(handle)
-    if data.dtype == np.complex64:
-        raise UserError(f"{path} holds Fourier coefficients (mode 4); expected an image or map in real space.")
-    return np.ascontiguousarray(data, np.float32), pixel_size_A
-
-
-def _standard_axes(handle: MrcInterpreter) -> NDArray[Any]:
-    """Return the data with columns = x, rows = y, sections = z (maps of the databank may be ordered otherwise)."""
-    data = np.asarray(handle.data)
-    order = [int(handle.header.mapc), int(handle.header.mapr), int(handle.header.maps)]
-    if data.ndim != 3 or sorted(order) != [1, 2, 3] or order == [1, 2, 3]:
-        return data
-    fast_to_slow = [order.index(axis) for axis in (3, 2, 1)]
-    return np.transpose(data, [2 - position for position in fast_to_slow])
+    file = Path(path)
+    data, header = _read_sections(file, None)
+    order = list(header.axes)
+    if order != [1, 2, 3]:  # maps of the databank may be ordered otherwise
+        data = np.transpose(data, [2 - order.index(axis) for axis in (3, 2, 1)])
+    if len(data) == 1 and not _is_stack(file):
+        data = data[0]
+    return np.array(data, np.float32, order="C"), header.pixel_size_A
 
 
 def read_mrc_slices(path: str | Path, indices: ArrayLike) -> NDArray[np.float32]:
@@ -95,28 +153,20 @@ def read_mrc_slices(path: str | Path, indices: ArrayLike) -> NDArray[np.float32]
     UserError
         When the file is unreadable or has no such image.
     """
-    wanted = np.asarray(indices, np.intp)
-    with _open(path, memory_map=True) as handle:
-        data = handle.data
-        stack = data[None] if data.ndim == 2 else data
-        if wanted.size and (wanted.min() < 0 or wanted.max() >= len(stack)):
-            raise UserError(
-                f"{path} has {len(stack)} images, but image {int(wanted.max()) + 1} is asked for: "
-                "the STAR file belongs to another stack."
-            )
-        return np.asarray(stack[wanted], np.float32)
+    return np.asarray(_read_sections(Path(path), np.asarray(indices, np.intp))[0], np.float32)
 
 
 def mrc_shape(path: str | Path) -> tuple[int, ...]:
     """Return the shape of the data of an MRC file from its header: ``(h, w)`` or ``(d, h, w)``."""
-    with _open(path, memory_map=True) as handle:
-        return tuple(int(n) for n in handle.data.shape)
+    header = open_header(path)
+    lengths = dict(zip(header.axes, reversed(header.shape), strict=True))
+    shape = tuple(lengths[axis] for axis in (3, 2, 1))
+    return shape[1:] if shape[0] == 1 and not _is_stack(Path(path)) else shape
 
 
 def mrc_pixel_size_A(path: str | Path) -> float:
     """Return Å per px from the header of an MRC file (0 when it has none)."""
-    with _open(path, memory_map=True) as handle:
-        return _pixel_size_A(handle)
+    return open_header(path).pixel_size_A
 
 
 def write_mrc(path: str | Path, array: ArrayLike, pixel_size_A: float, is_stack: bool = False) -> None:

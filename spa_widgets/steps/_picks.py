@@ -24,7 +24,7 @@ from engine.picking.scores import (
 from engine.picking.templates import TemplateBank
 from spa_widgets.errors import UserError
 from spa_widgets.io.datasets import MicrographSet
-from spa_widgets.io.star import Tables, need_columns, read_star, write_star
+from spa_widgets.io.star import Tables, write_star
 from spa_widgets.session.context import JobContext
 from spa_widgets.steps._pick_params import PickerParams, ThresholdParams
 
@@ -162,21 +162,6 @@ def _tables(found: Candidates, name: str, defocus: Defocus | None) -> Tables:
         if defocus is not None:
             table[DEFOCUS] = float(defocus.mean_A)
         tables[key] = table
-    return tables
-
-
-def read_picks(path: Path) -> Tables:
-    """Read a table of picks (and of decoys, where there is one).
-
-    Raises
-    ------
-    UserError
-        When it holds no coordinates.
-    """
-    tables = read_star(path)
-    if "particles" not in tables:
-        raise UserError(f"{path} holds {', '.join(tables)}; expected a table of particles with coordinates.")
-    need_columns(tables["particles"], (MICROGRAPH, "rlnCoordinateX", "rlnCoordinateY"), path)
     return tables
 
 

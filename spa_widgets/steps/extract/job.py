@@ -21,9 +21,10 @@ from engine.optics import Defocus
 from spa_widgets.errors import UserError
 from spa_widgets.io.datasets import MicrographSet
 from spa_widgets.io.mrc import MrcStackWriter, read_mrc_slices
+from spa_widgets.io.picks import FROM_LAST_ROW, on_micrographs, read_picks
 from spa_widgets.io.star import write_star
 from spa_widgets.session.context import JobContext
-from spa_widgets.steps._picks import MICROGRAPH, NCC, known_defoci, read_picks
+from spa_widgets.steps._picks import MICROGRAPH, NCC, known_defoci
 
 _COPY = 512
 _SHOWN, _SHOWN_IN_A_ROW = 40, 10
@@ -100,18 +101,15 @@ def _choose(ctx: JobContext, micrographs: MicrographSet, box_px: int) -> dict[in
 
 
 def _by_micrograph(ctx: JobContext, micrographs: MicrographSet, lost: Counter[str]) -> dict[int, pd.DataFrame]:
-    """Picks by index of their micrograph, found by full name, else by file name."""
-    picks = read_picks(ctx.input("picks"))["particles"]
-    full = {micrographs.name(i): i for i in range(micrographs.count)}
-    files = Counter(Path(name).name for name in full)
-    short = {Path(name).name: i for name, i in full.items() if files[Path(name).name] == 1}
-    groups = {}
-    for name, rows in picks.groupby(MICROGRAPH, sort=False):
-        index = full.get(str(name), short.get(Path(str(name)).name))
-        if index is None:
-            lost["unknown"] += len(rows)
-        else:
-            groups[index] = rows
+    """Picks by index of their micrograph."""
+    path = ctx.input("picks")
+    picks = read_picks(path)["particles"]
+    groups, lost["unknown"] = on_micrographs(picks, micrographs)
+    if FROM_LAST_ROW in picks:
+        ctx.warn(
+            f"The coordinates of {path.name} count y from the last row, as CryoPPP's do; they were turned. If the "
+            "particles are empty, name its columns x and y instead."
+        )
     if picks.empty or not groups:
         raise UserError(
             f"None of the {len(picks)} picks lies on one of the {micrographs.count} micrographs; "

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from spa_widgets.io.picks import read_picks
 from spa_widgets.io.star import Tables
 from spa_widgets.session.context import JobContext
-from spa_widgets.steps._picks import CANDIDATES_FILE, read_picks, write_within_thresholds
+from spa_widgets.steps._picks import CANDIDATES_FILE, write_within_thresholds
 
 
 def run(ctx: JobContext) -> None:
