@@ -45,6 +45,5 @@ def _row(settings: Settings, folder: Path, size: str, name: str) -> Row:
 
 def stages_note(out: Path) -> str:
     """Say how long the stages of a step took by the clock, start of the program left out."""
-    report = report_of(out)
-    stages = report.get("stages") or report.get("timings") or {}
-    return "stages by the clock: " + ", ".join(f"{k} {float(v):.1f} s" for k, v in stages.items()) if stages else ""
+    stages: dict[str, float] = report_of(out).get("stages_s", {})
+    return "our stages by the clock: " + ", ".join(f"{name} {s:.1f} s" for name, s in stages.items()) if stages else ""

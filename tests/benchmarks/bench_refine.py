@@ -35,7 +35,7 @@ def run(settings: Settings) -> list[Row]:
     except CommandFailed as error:
         return [Row(name, cost, accuracy, NAME, note=f"the reference failed: {error}")]
     end = "its end" if theirs.finished else f"iteration {reached}, where it was stopped"
-    return [Row(name, cost, accuracy, NAME, theirs, figures, f"{NAME} at {end}; ours: {note}")]
+    return [Row(name, cost, accuracy, NAME, theirs, figures, f"{NAME} at {end}; {note}")]
 
 
 def _relion(settings: Settings, data: ParticleData) -> tuple[Cost, dict[str, float], int]:

@@ -127,7 +127,11 @@ def run_command(
             start_new_session=True,
         )
         with _Sampler(process.pid, idle_rank) as sampler:
-            used, finished = _wait(process, sampler, limit_cpu_s)
+            try:
+                used, finished = _wait(process, sampler, limit_cpu_s)
+            except BaseException:  # an interrupt must not leave a command behind
+                _stop(process)
+                raise
     output = log.read_text(errors="replace")
     cost = Cost(time.perf_counter() - begun, used, sampler.peak_bytes, finished, process.returncode, output)
     if finished and process.returncode and not may_fail:

@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from datetime import UTC, datetime
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from tests.benchmarks.report import table
@@ -81,10 +83,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             failed.append(name)
         else:
             rows += found
-    result = {"machine": machine(options), "rows": rows, "failed": failed}
-    options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(json.dumps(result, indent=1, ensure_ascii=False), encoding="utf-8")
-    print("\n" + "  ".join(f"{key}: {value}" for key, value in result["machine"].items()))
+        # after each, so that an interrupted run leaves what it has measured
+        _write(options.json, {"machine": machine(options), "rows": rows, "failed": failed})
+    described = "  ".join(f"{key}: {value}" for key, value in machine(options).items())
+    print("\n" + described)
     print(table(rows))
     print(
         f"\nratio: CPU time of the reference over ours (> where the reference was stopped). Written to {options.json}"
@@ -92,6 +94,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if failed:
         print(f"failed: {', '.join(failed)}")
     return 1 if failed else 0
+
+
+def _write(path: Path, result: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -126,6 +133,7 @@ def _run_one(options: argparse.Namespace) -> int:
     data = BUILD / "benchmark-data"
     data.mkdir(exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f"benchmark-{name}-", dir=BUILD))
+    signal.signal(signal.SIGTERM, _interrupt)
     settings = Settings(options.quick, options.threads, options.peer_limit_s, data, work)
     try:
         rows = import_module(f"tests.benchmarks.bench_{name}").run(settings)
@@ -134,6 +142,10 @@ def _run_one(options: argparse.Namespace) -> int:
             shutil.rmtree(work, ignore_errors=True)
     options.one.write_text(json.dumps([row.to_json(name) for row in rows]), encoding="utf-8")
     return 0
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def machine(options: argparse.Namespace) -> dict[str, Any]:
