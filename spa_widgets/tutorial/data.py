@@ -126,8 +126,7 @@ class TutorialData:
         return job
 
     def _own_micrographs(self) -> Check:
-        pattern = Path(self.settings.micrographs).expanduser()
-        self.pattern = str(pattern if pattern.is_absolute() else Path.cwd() / pattern)
+        self.pattern = str(Path(self.settings.micrographs).expanduser().absolute())
         found = sorted(Path(self.pattern).parent.glob(Path(self.pattern).name))
         if not found:
             raise UserError(

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,7 @@ def run_tutorial(settings: TutorialSettings, language: str = "en", timeout_s: fl
 
     out = Path(settings.out).absolute()
     out.mkdir(parents=True, exist_ok=True)
+    settings = replace(settings, out=str(out), micrographs=_absolute(settings.micrographs))
     notebook = jupytext.read(find_notebook(language))
     begun = time.monotonic()
     with PeakMemory(out / "project") as memory:
@@ -75,6 +77,11 @@ def run_tutorial(settings: TutorialSettings, language: str = "en", timeout_s: fl
     results["maps"] = _copy_maps(results, out / "maps")
     (out / "results.json").write_text(json.dumps(results, indent=1, ensure_ascii=False), encoding="utf-8")
     return results
+
+
+def _absolute(pattern: str) -> str:
+    """Make a pattern independent of the folder that the notebook runs in."""
+    return str(Path(pattern).expanduser().absolute()) if pattern else ""
 
 
 def _execute(notebook: Any, settings: TutorialSettings, out: Path, timeout_s: float | None) -> None:
