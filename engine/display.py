@@ -203,7 +203,7 @@ def volume_to_uint8(volume: Array) -> tuple[Array, float, float]:
 
 
 def contour_floor(volume: Array) -> float:
-    """Give a map value below which nobody contours: half a standard deviation, or 1.25 of the noise's, above the middle.
+    """Give a map value below which nobody contours: 0.5 standard deviation, or 1.25 of the noise's, above the middle.
 
     The noise is read from the lower half of the values (median minus 16 % quantile), which the particle does not touch.
     """
@@ -261,7 +261,7 @@ def central_slices(volume: Array, sigma: float = 4.0) -> tuple[Array, Array, Arr
     mean, std = grey_statistics(volume)
     centre = [side // 2 for side in volume.shape]
     planes = (volume[centre[0], :, :], volume[:, centre[1], :], volume[:, :, centre[2]])
-    return tuple(to_uint8(plane, mean - sigma * std, mean + 2 * sigma * std) for plane in planes)  # type: ignore[return-value]
+    return tuple(to_uint8(plane, mean - sigma * std, mean + 2 * sigma * std) for plane in planes)
 
 
 def shaded_surface(volume: Array, level: float) -> Array:

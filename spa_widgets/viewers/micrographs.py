@@ -19,7 +19,7 @@ from spa_widgets.viewers import sources
 from spa_widgets.viewers.encode import encode
 
 PICTURE_SIGMA = 5.0  # the 8-bit picture spans ± 5 standard deviations; the view's contrast works inside
-JPEG_QUALITY = 62  # a 3710 x 3838 micrograph binned 2 x at 10 Å stays below 0.7 MB
+JPEG_QUALITY = 58  # a 3710 x 3838 micrograph binned 2 x at 10 Å stays below 0.7 MB
 _CACHE_BYTES = 160_000_000  # binned micrographs kept, so that moving the low-pass reads no file
 
 

@@ -65,7 +65,9 @@ def chart(
         parts.append(f'<text x="{_WIDTH - 162}" y="{top}">{escape(line.name)}</text>')
     parts.append(f'<text x="{(_LEFT + _WIDTH) / 2}" y="{_HEIGHT - 6}" text-anchor="middle">{escape(x_label)}</text>')
     middle = (_HEIGHT - _BOTTOM) / 2
-    parts.append(f'<text transform="rotate(-90 14 {middle})" x="14" y="{middle}" text-anchor="middle">{escape(y_label)}</text>')
+    parts.append(
+        f'<text transform="rotate(-90 14 {middle})" x="14" y="{middle}" text-anchor="middle">{escape(y_label)}</text>'
+    )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{_HEIGHT}" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
         f'role="img" font-family="sans-serif" font-size="11.5" fill="#808a94">{"".join(parts)}</svg>'

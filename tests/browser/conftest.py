@@ -63,6 +63,7 @@ def open_notebook(
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = context.new_page()
+    page.set_default_timeout(60_000)  # the machine may be busy with other tests
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     opened: list[Notebook] = []

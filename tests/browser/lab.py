@@ -79,9 +79,10 @@ class Lab:
             PYTHON_HISTORY="",
         )
         command = [
-            sys.executable, "-m", "jupyterlab", "--no-browser", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={self.port}",
-            "--ServerApp.port_retries=0", "--IdentityProvider.token=", "--ServerApp.allow_root=True", f"--ServerApp.root_dir={folder}",
-            "--LabApp.expose_app_in_browser=True", "--LabApp.collaborative=False", "--ServerApp.disable_check_xsrf=True",
+            sys.executable, "-m", "jupyterlab", "--no-browser", "--ServerApp.ip=127.0.0.1",
+            f"--ServerApp.port={self.port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}",
+            "--IdentityProvider.token=", "--ServerApp.allow_root=True", "--ServerApp.disable_check_xsrf=True",
+            "--LabApp.expose_app_in_browser=True", "--LabApp.collaborative=False",
         ]  # fmt: skip
         self._log = (folder / ".lab.log").open("wb")
         self.process = subprocess.Popen(
@@ -119,7 +120,8 @@ class Lab:
         for session in self.api("sessions"):  # an old kernel's widgets must not come back
             self.api(f"sessions/{session['id']}", "DELETE")
         content = {
-            "cells": [{"cell_type": "code", "id": f"c{i}", "metadata": {}, "outputs": [], "execution_count": None, "source": text} for i, text in enumerate(cells)],
+            "cells": [{"cell_type": "code", "id": f"c{i}", "metadata": {}, "outputs": [], "execution_count": None,
+                       "source": text} for i, text in enumerate(cells)],
             "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
             "nbformat": 4, "nbformat_minor": 5,
         }  # fmt: skip
@@ -148,7 +150,9 @@ class Notebook:
 
     def run_all(self) -> None:
         """Run every cell."""
-        self.page.wait_for_function("window.jupyterapp && document.querySelector('.jp-Notebook .jp-Cell')", timeout=60_000)
+        self.page.wait_for_function(
+            "window.jupyterapp && document.querySelector('.jp-Notebook .jp-Cell')", timeout=60_000
+        )
         self.page.evaluate(_RUN_ALL)
 
     def widget(self, number: int = 0) -> Any:

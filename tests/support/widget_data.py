@@ -102,7 +102,12 @@ def make_classes(folder: Path, count: int = 6) -> Path:
     rings = [np.exp(-(((np.hypot(rows, columns) - 2 * k) / 2) ** 2)) for k in range(1, count + 1)]
     write_mrc(folder / "class_averages.mrcs", np.array(rings, np.float32), PIXEL_A, is_stack=True)
     number = np.arange(1, count + 1)
-    table = {"class": number, "count": 100 * number, "resolution_A": number + 4.0, "effective_classes": number / 2 + 0.5}
+    table = {
+        "class": number,
+        "count": 100 * number,
+        "resolution_A": number + 4.0,
+        "effective_classes": number / 2 + 0.5,
+    }
     pd.DataFrame(table).to_csv(folder / "classes.csv", index=False)
     return folder
 

@@ -31,11 +31,12 @@ class CTFInspector(SpaWidget):
     ctf : job or path
         A CTF estimation: its job, its folder, or its ``micrographs.star`` (``spectra.npz`` beside it holds the curves).
     **options
-        ``current``, ``worst_resolution_A`` (micrographs whose fit ends coarser are rejected; None is no limit), ``language``.
+        ``current``, ``worst_resolution_A`` (micrographs whose fit ends coarser are rejected; None is no limit),
+        ``language``.
     """
 
     _esm = bundle("estimate_ctf")
-    rows = traitlets.List().tag(sync=True)
+    rows = traitlets.List(traitlets.Dict()).tag(sync=True)
     current = traitlets.Int(0).tag(sync=True)
     worst_resolution_A = traitlets.Float(None, allow_none=True).tag(sync=True)
     flipped = traitlets.List(traitlets.Int()).tag(sync=True)
@@ -134,7 +135,9 @@ class CTFInspector(SpaWidget):
         """Give the spectrum of the present micrograph and a table of all."""
         self._need()
         pictures = self._spectra.get("pictures")
-        picture = "" if pictures is None else img_tag(pictures[self.current], self.rows[self.current]["name"], 256, WEBP)
+        picture = (
+            "" if pictures is None else img_tag(pictures[self.current], self.rows[self.current]["name"], 256, WEBP)
+        )
         table = self.table.to_html(index=False, float_format=lambda value: f"{value:.4g}", max_rows=30, border=0)
         return f"<div>{picture}<br>{escape(self.rows[self.current]['name'])}{table}</div>"
 
@@ -176,5 +179,3 @@ def _row(row: pd.Series) -> dict[str, Any]:
         "score": known("rlnCtfFigureOfMerit", 4),
         "ice": known("spaIceThickness", 3),
     }
-
-

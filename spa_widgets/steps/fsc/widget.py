@@ -108,7 +108,13 @@ class FSCPlot(go.FigureWidget):
         tables, _, threshold = self.__dict__["_spa"]
         last = max(_frequency(table)[-1] for table in tables.values())
         ticks = [value for value in (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5) if value <= last]
-        line = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "line": {"color": "#d55e00", "width": 1.5, "dash": "dot"}}
+        line = {
+            "type": "line",
+            "xref": "paper",
+            "x0": 0,
+            "x1": 1,
+            "line": {"color": "#d55e00", "width": 1.5, "dash": "dot"},
+        }
         shapes: list[dict[str, Any]] = [{**line, "y0": threshold, "y1": threshold}]
         for found in self.resolutions.values():
             best = found.get("corrected", math.inf)
@@ -116,7 +122,8 @@ class FSCPlot(go.FigureWidget):
                 mark = {"type": "line", "x0": 1 / best, "x1": 1 / best, "y0": -0.05, "y1": threshold}
                 shapes.append({**mark, "line": {"color": COLOURS["corrected"], "width": 1.5, "dash": "dot"}})
         return {
-            "height": height, "autosize": True, "margin": {"l": 56, "r": 16, "t": 24, "b": 52}, "shapes": shapes, "hovermode": "x unified",
+            "height": height, "autosize": True, "margin": {"l": 56, "r": 16, "t": 24, "b": 52},
+            "shapes": shapes, "hovermode": "x unified",
             "xaxis": {"title": "Resolution (Å)", "tickvals": ticks, "ticktext": [f"{1 / value:.3g}" for value in ticks],
                       "range": [0, last], "gridcolor": "rgba(128,128,128,0.25)", "zeroline": False},
             "yaxis": {"title": "Fourier shell correlation", "range": [-0.06, 1.04], "zeroline": True,
@@ -131,13 +138,16 @@ class FSCPlot(go.FigureWidget):
         """Give the plot as SVG, for reports without a kernel."""
         tables, curves, threshold = self.__dict__["_spa"]
         lines = [
-            Line(_frequency(table), table[curve].to_numpy(), f"{TITLES[curve]} {_angstrom(self.resolutions[name][curve])}",
+            Line(_frequency(table), table[curve].to_numpy(),
+                 f"{TITLES[curve]} {_angstrom(self.resolutions[name][curve])}",
                  COLOURS[curve], 2.6 if curve == "corrected" else 1.4)
             for name, table in tables.items()
             for curve in curves
             if curve in table
         ]  # fmt: skip
-        return chart(lines, "Resolution (Å)", "Fourier shell correlation", (-0.05, 1.02), level=threshold, as_resolution=True)
+        return chart(
+            lines, "Resolution (Å)", "Fourier shell correlation", (-0.05, 1.02), level=threshold, as_resolution=True
+        )
 
     def _repr_mimebundle_(self, *args: Any, **kwargs: Any) -> Any:
         """Offer the live plot and, for pages without a kernel, an SVG."""
@@ -155,7 +165,8 @@ def _read(job: Any) -> pd.DataFrame:
     path = sources.file_of(job, ["fsc", "fsc.csv"], ["fsc.csv"])
     table = pd.read_csv(path)
     if "resolution_A" not in table or not any(curve in table for curve in CURVES):
-        raise UserError(f"{path} has the columns {', '.join(table)}; expected resolution_A and FSC curves")
+        columns = ", ".join(map(str, table.columns))
+        raise UserError(f"{path} has the columns {columns}; expected resolution_A and FSC curves")
     return table[np.isfinite(table["resolution_A"])].reset_index(drop=True)
 
 

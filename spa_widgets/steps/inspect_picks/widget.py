@@ -39,13 +39,13 @@ class PickInspector(SpaWidget):
     pixel_size_A : float, optional
         Å per pixel where the files do not say it.
     **options
-        ``min_ncc``, ``min_power``, ``max_power`` (None is no limit), ``low_pass_A`` (10), ``sigma`` (3), ``diameter_A`` (160),
-        ``show_rejected``, ``current``, ``language``.
+        ``min_ncc``, ``min_power``, ``max_power`` (None is no limit), ``low_pass_A`` (10), ``sigma`` (3),
+        ``diameter_A`` (160), ``show_rejected``, ``current``, ``language``.
     """
 
     _esm = bundle("inspect_picks")
-    micrographs = traitlets.List().tag(sync=True)
-    counts = traitlets.List().tag(sync=True)
+    micrographs = traitlets.List(traitlets.Dict()).tag(sync=True)
+    counts = traitlets.List(traitlets.Int()).tag(sync=True)
     current = traitlets.Int(0).tag(sync=True)
     low_pass_A = traitlets.Float(10.0, min=0).tag(sync=True)
     high_pass_A = traitlets.Float(0.0, min=0).tag(sync=True)
@@ -160,7 +160,10 @@ class PickInspector(SpaWidget):
     def _ask_scores(self) -> Answer:
         self._need()
         columns = (self._ncc, self._power, self._x, self._y)
-        return {"count": len(self._x)}, [*(c.astype("<f4").tobytes() for c in columns), self._number.astype("<i4").tobytes()]
+        return {"count": len(self._x)}, [
+            *(c.astype("<f4").tobytes() for c in columns),
+            self._number.astype("<i4").tobytes(),
+        ]
 
     def _ask_submit(self) -> dict[str, Any]:
         return {"job": self.submit().name}

@@ -39,13 +39,13 @@ class ManualPicker(SpaWidget):
     pixel_size_A : float, optional
         Å per pixel where the files do not say it.
     **options
-        ``low_pass_A`` (10), ``high_pass_A`` (0), ``sigma`` (contrast, 3), ``diameter_A`` (of the circle, 160), ``goal`` (100), ``current``,
-        ``read_only``, ``language``.
+        ``low_pass_A`` (10), ``high_pass_A`` (0), ``sigma`` (contrast, 3), ``diameter_A`` (of the circle, 160),
+        ``goal`` (100), ``current``, ``read_only``, ``language``.
     """
 
     _esm = bundle("manual_picks")
-    micrographs = traitlets.List().tag(sync=True)
-    counts = traitlets.List().tag(sync=True)
+    micrographs = traitlets.List(traitlets.Dict()).tag(sync=True)
+    counts = traitlets.List(traitlets.Int()).tag(sync=True)
     current = traitlets.Int(0).tag(sync=True)
     low_pass_A = traitlets.Float(10.0, min=0).tag(sync=True)
     high_pass_A = traitlets.Float(0.0, min=0).tag(sync=True)
@@ -97,7 +97,7 @@ class ManualPicker(SpaWidget):
         height, width = self._mics.shape(index)
         if not (0 <= x < width and 0 <= y < height):
             raise UserError(
-                f"the point ({x:g}, {y:g}) lies outside the micrograph of {width} x {height} px; give x and y in its pixels"
+                f"the point ({x:g}, {y:g}) lies outside the micrograph of {width} x {height} px; give pixels"
             )
         with self._lock:
             self._list.add(index, x, y)

@@ -34,15 +34,17 @@ class ClassGallery(SpaWidget):
     session : Session or None
         Where :meth:`submit` sends the selection; None only looks and selects.
     classes : job or path
-        A 2D classification: its job, its folder, or its ``class_averages.mrcs`` (``classes.csv`` beside it gives the counts).
+        A 2D classification: its job, its folder, or its ``class_averages.mrcs`` (the counts are in
+        ``classes.csv`` beside it).
     selected : iterable of int, optional
         Class numbers (from 1) selected at the start.
     **options
-        ``sort`` ("count", "resolution", "effective_classes", "number"), ``size_px`` (of a class on the screen), ``language``.
+        ``sort`` ("count", "resolution", "effective_classes", "number"), ``size_px`` (of a class on the screen),
+        ``language``.
     """
 
     _esm = bundle("select_2d")
-    classes = traitlets.List().tag(sync=True)
+    classes = traitlets.List(traitlets.Dict()).tag(sync=True)
     selected = traitlets.List(traitlets.Int()).tag(sync=True)
     sort = traitlets.Enum(["count", "resolution", "effective_classes", "number"], "count").tag(sync=True)
     size_px = traitlets.Int(112, min=40, max=400).tag(sync=True)
@@ -105,7 +107,7 @@ class ClassGallery(SpaWidget):
     def select_where(
         self, min_count: int = 0, max_resolution_A: float = math.inf, max_effective_classes: float = math.inf
     ) -> None:
-        """Select the classes with at least so many particles, such a resolution (Å) or better, and so few effective classes."""
+        """Select the classes with so many particles, such a resolution (Å) or better, so few effective classes."""
         self._need_numbers()
         limits = (("resolution_A", max_resolution_A), ("effective_classes", max_effective_classes))
         self.select(
@@ -140,7 +142,7 @@ class ClassGallery(SpaWidget):
             image = img_tag(np.asarray(picture), f"class {row['number']}", 90, WEBP, 75)
             cells.append(
                 f'<div style="display:inline-block;border:{border};margin:2px;text-align:center;font:11px sans-serif">'
-                f"{image}<br>{row['number']}: {row['count'] if row['count'] is not None else '–'} · {_angstrom(row)}</div>"
+                f"{image}<br>{row['number']}: {'–' if row['count'] is None else row['count']} · {_angstrom(row)}</div>"
             )
         total = sum(row["count"] or 0 for row in self.classes)
         text = f"{len(chosen)} of {len(order)} classes, {self.particles_selected} of {total} particles"
@@ -175,7 +177,9 @@ def _facts(csv: Path | None, count: int) -> list[dict[str, Any]]:
     """Read classes.csv into rows for the screen; unknown values are None."""
     table = pd.read_csv(csv) if csv is not None else pd.DataFrame(index=range(count))
     if len(table) != count:
-        raise UserError(f"{csv} tells of {len(table)} classes but there are {count} averages; give the folder of one job")
+        raise UserError(
+            f"{csv} tells of {len(table)} classes but there are {count} averages; give the folder of one job"
+        )
     numbers = _column(table, _NUMBER)
     if numbers is not None:
         table = table.iloc[np.argsort(numbers.to_numpy(), kind="stable")]

@@ -27,11 +27,12 @@ class JobPanel(SpaWidget):
     session : Session
         The session (or a workspace of it).
     **options
-        ``newest_first`` (True), ``selected`` (name of the job whose details are open), ``show`` ("list" or "tree"), ``language``.
+        ``newest_first`` (True), ``selected`` (name of the job whose details are open), ``show`` ("list" or "tree"),
+        ``language``.
     """
 
     _esm = bundle("jobs")
-    jobs = traitlets.List().tag(sync=True)
+    jobs = traitlets.List(traitlets.Dict()).tag(sync=True)
     details = traitlets.Dict().tag(sync=True)
     selected = traitlets.Unicode("").tag(sync=True)
     show = traitlets.Enum(["list", "tree"], "list").tag(sync=True)
@@ -58,7 +59,7 @@ class JobPanel(SpaWidget):
 
     # ---- what a person does --------------------------------------------------------------------------------------
     def refresh(self) -> bool:
-        """Look at the jobs now; tells whether any is still going on. (A thread does this by itself.)"""
+        """Look at the jobs now, as a thread does by itself; tells whether any is still going on."""
         with self._lock:
             rows = [self._row(job) for job in self._listed()]
             if rows != self.jobs:
@@ -155,7 +156,7 @@ def _details(job: Any) -> dict[str, Any]:
     figures = {name: value for name, value in job.figures.items() if not isinstance(value, list | dict)}
     return {
         "name": job.name, "code": job.code(), "error": job.error, "warnings": job.warnings[-5:],
-        "figures": [[name, f"{value:.4g}" if isinstance(value, float) else str(value)] for name, value in figures.items()],
+        "figures": [[name, f"{each:.4g}" if isinstance(each, float) else str(each)] for name, each in figures.items()],
         "pictures": [
             {"name": name, "file": event["file"], "caption": event.get("caption", ""), "time": event["time"]}
             for name, event in pictures.items()

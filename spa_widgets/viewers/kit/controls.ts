@@ -37,6 +37,7 @@ export function slider(options: SliderOptions): Slider {
   range.addEventListener("input", () => settle(range, false));
   range.addEventListener("change", () => settle(range, true));
   number.addEventListener("change", () => settle(number, true));
+  number.addEventListener("keydown", (event) => event.key === "Enter" && settle(number, true));
   return {
     element: h("label", { class: "spa-slider", title: options.help }, h("span", {}, label), range, number, unit && h("span", { class: "spa-dim" }, unit)),
     set(next: number) {

@@ -33,6 +33,9 @@ export class Frame {
     el.append(this.root);
     this.followTheme();
     this.cleanups.push(() => this.link.destroy());
+    // JupyterLab sends a widget's first message to the kernel's main thread, later ones to a thread that answers while
+    // a cell is busy; so the first one is this, which nobody waits for
+    model.send({ hello: true });
   }
 
   /** Is the page dark? From the luminance of the colour behind the widget, so it works in every host. */

@@ -46,14 +46,21 @@ class Quantised:
 def quantise(volume: NDArray[np.float32], pixel_size_A: float) -> Quantised:
     """Quantise a map for the screen and pack it.
 
-    Values in the noise are cut off: nobody contours there, and without them a map of 180³ packs into 0.6 MB instead of 3.6.
+    Values in the noise are cut off: nobody contours there, and without them 180³ voxels pack into 0.6 MB, not 3.6.
     """
     factor = max(1, -(-max(volume.shape) // LONGEST_PX))
     shown = bin_volume(volume, factor) if factor > 1 else volume
     mean, std, _ = suggested_contour(shown)
     levels, low, high = volume_to_uint8(np.maximum(shown, contour_floor(shown)))
     return Quantised(
-        levels, low, high, mean, std, pixel_size_A * factor, zlib.compress(levels.tobytes(), 6), level_histogram(levels).tolist()
+        levels,
+        low,
+        high,
+        mean,
+        std,
+        pixel_size_A * factor,
+        zlib.compress(levels.tobytes(), 6),
+        level_histogram(levels).tolist(),
     )
 
 

@@ -13,7 +13,16 @@ from engine.display import central_slices, shaded_surface, suggested_contour
 from spa_widgets.errors import UserError
 from spa_widgets.viewers.base import Answer, SpaWidget, bundle
 from spa_widgets.viewers.encode import img_tag
-from spa_widgets.viewers.volume.model import COLOURS, Quantised, camera_of, colormap, colour_of, new_model, quantise, read_volume
+from spa_widgets.viewers.volume.model import (
+    COLOURS,
+    Quantised,
+    camera_of,
+    colormap,
+    colour_of,
+    new_model,
+    quantise,
+    read_volume,
+)
 
 _LAYER_EVENTS = ("iso_threshold", "opacity", "visible", "colormap", "name")
 
@@ -21,8 +30,8 @@ _LAYER_EVENTS = ("iso_threshold", "opacity", "visible", "colormap", "name")
 class VolumeViewer(SpaWidget):
     """Look at maps in three dimensions.
 
-    ``viewer.layers``, ``viewer.camera`` and ``viewer.dims`` are napari's own objects: what is changed there is seen in the
-    browser, and what is changed in the browser is found there. Levels are in map units:
+    ``viewer.layers``, ``viewer.camera`` and ``viewer.dims`` are napari's own objects: what is changed there is seen in
+    the browser and the other way round. Levels are in map units:
     ``viewer.layers["map"].iso_threshold = 0.02``.
 
     Parameters
@@ -44,7 +53,7 @@ class VolumeViewer(SpaWidget):
     """
 
     _esm = bundle("volume")
-    maps = traitlets.List().tag(sync=True)
+    maps = traitlets.List(traitlets.Dict()).tag(sync=True)
     step = traitlets.Int(1, min=1, max=8).tag(sync=True)
     draw_as = traitlets.Enum(["surface", "mesh"], "surface").tag(sync=True)
 
@@ -111,20 +120,22 @@ class VolumeViewer(SpaWidget):
 
     @property
     def layers(self) -> Any:
-        """napari's list of layers."""
+        """Napari's list of layers."""
         return self.model.layers
 
     @property
     def camera(self) -> Any:
-        """napari's camera."""
+        """Napari's camera."""
         return camera_of(self.model)
 
     @property
     def dims(self) -> Any:
-        """napari's dimension sliders."""
+        """Napari's dimension sliders."""
         return self.model.dims
 
-    def add_volume(self, volume: Any, name: str | None = None, level: float | None = None, colour: str | None = None) -> Any:
+    def add_volume(
+        self, volume: Any, name: str | None = None, level: float | None = None, colour: str | None = None
+    ) -> Any:
         """Add a map and give its napari layer."""
         data, pixel_size_A, own = read_volume(volume, self._pixel_size_A)
         place = len(self.model.layers)
@@ -137,9 +148,9 @@ class VolumeViewer(SpaWidget):
         return layer
 
     def set(self, name: str, **changes: Any) -> None:
-        """Change ``level`` (map units), ``sigma`` (level in standard deviations), ``opacity``, ``visible`` or ``colour`` of a map.
+        """Change ``level``, ``sigma``, ``opacity``, ``visible`` or ``colour`` of a map: what the sliders do.
 
-        What the sliders do.
+        ``level`` is in map units, ``sigma`` the same in standard deviations above the mean.
         """
         layer = self._layer(name)
         for what, value in changes.items():
@@ -171,7 +182,10 @@ class VolumeViewer(SpaWidget):
             for layer in self.layers
             if id(layer) in self._ids
         ]
-        view, up = (tuple(round(float(v), 4) for v in vector) for vector in (self.camera.view_direction, self.camera.up_direction))
+        view, up = (
+            tuple(round(float(v), 4) for v in vector)
+            for vector in (self.camera.view_direction, self.camera.up_direction)
+        )
         return "\n".join([*lines, f"viewer.camera.set_view_direction({view}, {up})"])
 
     def static_html(self) -> str:

@@ -51,7 +51,9 @@ def test_the_atlas_holds_every_class_in_order(gallery: ClassGallery) -> None:
     for place in range(6):
         row, column = divmod(place, facts["columns"])
         line = levels[row * 32 + 16, column * 32 + 16 : column * 32 + 32]
-        assert abs(int(np.argmax(line)) - 2 * (place + 1)) <= 1, f"class {place + 1} has its ring at {2 * (place + 1)} px"
+        assert abs(int(np.argmax(line)) - 2 * (place + 1)) <= 1, (
+            f"class {place + 1} has its ring at {2 * (place + 1)} px"
+        )
 
 
 def test_its_code_reproduces_the_selection(gallery: ClassGallery) -> None:

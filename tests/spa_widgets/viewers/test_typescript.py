@@ -49,5 +49,7 @@ def test_typescript_units_pass() -> None:
     node = shutil.which("node")
     if node is None or not vitest.exists():
         pytest.skip("vitest is not installed: npm ci")
-    done = subprocess.run([node, str(vitest), "run"], cwd=ROOT, capture_output=True, text=True, timeout=180, check=False)
+    done = subprocess.run(
+        [node, str(vitest), "run"], cwd=ROOT, capture_output=True, text=True, timeout=180, check=False
+    )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]

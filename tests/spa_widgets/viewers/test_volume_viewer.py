@@ -34,7 +34,7 @@ def test_its_state_is_naparis(viewer: VolumeViewer) -> None:
 def test_napari_and_the_view_see_each_others_changes(viewer: VolumeViewer) -> None:
     viewer.layers["map"].iso_threshold = 0.25
     viewer.layers["mask"].visible = False
-    assert [(row["name"], row["level"], row["visible"]) for row in viewer.maps][0] == ("map", 0.25, True)
+    assert (viewer.maps[0]["name"], viewer.maps[0]["level"], viewer.maps[0]["visible"]) == ("map", 0.25, True)
     assert viewer.maps[1]["visible"] is False
     viewer._ask_set(viewer.maps[0]["id"], {"level": 0.75, "opacity": 0.5, "colour": "#ff0000"})
     layer = viewer.layers["map"]
