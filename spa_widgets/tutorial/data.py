@@ -137,8 +137,8 @@ class TutorialData:
     def decided_picks(self, by_hand: Mapping[str, Sequence[Sequence[float]]], session: Any, ctf: Any) -> dict[str, Any]:
         """Return the picks made by hand where they belong to these micrographs.
 
-        For a person's own micrographs, 25 blobs on each of the first four are suggested instead: look at them and change
-        them in the picker.
+        For a person's own micrographs, 25 blobs on each of the first four are suggested instead: look at them and
+        change them in the picker.
         """
         if self.is_embedded and self.settings.preset == "small" and self.settings.seed == 0:
             return {name: [list(place) for place in places] for name, places in by_hand.items()}
