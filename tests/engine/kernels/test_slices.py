@@ -82,9 +82,7 @@ def test_sums_are_the_same_bits_on_one_thread_and_on_three(
         monkeypatch.setattr(threads.config, "NUMBA_NUM_THREADS", count)
         values = slices.extract_slices(cube, PADDING, rotations, disc.kx, disc.ky)
         numerator, denominator = np.zeros_like(cube), np.zeros(cube.shape, np.float32)
-        slices.insert_slices(
-            values, np.abs(values), rotations, disc.kx, disc.ky, PADDING, numerator, denominator
-        )
+        slices.insert_slices(values, np.abs(values), rotations, disc.kx, disc.ky, PADDING, numerator, denominator)
         results.append((numerator, denominator))
     assert np.array_equal(results[0][0], results[1][0])
     assert np.array_equal(results[0][1], results[1][1])
