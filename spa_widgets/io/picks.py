@@ -20,7 +20,7 @@ FROM_LAST_ROW = "spaYFromLastRow"
 """Column of positions whose y counts from the last row of the micrograph: `on_micrographs` turns them."""
 
 # what programs put between a micrograph's name and the suffix of its coordinates
-_ADDED = ("_autopick", "_manualpick", "_topaz", "_boxes", "_coords", "_picks")
+_ADDED = ("_autopick", "_manualpick", "_topaz", "_boxes", "_coords", "_coordinates", "_picks", "_pick")
 
 
 def read_picks(path: str | Path) -> Tables:

@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-NOTHING = ("<NA>", "nan", "NaN", "-nan", "NAN", "None", "none", "null", "NULL")
-"""Cells that stand for a number that is not there."""
+_NAN = ("<NA>", "nan", "NaN", "-nan", "NAN")
+NOTHING = (*_NAN, "None", "none", "null", "NULL")
+"""Cells that stand for a number that is not there, among numbers."""
 
 _TEXT_ENDINGS = ("Name", "Image", "File", "Metadata", "Spectrum", "Coordinates", "Movie", "Label", "Value", "Variable")
 _CELL = re.compile(r'"(?:[^"]|"(?=\S))*"(?=\s|$)|\'(?:[^\']|\'(?=\S))*\'(?=\s|$)|\S+')
@@ -165,6 +166,11 @@ def _parsed(block: Block, text: str) -> pd.DataFrame:
             _check_count(block, index, len(row.split()))
         if frame is None or frame.shape != (len(block.rows), len(block.labels)):
             return _typed(block.labels, [row.split() for row in block.rows])
+    words = [i for i in numbers if not pd.api.types.is_numeric_dtype(frame[i]) or frame[i].isna().all()]
+    if words:  # text after all: as it stands, also where it says None
+        cells = [row.split() for row in block.rows]
+        for i in words:
+            frame[i] = _numbers([row[i] for row in cells])
     frame.columns = pd.Index(block.labels)
     return frame
 
@@ -183,6 +189,8 @@ def _numbers(cells: list[str]) -> list[str] | NDArray[Any]:
     try:
         found = [np.nan if cell in NOTHING else float(cell) for cell in cells]
     except ValueError:
+        return cells
+    if all(cell in NOTHING for cell in cells) and not all(cell in _NAN for cell in cells):
         return cells
     if all(re.fullmatch(r"[-+]?\d{1,18}", cell) for cell in cells):
         return np.array([int(cell) for cell in cells])
