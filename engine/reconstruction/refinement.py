@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from engine.arrays import to_numpy
 from engine.fourier.disc import HalfDisc
 from engine.fourier.filters import low_pass
 from engine.fourier.shells import resolution_at
@@ -298,14 +299,14 @@ def _solve(
     """Half maps, their FSC, the resolution, references for the next iteration and the mask."""
     box_px = sums[0].box_px
     field_A = box_px * pixel_size_A
-    half_maps = np.stack([np.asarray(part.solve(), np.float32) for part in sums])
+    half_maps = np.stack([to_numpy(part.solve()) for part in sums])
     mask = state.mask
     fsc = masked_fsc(half_maps[0], half_maps[1], mask, rng)
     resolution = min(resolution_at(fsc, box_px, pixel_size_A, 0.143), field_A / 3)
     last_shell = round(field_A / resolution) + 2
     ssnr = ssnr_from_fsc(fsc, last_shell)
-    references = [part.solve(ssnr, radius_px=last_shell) for part in sums]
-    volume = (sums[0] + sums[1]).solve(2 * ssnr, radius_px=last_shell)
+    references = [to_numpy(part.solve(ssnr, radius_px=last_shell)) for part in sums]
+    volume = to_numpy((sums[0] + sums[1]).solve(2 * ssnr, radius_px=last_shell))
     empty = sphere_mask(box_px, pixel_size_A, options.mask_diameter_A) < 0.01
     half_maps = np.stack([levelled(half, empty) for half in half_maps])
     references = [
