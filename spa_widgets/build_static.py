@@ -81,7 +81,7 @@ def build(root: Path, with_tests: bool = False) -> None:
         )
     if not _is_installed(root, with_tests):
         scope = [] if with_tests else ["--omit=dev"]
-        run_checked([*npm_command(node), "ci", *scope, "--no-audit", "--no-fund"], root, "npm ci")
+        run_checked([*npm_command(node), "ci", *scope, "--ignore-scripts", "--no-audit", "--no-fund"], root, "npm ci")
     if with_tests:
         run_checked([*node, str(root / "node_modules" / "typescript" / "bin" / "tsc"), "--noEmit"], root, "tsc")
     run_checked([*node, "build.mjs"], root, "esbuild")
