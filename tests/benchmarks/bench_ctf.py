@@ -9,7 +9,7 @@ import numpy as np
 from engine.validation.truth import defocus_figures
 from spa_widgets.io.datasets import MicrographSet
 from tests.benchmarks.bench_simulate import fft_cost
-from tests.benchmarks.commands import report_of, spa
+from tests.benchmarks.commands import spa, stages_note
 from tests.benchmarks.data import micrograph_data
 from tests.benchmarks.report import Row
 from tests.benchmarks.run import Settings
@@ -41,9 +41,3 @@ def _row(settings: Settings, folder: Path, size: str, name: str) -> Row:
     reference = fft_cost([found.load(i) for i in range(found.count)], settings.threads)
     note = stages_note(out)
     return Row(f"CTF, {found.count} of {size}", cost, accuracy, "FFT and back of the same images", reference, note=note)
-
-
-def stages_note(out: Path) -> str:
-    """Say how long the stages of a step took by the clock, start of the program left out."""
-    stages: dict[str, float] = report_of(out).get("stages_s", {})
-    return "our stages by the clock: " + ", ".join(f"{name} {s:.1f} s" for name, s in stages.items()) if stages else ""

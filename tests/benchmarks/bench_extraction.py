@@ -10,7 +10,7 @@ import pandas as pd
 from spa_widgets.io.datasets import MicrographSet
 from spa_widgets.io.mrc import read_mrc
 from spa_widgets.io.star import read_star, write_star
-from tests.benchmarks.commands import spa
+from tests.benchmarks.commands import spa, stages_note
 from tests.benchmarks.data import DIAMETER_A, micrograph_data
 from tests.benchmarks.measure import CommandFailed, measure
 from tests.benchmarks.relion import NAME, missing, relion
@@ -34,7 +34,7 @@ def run(settings: Settings) -> list[Row]:
     table = read_star(out / "particles.star")["particles"]
     _, plain = measure(lambda: _plain(micrographs, table))
     what = "plain NumPy: read, cut out, subtract mean, divide by deviation"
-    rows = [Row(f"extraction, {len(images)} of {_BOX_PX}²", cost, accuracy, what, plain)]
+    rows = [Row(f"extraction, {len(images)} of {_BOX_PX}²", cost, accuracy, what, plain, note=stages_note(out))]
     return [*rows, _peer(settings, micrographs, table, rows[0], images)]
 
 

@@ -15,7 +15,7 @@ from engine.picking.templates import TemplateBank, template_bank
 from spa_widgets.io.datasets import MicrographSet
 from spa_widgets.io.mrc import read_mrc, write_mrc
 from spa_widgets.io.star import read_star
-from tests.benchmarks.commands import spa
+from tests.benchmarks.commands import spa, stages_note
 from tests.benchmarks.data import DIAMETER_A, micrograph_data, templates
 from tests.benchmarks.measure import CommandFailed, Cost, measure
 from tests.benchmarks.relion import NAME, missing, relion
@@ -40,7 +40,7 @@ def run(settings: Settings) -> list[Row]:
     plain, kernels = _plain(micrographs, stack)
     name = f"template picking, each of {count} of 1024²"
     what = f"plain NumPy: correlation with {kernels} templates, one by one"
-    rows = [Row(name, cost.each(count), accuracy, what, plain)]
+    rows = [Row(name, cost.each(count), accuracy, what, plain, note=stages_note(out))]
     return [*rows, _peer(settings, micrographs, stack, folder, cost.each(count), accuracy)]
 
 

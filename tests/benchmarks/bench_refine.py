@@ -6,8 +6,7 @@ from pathlib import Path
 
 from spa_widgets.io.datasets import ParticleSet
 from spa_widgets.io.mrc import read_mrc
-from tests.benchmarks.bench_ctf import stages_note
-from tests.benchmarks.commands import spa
+from tests.benchmarks.commands import spa, stages_note
 from tests.benchmarks.data import DIAMETER_A, SYMMETRY, ParticleData, particle_data
 from tests.benchmarks.measure import CommandFailed, Cost
 from tests.benchmarks.relion import NAME, last_iteration, missing, refine_options, relion_mpi

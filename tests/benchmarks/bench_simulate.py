@@ -6,7 +6,7 @@ import numpy as np
 from scipy import fft
 
 from spa_widgets.io.datasets import MicrographSet
-from tests.benchmarks.commands import report_of, spa
+from tests.benchmarks.commands import report_of, spa, stages_note
 from tests.benchmarks.measure import Cost, measure
 from tests.benchmarks.report import Row
 from tests.benchmarks.run import Settings
@@ -22,7 +22,7 @@ def run(settings: Settings) -> list[Row]:
     micrographs = MicrographSet.read(out / "micrographs.star")
     reference = fft_cost([micrographs.load(i) for i in range(count)], settings.threads)
     name = f"simulate {count} micrographs of 1024²"
-    return [Row(name, cost, accuracy, "FFT and back of the same images", reference)]
+    return [Row(name, cost, accuracy, "FFT and back of the same images", reference, note=stages_note(out))]
 
 
 def fft_cost(images: list[np.ndarray], threads: int) -> Cost:

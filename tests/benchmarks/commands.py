@@ -39,3 +39,9 @@ def has_step(name: str) -> bool:
     """Tell whether a step exists."""
     load_steps()
     return name in {step.name for step in all_steps()}
+
+
+def stages_note(out: Path) -> str:
+    """Say how long the stages of a step took by the clock, start of the program left out."""
+    stages: dict[str, float] = report_of(out).get("stages_s", {})
+    return "our stages by the clock: " + ", ".join(f"{name} {s:.1f} s" for name, s in stages.items()) if stages else ""
