@@ -55,7 +55,7 @@ def _relion(settings: Settings, data: ParticleData) -> tuple[Cost, dict[str, flo
 
 def _figures(maps: list[Path], particles: Path, data: ParticleData) -> dict[str, float]:
     """Map (the mean of the halves where there is no other) and poses against the truth."""
-    volume = np.mean([read_mrc(path)[0] for path in maps], axis=0, dtype=np.float32)
+    volume = np.asarray(np.mean([read_mrc(path)[0] for path in maps], axis=0), np.float32)
     truth, pixel_size_A = read_mrc(data.map)
     table = ParticleSet.read(particles)
     index = table.table["rlnImageName"].map(lambda text: int(str(text).partition("@")[0]) - 1).to_numpy(int)
