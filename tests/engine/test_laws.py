@@ -71,7 +71,11 @@ def test_the_application_contains_no_formula(path: Path) -> None:
     for name in imported(module):
         assert not any(is_within(name, found) for found in FORMULA_MODULES), f"{relative(path)} imports {name}"
     for node in ast.walk(module):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in {"np", "numpy", "xp"}:
+        if (
+            isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.value.id in {"np", "numpy", "xp"}
+        ):
             assert node.attr not in FORMULA_ATTRIBUTES, f"np.{node.attr} in {relative(path)} belongs in engine"
         assert not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult)), f"@ in {relative(path)}"
 
@@ -81,7 +85,9 @@ def test_no_public_parameter_is_in_radians_or_micrometres(path: Path) -> None:
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
             names = [argument.arg for argument in (*node.args.args, *node.args.kwonlyargs)]
-            assert not [n for n in names if n.endswith(("_rad", "_um", "_nm", "_v", "_m"))], f"{relative(path)}: {names}"
+            assert not [n for n in names if n.endswith(("_rad", "_um", "_nm", "_v", "_m"))], (
+                f"{relative(path)}: {names}"
+            )
 
 
 @pytest.mark.parametrize("path", ENGINE + APPLICATION, ids=relative)
