@@ -101,6 +101,7 @@ class PickInspector(SpaWidget):
     # ---- decisions -----------------------------------------------------------------------------------------------
     def set(self, **thresholds: float | None) -> None:
         """Set thresholds: ``min_ncc``, ``min_power``, ``max_power``; None takes one away. What dragging a line does."""
+        self._need()
         for name, value in thresholds.items():
             if name not in THRESHOLDS:
                 raise UserError(f"there is no threshold {name!r}; there are {', '.join(THRESHOLDS)}")

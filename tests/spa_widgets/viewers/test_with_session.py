@@ -1,0 +1,43 @@
+"""Widgets on a real session: their decisions become jobs, and are there again when the project is reopened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spa_widgets import ManualPicker, PickInspector, Session
+from spa_widgets.io.star import read_star
+from tests.support.widget_data import PIXEL_A, make_micrographs, particle_positions
+
+
+def tenth_best(blobs: Any) -> float:
+    """A threshold on NCC that ten candidates reach."""
+    scores = np.sort(read_star(blobs.wait(120).path("candidates.star"))["particles"]["rlnAutopickFigureOfMerit"])[::-1]
+    return float(scores[9] + scores[10]) / 2
+
+
+def test_picks_and_thresholds_become_jobs(tmp_path: Path) -> None:
+    star = make_micrographs(tmp_path / "mics")
+    session = Session(tmp_path / "project")
+    mics = session.import_micrographs(
+        str(star.parent / "*.mrc"), pixel_size_A=PIXEL_A, voltage_kv=300, cs_mm=1.6, dose_e_per_A2=35.0
+    )
+    picker = ManualPicker(session, mics)  # the job need not be finished
+    for x, y in particle_positions():
+        picker.add("mic_0002", x, y)
+    manual = picker.submit()
+    blobs = session.pick_blobs(mics, diameter_A=70)
+    inspector = PickInspector(session, blobs)
+    inspector.set(max_power=None, min_power=None, min_ncc=tenth_best(blobs))
+    kept = inspector.kept_count
+    chosen = inspector.submit()
+
+    table = read_star(manual.wait(120).path("picks"))["particles"]
+    assert sorted(zip(table["rlnCoordinateX"], table["rlnCoordinateY"], strict=True)) == sorted(particle_positions())
+    assert len(read_star(chosen.wait(120).path("picks"))["particles"]) == kept == 10
+
+    again = Session(tmp_path / "project")
+    assert ManualPicker(again, again["J1"]).picks == picker.picks
+    assert PickInspector(again, again[blobs.name]).thresholds == inspector.thresholds
