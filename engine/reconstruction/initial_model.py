@@ -174,7 +174,10 @@ def _advance(state: InitialModelState, preparer: ImagePreparer, options: Initial
     run = _run(preparer, options, state.seed, state.start, state.sums)
     resolution_A = options.resolution_A(state.iteration)
     results = run.iterate(
-        state.iteration, resolution_A, options.batch(state.iteration), options.memory(state.iteration)
+        state.iteration,
+        resolution_A,
+        options.batch(state.iteration),
+        options.memory(state.iteration, preparer.particles.count),
     )
     run.measure_fsc(resolution_A)
     score = float(np.mean([r.poses.score[:, 0].mean() for r in results]))

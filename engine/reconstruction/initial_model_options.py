@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.symmetry import parse_symmetry
+from engine.symmetry import parse_symmetry, point_group
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,11 @@ class InitialModelOptions:
     start_iterations : iterations of each start before they are compared.
     iterations : iterations in all of the start that is carried on; each takes one mini-batch from each of six folds.
     batch_first, batch_last : particles of a mini-batch at the beginning and at the end.
-    memory_first, memory_last : how many images the running sums remember.
+    memory_first, memory_last : how many images the running sums remember (at the end up to four times as many of a
+        larger set).
     search_resolution_A : resolution of the search over all poses; finer detail takes part in what follows it.
     angular_sampling : step of that search as a share of what its resolution needs.
-    candidates : poses of an image that are followed up.
+    candidates : poses of an image that are followed up in C1; fewer in a point group, where fewer compete.
     """
 
     mask_diameter_A: float
@@ -36,10 +37,10 @@ class InitialModelOptions:
     start_resolution_A: float = 35.0
     final_resolution_A: float = 12.0
     max_shift_A: float = 12.0
-    starts: int = 3
-    start_iterations: int = 4
-    iterations: int = 14
-    batch_first: int = 60
+    starts: int = 4
+    start_iterations: int = 5
+    iterations: int = 16
+    batch_first: int = 100
     batch_last: int = 200
     memory_first: int = 240
     memory_last: int = 1000
@@ -73,9 +74,15 @@ class InitialModelOptions:
         """Particles of a mini-batch."""
         return round(self.batch_first + (self.batch_last - self.batch_first) * self._share(iteration))
 
-    def memory(self, iteration: int) -> int:
-        """Images that the running sums remember."""
-        return round(self.memory_first * (self.memory_last / self.memory_first) ** self._share(iteration))
+    def memory(self, iteration: int, count: int) -> int:
+        """Images that the running sums remember; at the end all of a middling set of `count`."""
+        last = min(max(self.memory_last, count), 4 * self.memory_last)
+        return round(self.memory_first * (last / self.memory_first) ** self._share(iteration))
+
+    @property
+    def followed(self) -> int:
+        """Poses of an image that are followed up, for each class."""
+        return max(16, round(self.candidates / np.sqrt(len(point_group(self.symmetry)))))
 
     def _share(self, iteration: int) -> float:
         return iteration / max(1, self.iterations - 1)

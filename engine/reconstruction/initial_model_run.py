@@ -106,6 +106,8 @@ class Run:
         for k in range(self.options.classes):
             odd, even = (self._added(list(range(h, FOLDS, 2)), k).solve(None, radius) * self.mask for h in (0, 1))
             self.fsc[k] = fourier_shell_correlation(odd, even)
+        # the mask blurs a little of the last shell beyond the radius; nothing is known there
+        self.fsc[:, int(np.floor(radius)) + 1 :] = 0.0
 
     def model(self, index: int, resolution_A: float, without: int | None = None) -> NDArray[np.float32]:
         """Wiener-filtered model of a class (box, box, box), from all folds or all but one."""
@@ -153,7 +155,7 @@ class Run:
         step_px = min(0.25 * preparer.field_A / coarse / preparer.pixel_size_A, max(most_px, 0.5))
         grid = search_grid(step_deg, options.symmetry, random_rotations(1, rng)[0])
         poses = search_globally(
-            images, models, disc, few, grid, shift_grid(most_px, step_px), options.candidates * options.classes
+            images, models, disc, few, grid, shift_grid(most_px, step_px), options.followed * options.classes
         )
         middle = all_of_them if coarse == radius else (few + all_of_them) // 2
         poses = climb(images, models, disc, middle, poses, step_deg / 3, step_px / 2)

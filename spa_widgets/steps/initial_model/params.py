@@ -52,7 +52,7 @@ class Params(SeededParams):
         le=1000,
     )
     batch_first: int = param(
-        60, label="First batch size", help="Particles of the first mini-batches.", group="advanced", ge=4, le=100_000
+        100, label="First batch size", help="Particles of the first mini-batches.", group="advanced", ge=4, le=100_000
     )
     batch_last: int = param(
         200, label="Last batch size", help="Particles of the last mini-batches.", group="advanced", ge=4, le=100_000

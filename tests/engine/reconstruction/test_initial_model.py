@@ -1,0 +1,166 @@
+"""Ab-initio models of particles simulated in real space, judged against the truth."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.fourier.crop import fourier_resize_volume
+from engine.fourier.disc import HalfDisc
+from engine.geometry import euler_to_matrix, rotation_angle_deg
+from engine.optics import Optics
+from engine.particles import Particles
+from engine.reconstruction.alignment import map_fsc_to_truth
+from engine.reconstruction.fourier_volume import extract_slices, fourier_volume
+from engine.reconstruction.initial_model import (
+    InitialModelOptions,
+    InitialModelState,
+    assign_poses,
+    initial_model,
+    join_poses,
+)
+from engine.reconstruction.initial_model_images import ImagePreparer, PreparedImages
+from engine.reconstruction.initial_model_run import trust_in
+from engine.reconstruction.initial_model_search import (
+    Poses,
+    climb,
+    score_poses,
+    search_globally,
+    search_grid,
+    shift_grid,
+)
+from engine.simulation.particles import simulate_particles
+from engine.simulation.phantom import channel_in_nanodisc
+from engine.simulation.projection import density
+from engine.symmetry import point_group
+
+BOX_PX, PIXEL_A, COUNT = 40, 5.5, 240
+
+
+@pytest.fixture(scope="module")
+def simulated() -> tuple[Particles, Any, np.ndarray]:
+    atoms, optics = channel_in_nanodisc(), Optics(300.0, 1.6, 0.1)
+    rng = np.random.default_rng(3)
+    images, truth = simulate_particles(atoms, COUNT, BOX_PX, PIXEL_A, optics, (8000, 20000), 0.15, rng, offset_px=1.5)
+    particles = Particles.from_array(images, PIXEL_A, truth.defocus, optics)
+    return particles, truth, density(atoms, BOX_PX, PIXEL_A)
+
+
+OPTIONS = InitialModelOptions(
+    160.0,
+    symmetry="C8",
+    starts=2,
+    start_iterations=4,
+    iterations=8,
+    batch_first=60,
+    final_resolution_A=14.0,
+    candidates=16,
+)
+
+
+@pytest.fixture(scope="module")
+def states(simulated: tuple[Particles, Any, np.ndarray]) -> list[InitialModelState]:
+    return list(initial_model(simulated[0], OPTIONS, np.random.default_rng(2)))
+
+
+def test_a_random_start_becomes_the_channel(
+    simulated: tuple[Particles, Any, np.ndarray], states: list[InitialModelState]
+) -> None:
+    found = map_fsc_to_truth(states[-1].volumes[0], simulated[2], PIXEL_A, "C8")
+    assert found["resolution_05_A"] < 18.0
+    assert states[-1].best_start == int(np.argmax(states[-1].start_scores))
+
+
+def test_poses_of_all_particles_agree_with_the_model(
+    simulated: tuple[Particles, Any, np.ndarray], states: list[InitialModelState]
+) -> None:
+    particles, truth, true_map = simulated
+    poses = join_poses(list(assign_poses(particles, OPTIONS, states[-1])))
+    assert np.array_equal(poses.indices, np.arange(COUNT))
+    found = map_fsc_to_truth(states[-1].volumes[0], true_map, PIXEL_A, "C8")
+    turn = found["rotation"]
+    matrices = euler_to_matrix(poses.angles_deg)
+    if found["hand_flipped"]:  # the mirrored map gives the same image from the mirrored direction
+        mirror = np.diag([1.0, 1.0, -1.0])
+        matrices = mirror @ matrices @ mirror
+    true = euler_to_matrix(truth.angles_deg)
+    errors = [rotation_angle_deg(matrices @ turn.T, true @ operator) for operator in point_group("C8")]
+    assert np.median(np.min(errors, axis=0)) < 8.0
+
+
+def test_resumed_run_is_the_same(simulated: tuple[Particles, Any, np.ndarray], states: list[InitialModelState]) -> None:
+    middle = len(states) - 2
+    kept = {key: np.asarray(value) for key, value in states[middle - 1].to_dict().items()}
+    resumed = list(initial_model(simulated[0], OPTIONS, np.random.default_rng(7), InitialModelState.from_dict(kept)))
+    assert len(resumed) == len(states) - middle
+    assert np.array_equal(resumed[-1].volumes, states[-1].volumes)
+    assert np.array_equal(resumed[-1].score, states[-1].score)
+
+
+def test_global_search_is_the_plain_likelihood(rng: np.random.Generator) -> None:
+    n, keep = 24, 6
+    disc = HalfDisc(n, 6.0)
+    count = len(disc)
+    volume = fourier_volume(rng.standard_normal((n, n, n)).astype(np.float32), 2.0, 6.0)
+    data = (rng.standard_normal((5, count)) + 1j * rng.standard_normal((5, count))).astype(np.complex64)
+    images = PreparedImages(data, rng.random((5, count), dtype=np.float32) * 0.01)
+    grid, shifts = search_grid(40.0, "C1", np.eye(3)), shift_grid(2.0, 1.0)
+    poses = search_globally(images, [volume], disc, count, grid, shifts, keep)
+    assert np.allclose(score_poses(images, [volume], disc, count, poses), poses.score, rtol=1e-3, atol=0.05)
+    slices = extract_slices(volume, grid, disc)
+    slices = np.concatenate([slices, np.conj(slices)])
+    moved = data[:, None] * disc.phase_ramps(shifts)
+    plain = 2 * np.einsum("msk,rk->mrs", moved, slices.conj()).real.max(axis=2)
+    plain -= images.weight @ (np.abs(slices) ** 2).T
+    assert np.allclose(np.sort(poses.score, axis=1), np.sort(plain, axis=1)[:, -keep:], rtol=1e-3, atol=0.05)
+
+
+def test_climbing_never_loses_and_comes_near_the_truth(simulated: tuple[Particles, Any, np.ndarray]) -> None:
+    particles, truth, true_map = simulated
+    preparer = ImagePreparer(particles, 160.0, 10.0, 14.0, np.random.default_rng(0))
+    chosen = np.arange(24)
+    images = preparer.prepare(chosen)
+    box = preparer.box_px
+    disc = preparer.disc
+    inner = slice(BOX_PX // 2 - preparer.field_px // 2, BOX_PX // 2 + preparer.field_px // 2)
+    small = fourier_resize_volume(np.ascontiguousarray(true_map[inner, inner, inner]), box)
+    # the images are in units of the noise; the amplitude that fits them best
+    start = poses_of(truth, chosen, preparer.pixel_size_A)
+    model = fourier_volume(small, 2.0, disc.radius_px)
+    one = score_poses(images, [model], disc, len(disc), start)
+    two = score_poses(images, [fourier_volume(2 * small, 2.0, disc.radius_px)], disc, len(disc), start)
+    # score(a) = 2 a c - a² q: from two amplitudes the best one
+    q = (2 * one - two).sum() / 2
+    c = (one.sum() + q) / 2
+    model = fourier_volume(np.float32(c / q) * small, 2.0, disc.radius_px)
+    before = score_poses(images, [model], disc, len(disc), start)
+    after = climb(images, [model], disc, len(disc), start, 3.0, 0.5)
+    assert np.all(after.score >= before - 1e-2)
+    matrices = after.rotation[:, 0].astype(np.float64)
+    assert np.median(rotation_angle_deg(matrices, euler_to_matrix(truth.angles_deg[chosen]))) < 5.0
+
+
+def poses_of(truth: Any, chosen: np.ndarray, pixel_size_A: float) -> Poses:
+    rotation = euler_to_matrix(truth.angles_deg[chosen]).astype(np.float32)[:, None]
+    shift = (truth.shifts_A[chosen] / pixel_size_A).astype(np.float32)[:, None]
+    return Poses(rotation, shift, np.zeros((len(chosen), 1), np.int64), np.zeros((len(chosen), 1), np.float32))
+
+
+def test_an_image_unlike_the_others_is_not_trusted(rng: np.random.Generator) -> None:
+    score = rng.normal(30.0, 2.0, 100).astype(np.float32)
+    score[7] = 5.0
+    trust = trust_in(score)
+    assert trust[7] == 0.0
+    assert trust.mean() > 0.95
+
+
+def test_bad_input_is_refused_in_one_sentence(simulated: tuple[Particles, Any, np.ndarray]) -> None:
+    particles = simulated[0]
+    with pytest.raises(ValueError, match="needs at least"):
+        next(initial_model(particles.take(np.arange(5)), OPTIONS, np.random.default_rng(0)))
+    with pytest.raises(ValueError, match="larger than the box"):
+        next(initial_model(particles, InitialModelOptions(900.0), np.random.default_rng(0)))
+    with pytest.raises(ValueError, match="must get finer"):
+        InitialModelOptions(100.0, start_resolution_A=10.0, final_resolution_A=20.0)
