@@ -28,6 +28,8 @@ def _lines(file: Path) -> list[str]:
         raise UserError(f"{file} is not text; expected coordinates: is it an image?") from error
     except OSError as error:
         raise UserError(f"{file} cannot be read ({error.strerror}): ask for permission, or copy it again.") from error
+    if "\0" in text:
+        raise UserError(f"{file} is not text; expected coordinates: is it an image?")
     return [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
 
 
@@ -80,7 +82,9 @@ def read_csv(path: str | Path) -> pd.DataFrame:
         raise UserError(f"{file}: row {short} has {len(rows[short - 1])} cells for {len(header)} columns: mend it.")
     places = [_find(header, names) for names in (_X_NAMES, _Y_NAMES, _MICROGRAPH_NAMES)]
     if places[0] is None or places[1] is None:
-        raise UserError(f"{file} has the columns {', '.join(header)}; expected x and y in px: name the columns so.")
+        raise UserError(
+            f"{file} has the columns {', '.join(header)[:200]}; expected x and y in px: name the columns so."
+        )
     frame = pd.DataFrame({X: _column(rows, places[0], X, file), Y: _column(rows, places[1], Y, file)})
     if places[2] is not None:
         frame.insert(0, MICROGRAPH, [row[places[2]] for row in rows])
@@ -98,7 +102,7 @@ def _column(rows: list[list[str]], place: int, name: str, file: Path) -> list[fl
     for number, row in enumerate(rows, 1):
         if not _is_number(row[place]):
             raise UserError(
-                f"{file}: row {number} of {name} is {row[place]!r}; expected a number: mend or leave out the row."
+                f"{file}: row {number} of {name} is {row[place][:60]!r}; expected a number: mend or leave out the row."
             )
     return [float(row[place]) for row in rows]
 

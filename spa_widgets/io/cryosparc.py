@@ -51,6 +51,14 @@ def read_cs(path: str | Path) -> Tables:
     columns = read_with_passthrough(path)
     if not len(columns):
         raise UserError(f"{path} has no columns; expected a cryoSPARC dataset: export it again.")
+    try:
+        return _tables(columns, path)
+    except (ValueError, TypeError, IndexError, KeyError, OverflowError) as error:
+        raise UserError(f"{path} has columns of other types than cryoSPARC's ({error}): export it again.") from error
+
+
+def _tables(columns: Columns, path: str | Path) -> Tables:
+    """Translate the columns of particles, picks or micrographs."""
     if "blob/path" in columns and "blob/idx" in columns:
         return _with_optics(columns, _particles(columns), "particles", "blob/psize_A", "rlnImagePixelSize")
     if "location/center_x_frac" in columns:

@@ -43,7 +43,7 @@ def _header(stream: IO[bytes], file: Path) -> tuple[tuple[int, ...], np.dtype]:
         version = np.lib.format.read_magic(stream)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, _, dtype = read(stream, max_header_size=_LONGEST_HEADER)
-    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError, OverflowError) as error:
+    except Exception as error:  # the header is a Python expression: anything may be wrong with it
         raise UserError(f"{file} is not a cryoSPARC dataset; expected a .cs file: export it again.") from error
     if dtype.hasobject:
         raise UserError(f"{file} holds Python objects, which are not read for safety: export it from cryoSPARC again.")
