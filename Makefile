@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= tutorial-output
 JOBS ?= auto
+# JupyterLab wants to be told when it is root that starts it (a container, say)
+LAB_FLAGS ?= $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 
 .PHONY: help tutorial lab test check bench build clean
 
@@ -37,7 +39,7 @@ notebooks/tutorial.ja.ipynb: notebooks/tutorial.ja.py $(VENV)/.installed
 	$(BIN)/jupytext --quiet --to ipynb --output $@ $<
 
 lab: notebooks/tutorial.ipynb notebooks/tutorial.ja.ipynb
-	$(BIN)/jupyter lab notebooks/tutorial.ipynb
+	SPA_TUTORIAL='{"out": "$(abspath $(OUT))"}' $(BIN)/jupyter lab $(LAB_FLAGS) notebooks/tutorial.ipynb
 
 build: $(VENV)/.installed-dev
 	$(BIN)/python -m spa_widgets.build_static
