@@ -117,17 +117,21 @@ def test_the_fsc_plot_is_drawn(open_notebook: Any, lab: Any) -> None:
 
 def test_jobs_are_followed_while_a_cell_is_busy(open_notebook: Any, lab: Any) -> None:
     star = make_micrographs(lab.folder / "jobs")
+    flag = lab.folder / "seen"
     cells = [
         "from spa_widgets import Session, JobPanel\n"
         f"s = Session({str(lab.folder / 'project')!r})\npanel = JobPanel(s)\npanel",
         f"job = s.import_micrographs({str(star.parent / '*.mrc')!r}, pixel_size_A={PIXEL_A}, voltage_kv=300, "
-        "cs_mm=1.6, dose_e_per_A2=35.0)\nimport time\nbusy = time.monotonic() + 60\n"
-        "while time.monotonic() < busy and panel.show != 'tree': time.sleep(0.05)",
+        "cs_mm=1.6, dose_e_per_A2=35.0)\nimport time, pathlib\nend = time.monotonic() + 60\n"
+        f"while not pathlib.Path({str(flag)!r}).exists() and time.monotonic() < end: time.sleep(0.05)\n"
+        "was_busy = time.monotonic() < end",
     ]
     notebook = open_notebook(cells)
     page = notebook.page
     notebook.widget()
-    page.wait_for_selector(".spa-job[data-status=finished]", timeout=45_000)  # the second cell is still running
+    page.wait_for_selector(".spa-job[data-status=finished]", timeout=50_000)
+    flag.touch()
+    notebook.wait_python("globals().get('was_busy')", True)  # the page saw the end while the second cell was running
     page.locator(".spa-job").click()
     page.wait_for_selector(".spa-code")
     assert "session.import_micrographs(" in page.locator(".spa-code").inner_text()

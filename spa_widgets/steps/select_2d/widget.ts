@@ -145,6 +145,7 @@ class GalleryView {
   }
 
   private select(numbers: number[]): void {
+    this.frame.link.expect("selected", [...numbers].sort((a, b) => a - b)); // so that quick keys build on each other
     this.frame.guard(this.frame.link.ask("select", { numbers }));
   }
 

@@ -33,8 +33,8 @@ export class Frame {
     el.append(this.root);
     this.followTheme();
     this.cleanups.push(() => this.link.destroy());
-    // JupyterLab sends a widget's first message to the kernel's main thread, later ones to a thread that answers while
-    // a cell is busy; so the first one is this, which nobody waits for
+    // JupyterLab can send the first message of a widget to the kernel's main thread and later ones to another, so the
+    // first is this, which nobody waits for
     model.send({ hello: true });
   }
 

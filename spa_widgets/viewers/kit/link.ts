@@ -49,6 +49,11 @@ export class Link {
     this.model.save_changes();
   }
 
+  /** Show a trait's coming value at once; the kernel is told by a question and has the last word. */
+  expect(name: string, value: unknown): void {
+    this.model.set(name, value);
+  }
+
   /** Call `listener` now and whenever one of the traits changes. */
   watch(names: string[], listener: () => void): void {
     for (const name of names) {
