@@ -42,7 +42,7 @@ lab: notebooks/tutorial.ipynb notebooks/tutorial.ja.ipynb
 	SPA_TUTORIAL='{"out": "$(abspath $(OUT))"}' $(BIN)/jupyter lab $(LAB_FLAGS) notebooks/tutorial.ipynb
 
 build: $(VENV)/.installed-dev
-	$(BIN)/python -m spa_widgets.build_static
+	$(BIN)/python -m spa_widgets.build_static --dev
 
 test: build
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
