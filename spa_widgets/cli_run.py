@@ -134,6 +134,8 @@ def _inside(path: Path, item: Input) -> Path:
     for name in [*names, *_PARTS_OF_CLASSES]:
         if (path / name).is_file():
             return path / name
+    if not names:
+        raise UserError(f"{path} is a folder; expected a file: name the file itself.")
     raise UserError(f"The folder {path} holds no {item.kind} ({' or '.join(dict.fromkeys(names))}); give the file.")
 
 

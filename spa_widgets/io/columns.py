@@ -37,7 +37,7 @@ def numbers(frame: pd.DataFrame, name: str, path: str | Path) -> NDArray[np.floa
     if bad.size:
         cell = frame[name].iloc[int(bad[0])]
         more = f" ({bad.size} such rows)" if bad.size > 1 else ""
-        shown = "empty" if cell is pd.NA or cell != cell else repr(cell)[:80]
+        shown = "empty" if cell is pd.NA or cell != cell else repr(str(cell))[:80]
         raise UserError(
             f"{path}: row {bad[0] + 1} of {name} is {shown}{more}; expected a number: mend or leave out the row."
         )

@@ -112,7 +112,7 @@ def _add_alignments(table: pd.DataFrame, columns: Columns) -> None:
         return
     pose = np.asarray(columns[f"{kind}/pose"], np.float64)
     if kind == "alignments3D":
-        angles_deg = angles_of_rotation_vectors(pose)
+        angles_deg = angles_of_rotation_vectors(np.rad2deg(pose))
     else:
         angles_deg = np.zeros((len(pose), 3))
         angles_deg[:, 2] = np.rad2deg(pose)

@@ -89,7 +89,7 @@ def _poses(particles: ParticleSet) -> Columns:
     angles_deg, shifts_A = particles.poses()
     pixel_size_A = particles.pixel_size_A
     columns: Columns = {
-        "alignments3D/pose": _f4(rotation_vectors_of_angles(angles_deg)),
+        "alignments3D/pose": _f4(np.deg2rad(rotation_vectors_of_angles(angles_deg))),
         "alignments3D/shift": _f4(shifts_A / pixel_size_A),
         "alignments3D/psize_A": np.full(particles.count, pixel_size_A, np.float32),
         "alignments3D/alpha": np.ones(particles.count, np.float32),

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from spa_widgets.errors import UserError
+from spa_widgets.io.columns import numbers
 
 FSC_COLUMNS = ("resolution_A", "no_mask", "spherical", "loose", "tight", "corrected")
 
@@ -50,8 +51,13 @@ def read_fsc_csv(path: str | Path, curve: str = "corrected") -> tuple[NDArray[np
     try:
         table = pd.read_csv(file)
     except (ValueError, UnicodeDecodeError) as error:
-        raise UserError(f"{file} is not a readable CSV table ({error}): write it again with the fsc step.") from error
+        raise UserError(
+            f"{file} is not a readable CSV table; expected FSC curves: write it with the fsc step."
+        ) from error
     missing = [name for name in ("resolution_A", curve) if name not in table]
     if missing:
-        raise UserError(f"{file} has no column {missing[0]}; it has {', '.join(map(str, table.columns))}.")
-    return np.append(np.inf, table["resolution_A"].to_numpy()), np.append(1.0, table[curve].to_numpy())
+        raise UserError(
+            f"{file} has no column {missing[0]}; it has {', '.join(map(str, table.columns))[:200]}: give an fsc.csv."
+        )
+    resolution_A, values = (numbers(table, name, file) for name in ("resolution_A", curve))
+    return np.append(np.inf, resolution_A), np.append(1.0, values)

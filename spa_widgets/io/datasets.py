@@ -150,7 +150,7 @@ class MicrographSet:
         Raises
         ------
         UserError
-            When it is unreadable or not a single image.
+            When it is unreadable, not a single image, constant, or holds what is no number.
         """
         image, _ = read_mrc(self.image_path(index))
         if image.ndim == 3 and image.shape[0] == 1:
@@ -160,6 +160,8 @@ class MicrographSet:
                 f"{self.image_path(index)} has {image.shape[0]} frames; expected one averaged micrograph: "
                 "correct the movie for motion first."
             )
+        if image.min() == image.max():
+            raise UserError(f"{self.image_path(index)} is constant; expected an image: leave this micrograph out.")
         return finite(image, self.image_path(index))
 
     def write(self, star_path: str | Path) -> None:

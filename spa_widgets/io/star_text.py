@@ -161,10 +161,12 @@ def _parsed(block: Block, text: str) -> pd.DataFrame:
         )
     except (ValueError, pd.errors.ParserError, OverflowError):
         frame = None
-    if frame is None or frame.shape != (len(block.rows), len(block.labels)) or frame.iloc[:, -1].isna().any():
+    whole = frame is not None and frame.shape == (len(block.rows), len(block.labels))
+    # in a row that is too short the last cells are empty
+    if not whole or frame.iloc[:, -1].isna().any() or (frame.iloc[:, -1] == "").any():
         for index, row in enumerate(block.rows):
             _check_count(block, index, len(row.split()))
-        if frame is None or frame.shape != (len(block.rows), len(block.labels)):
+        if not whole:
             return _typed(block.labels, [row.split() for row in block.rows])
     words = [i for i in numbers if not pd.api.types.is_numeric_dtype(frame[i]) or frame[i].isna().all()]
     if words:  # text after all: as it stands, also where it says None

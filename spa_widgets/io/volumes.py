@@ -8,6 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from spa_widgets.errors import UserError
+from spa_widgets.io.datasets import finite
 from spa_widgets.io.mrc import read_mrc
 
 _TOLERANCE = 1e-3
@@ -19,14 +20,45 @@ def read_volume(path: str | Path) -> tuple[NDArray[Any], float]:
     Raises
     ------
     UserError
-        When the file is no cubic map, or states no pixel size.
+        When the file is no cubic map, states no pixel size, is constant or holds what is no number.
     """
     volume, pixel_size_A = read_mrc(path)
     if volume.ndim != 3 or len(set(volume.shape)) != 1:
         raise UserError(f"{path} has the shape {volume.shape}; expected a cubic map: crop or pad it first.")
     if pixel_size_A <= 0:
         raise UserError(f"{path} states no pixel size; expected it in the MRC header: write it there first.")
+    finite(volume, path)
+    if volume.min() == volume.max():
+        raise UserError(f"{path} is {volume.flat[0] + 0.0:g} everywhere; expected a map with density: make it again.")
     return volume, pixel_size_A
+
+
+def read_mask(path: str | Path) -> tuple[NDArray[Any], float]:
+    """Read a mask, a cubic map with values from 0 to 1, and its pixel size in Å.
+
+    Raises
+    ------
+    UserError
+        When it is no cubic map, states no pixel size, or its values are those of no mask.
+    """
+    mask, pixel_size_A = read_volume(path)
+    check_mask(mask, path)
+    return mask, pixel_size_A
+
+
+def check_mask(mask: NDArray[Any], path: str | Path) -> None:
+    """Check that values are those of a mask: from 0 to 1.
+
+    Raises
+    ------
+    UserError
+        When they are not.
+    """
+    if mask.min() < -_TOLERANCE or mask.max() > 1 + _TOLERANCE:
+        raise UserError(
+            f"{path} has values from {mask.min():.3g} to {mask.max():.3g}; expected a mask, from 0 to 1: make one of "
+            "the map by a threshold."
+        )
 
 
 def read_volumes(*paths: str | Path) -> tuple[list[NDArray[Any]], float]:

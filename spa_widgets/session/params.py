@@ -69,13 +69,15 @@ def validate_params(model: type[StepParams], values: dict[str, Any], step: str) 
         return model.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"]) or "parameters"
+        name = ".".join(str(part) for part in first["loc"]) 
         if first["type"] == "extra_forbidden":
             known = ", ".join(model.model_fields)
             raise UserError(f"{step} has no parameter {name}; it takes {known}.") from error
         if first["type"] == "missing":
             unit = field_unit(model, name)
             raise UserError(f"{step} needs the parameter {name}{f' (in {unit})' if unit else ''}; give it.") from error
+        if not first["loc"]:  # parameters that do not go together
+            raise UserError(f"{step}: {_lower(first['msg']).rstrip('.')}.") from error
         raise UserError(f"{step}: {name} is {first['input']!r}, but {_lower(first['msg']).rstrip('.')}.") from error
 
 

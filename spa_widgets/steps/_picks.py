@@ -74,7 +74,15 @@ def pick_all(ctx: JobContext, make_banks: MakeBanks, use_ctf: bool, decoy_weight
     with ctx.stage("pick"):
         for index in range(micrographs.count):
             ctx.progress(index, micrographs.count, Path(micrographs.name(index)).name)
-            tables.append(_tables(loop.one(index), str(micrographs.image_path(index)), defoci[index]))
+            try:
+                found = loop.one(index)
+            except ValueError as error:  # the templates, which are the same for all
+                raise UserError(str(error)) from error
+            if found is not None:
+                tables.append(_tables(found, str(micrographs.image_path(index)), defoci[index]))
+    if not tables:
+        raise UserError(loop.faults[0])
+    ctx.figure("failed", len(loop.faults))
     ctx.progress(micrographs.count, micrographs.count, "thresholds")
     candidates = {name: pd.concat([t[name] for t in tables], ignore_index=True) for name in ("particles", "decoys")}
     candidates["decoys"][DECOY_WEIGHT] = decoy_weight
@@ -117,28 +125,37 @@ class _Loop:
     kept: Path
 
     def __post_init__(self) -> None:
+        self.faults: list[str] = []
         self._optics = self.micrographs.optics
         self._banks: dict[tuple[int, int], tuple[PickingGrid, Sequence[TemplateBank]]] = {}
 
-    def one(self, index: int) -> Candidates:
-        """Candidates of one micrograph, from an earlier attempt if there is one."""
+    def one(self, index: int) -> Candidates | None:
+        """Candidates of one micrograph, from an earlier attempt if there is one; None if it cannot be picked."""
         file = self.kept / f"{index:06d}.npz"
         if file.exists():
             with np.load(file, allow_pickle=False) as stored:
                 return Candidates(**stored)
-        image = self.micrographs.load(index)
         try:
-            grid, banks = self._prepare((image.shape[0], image.shape[1]))
-            array = self.ctx.xp.asarray(image)
-            found = pick_micrograph(
-                array, grid, banks, self.settings, self.defoci[index], _plain(self._optics.take(index))
-            )
-        except ValueError as error:
-            raise UserError(f"{self.micrographs.name(index)}: {error}") from error
+            found = self._pick(index)
+        except UserError as error:  # the others can be picked
+            self.faults.append(str(error))
+            self.ctx.warn(f"No picks: {error}")
+            return None
         temporary = file.with_name(f".{file.name}.tmp.npz")
         np.savez(temporary, **vars(found))
         temporary.replace(file)
         return found
+
+    def _pick(self, index: int) -> Candidates:
+        image = self.micrographs.load(index)
+        grid, banks = self._prepare((image.shape[0], image.shape[1]))
+        array = self.ctx.xp.asarray(image)
+        try:
+            return pick_micrograph(
+                array, grid, banks, self.settings, self.defoci[index], _plain(self._optics.take(index))
+            )
+        except ValueError as error:
+            raise UserError(f"{self.micrographs.name(index)}: {error}") from error
 
     def _prepare(self, shape: tuple[int, int]) -> tuple[PickingGrid, Sequence[TemplateBank]]:
         """Grid and templates for a size of micrograph, made once."""

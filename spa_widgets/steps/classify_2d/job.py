@@ -27,8 +27,8 @@ def run(ctx: JobContext) -> None:
     options = ClassificationOptions(**ctx.params.model_dump(exclude={"seed"}))
     if options.classes > particle_set.count:
         raise UserError(
-            f"{options.classes} classes were asked for but there are only {particle_set.count} particles: "
-            "use fewer classes."
+            f"{options.classes} classes were asked for, but {particle_set.path} holds {particle_set.count} "
+            "particle(s): use fewer classes."
         )
     with ctx.stage("classify"):
         try:

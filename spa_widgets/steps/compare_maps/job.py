@@ -10,7 +10,7 @@ from engine.reconstruction.rigid import match_grid
 from spa_widgets.errors import UserError
 from spa_widgets.io.curves import write_fsc_csv
 from spa_widgets.io.mrc import write_mrc
-from spa_widgets.io.volumes import read_volume, read_volumes
+from spa_widgets.io.volumes import check_mask, read_volume, read_volumes
 from spa_widgets.session.context import JobContext
 
 
@@ -20,6 +20,8 @@ def run(ctx: JobContext) -> None:
     volume, own_pixel_size_A = read_volume(ctx.input("volume"))
     mask_path = ctx.optional_input("mask")
     mask = None if mask_path is None else read_volumes(ctx.input("reference"), mask_path)[0][1]
+    if mask is not None and mask_path is not None:
+        check_mask(mask, mask_path)
     if own_pixel_size_A > 3 * pixel_size_A or pixel_size_A > 3 * own_pixel_size_A:
         raise UserError(
             f"{ctx.input('volume')} has voxels of {own_pixel_size_A:g} Å, the reference of {pixel_size_A:g} Å; "

@@ -73,6 +73,7 @@ def _settings(ctx: JobContext, pixel_size_A: float) -> ExtractSettings:
 def _choose(ctx: JobContext, micrographs: MicrographSet, box_px: int) -> dict[int, pd.DataFrame]:
     """Picks of each micrograph that can be extracted, with the reasons for the others counted and reported."""
     lost: Counter[str] = Counter()
+    fault: UserError | None = None
     chosen = {}
     defoci = known_defoci(micrographs)
     for index, rows in _by_micrograph(ctx, micrographs, lost).items():
@@ -80,7 +81,12 @@ def _choose(ctx: JobContext, micrographs: MicrographSet, box_px: int) -> dict[in
             lost["without_ctf"] += len(rows)
             continue
         positions = rows[["rlnCoordinateX", "rlnCoordinateY"]].to_numpy(np.float64)
-        shape = micrographs.shape(index)
+        try:
+            shape = micrographs.shape(index)
+        except UserError as error:
+            fault = error
+            _leave_out(ctx, lost, error, len(rows))
+            continue
         fits = windows_fit(window_centres(positions), box_px, shape)
         if ctx.params.pad:
             fits = windows_fit(window_centres(positions), 1, shape)
@@ -91,6 +97,8 @@ def _choose(ctx: JobContext, micrographs: MicrographSet, box_px: int) -> dict[in
         lost["duplicates"] += len(rows) - len(kept)
         if len(kept):
             chosen[index] = rows.iloc[kept]
+    if not chosen and fault is not None:
+        raise fault
     for reason in ("over_the_edge", "duplicates", "without_ctf"):
         ctx.figure(reason, lost[reason])
     if lost["without_ctf"]:
@@ -98,6 +106,12 @@ def _choose(ctx: JobContext, micrographs: MicrographSet, box_px: int) -> dict[in
     if not any(defoci):
         ctx.warn("The micrographs have no CTF, so the particles get no defocus: estimate the CTF before classifying.")
     return dict(sorted(chosen.items()))
+
+
+def _leave_out(ctx: JobContext, lost: Counter[str], error: UserError, count: int) -> None:
+    """Go on without a micrograph that cannot be read."""
+    lost["unreadable"] += count
+    ctx.warn(f"{count} pick(s) left out: {error}")
 
 
 def _by_micrograph(ctx: JobContext, micrographs: MicrographSet, lost: Counter[str]) -> dict[int, pd.DataFrame]:
@@ -133,13 +147,21 @@ def _extract(
     dtype = np.float16 if ctx.params.float16 else np.float32
     defoci = known_defoci(micrographs)
     tables = []
+    lost: Counter[str] = Counter()
+    fault: UserError | None = None
     with MrcStackWriter(path, count, settings.output_px, pixel_size_A, dtype) as stack:
         for done, (index, rows) in enumerate(chosen.items()):
             ctx.progress(done, len(chosen), Path(micrographs.name(index)).name)
             centres = window_centres(rows[["rlnCoordinateX", "rlnCoordinateY"]].to_numpy(np.float64))
             try:
+                image = ctx.xp.asarray(micrographs.load(index))
+            except UserError as error:
+                fault = error
+                _leave_out(ctx, lost, error, len(rows))
+                continue
+            try:
                 written = []
-                for indices, images in extract_particles(ctx.xp.asarray(micrographs.load(index)), centres, settings):
+                for indices, images in extract_particles(image, centres, settings):
                     stack.append(images.astype(dtype))
                     written.append(indices)
                     if len(images) and (done, len(written)) == (0, 1):
@@ -150,8 +172,12 @@ def _extract(
             tables.append(_rows(micrographs, index, rows.iloc[kept], centres[kept], defoci[index]))
     ctx.progress(len(chosen), len(chosen), "writing")
     total = sum(len(table) for table in tables)
+    ctx.figure("unreadable", lost["unreadable"])
+    if not total and fault is not None:
+        raise fault
+    if total + lost["unreadable"] < count:
+        ctx.warn(f"{count - total - lost['unreadable']} windows are blank and are left out.")
     if total < count:
-        ctx.warn(f"{count - total} windows are blank and are left out.")
         _shorten(path, total, settings.output_px, pixel_size_A, dtype)
     return tables
 

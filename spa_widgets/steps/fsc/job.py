@@ -9,7 +9,7 @@ from engine.validation.fsc import FSCCurves, automatic_fsc_mask, fsc_curves
 from spa_widgets.errors import UserError
 from spa_widgets.io.curves import write_fsc_csv
 from spa_widgets.io.mrc import write_mrc
-from spa_widgets.io.volumes import read_volumes
+from spa_widgets.io.volumes import check_mask, read_volumes
 from spa_widgets.session.context import JobContext
 
 
@@ -20,6 +20,8 @@ def run(ctx: JobContext) -> None:
     volumes, pixel_size_A = read_volumes(*paths, *([mask_path] if mask_path else []))
     half_a, half_b = (ctx.xp.asarray(volume) for volume in volumes[:2])
     mask = volumes[2] if mask_path else None
+    if mask_path is not None:
+        check_mask(volumes[2], mask_path)
     if np.array_equal(volumes[0], volumes[1]):
         raise UserError(f"{paths[0]} and {paths[1]} are the same map; expected two independent half maps.")
     ctx.progress(0, 2, "FSC curves")

@@ -21,7 +21,7 @@ def run(ctx: JobContext) -> None:
     if not files:
         raise UserError("No micrograph was given; expected at least one .mrc file: check the path or the pattern.")
     with ctx.stage("headers"):
-        shapes, sizes_A = _headers(ctx, files)
+        files, shapes, sizes_A = _headers(ctx, files)
     _warn_about_sizes(ctx, shapes)
     _warn_about_pixel_sizes(ctx, files, sizes_A)
     table = pd.DataFrame({"rlnMicrographName": [str(path.absolute()) for path in files], "rlnOpticsGroup": 1})
@@ -46,8 +46,9 @@ def _optics_table(ctx: JobContext) -> pd.DataFrame:
     )
 
 
-def _headers(ctx: JobContext, files: list[Path]) -> tuple[list[tuple[int, int]], list[float]]:
-    """Shape and pixel size of every file; all that cannot be used are named together."""
+def _headers(ctx: JobContext, files: list[Path]) -> tuple[list[Path], list[tuple[int, int]], list[float]]:
+    """Files that can be used, their shapes and pixel sizes; those that cannot are named and left out."""
+    good: list[Path] = []
     shapes: list[tuple[int, int]] = []
     sizes_A: list[float] = []
     faults: list[str] = []
@@ -56,15 +57,22 @@ def _headers(ctx: JobContext, files: list[Path]) -> tuple[list[tuple[int, int]],
         try:
             shape = mrc_shape(path)
             if len(shape) == 3 and shape[0] > 1:
-                raise UserError(f"{path} has {shape[0]} frames; expected one averaged micrograph.")
+                raise UserError(
+                    f"{path} has {shape[0]} frames; expected one averaged micrograph: correct the movie for motion "
+                    "first."
+                )
+            size_A = mrc_pixel_size_A(path)
+            good.append(path)
             shapes.append((shape[-2], shape[-1]))
-            sizes_A.append(mrc_pixel_size_A(path))
+            sizes_A.append(size_A)
         except UserError as error:
             faults.append(str(error))
-    if faults:
-        more = f" So are {len(faults) - 1} others of the {len(files)} files." if len(faults) > 1 else ""
-        raise UserError(f"Not every file can be imported. {faults[0]}{more} Leave them out or copy them again.")
-    return shapes, sizes_A
+    if not good:
+        raise UserError(faults[0] if len(faults) == 1 else f"None of the {len(files)} files can be used: {faults[0]}")
+    for fault in faults:
+        ctx.warn(f"Left out: {fault}")
+    ctx.figure("left_out", len(faults))
+    return good, shapes, sizes_A
 
 
 def _warn_about_sizes(ctx: JobContext, shapes: list[tuple[int, int]]) -> None:

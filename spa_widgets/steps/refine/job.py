@@ -17,7 +17,7 @@ from spa_widgets.errors import UserError
 from spa_widgets.io.curves import write_fsc_csv
 from spa_widgets.io.datasets import ParticleSet
 from spa_widgets.io.mrc import write_mrc
-from spa_widgets.io.volumes import read_volume
+from spa_widgets.io.volumes import read_mask, read_volume
 from spa_widgets.session.context import JobContext
 
 _DOUBTFUL_SYMMETRY = 0.3
@@ -27,8 +27,8 @@ _FEWEST = 10
 def run(ctx: JobContext) -> None:
     """Refine, report each iteration, write maps, masks, curves and poses."""
     dataset = ParticleSet.read(ctx.input("particles")).with_absolute_names()
-    particles = dataset.to_engine()
     dataset = _with_half_sets(ctx, dataset)
+    particles = dataset.to_engine()
     checkpoint = ctx.load_checkpoint()
     state = None if checkpoint is None else RefinementState.from_dict(checkpoint)
     mask = _mask(ctx, particles)
@@ -43,8 +43,17 @@ def run(ctx: JobContext) -> None:
 def _with_half_sets(ctx: JobContext, dataset: ParticleSet) -> ParticleSet:
     """Keep the half sets of the file; particles imported without any get them now."""
     if dataset.count < _FEWEST:
-        raise UserError(f"{dataset.path} holds {dataset.count} particles; a refinement needs at least {_FEWEST}.")
+        raise UserError(
+            f"{dataset.path} holds {dataset.count} particle(s); expected at least {_FEWEST} for a refinement: "
+            "choose more classes or picks."
+        )
     if "rlnRandomSubset" in dataset.table:
+        counts = np.bincount(dataset.half_sets, minlength=3)[1:]
+        if not counts.all():
+            raise UserError(
+                f"{dataset.path} has {counts[0]} particles in half set 1 and {counts[1]} in 2 (rlnRandomSubset); "
+                "expected about as many in both: remove the column, and half sets are drawn anew."
+            )
         return dataset
     ctx.warn("The particles have no half sets (rlnRandomSubset); they were drawn now and are written with the result.")
     table = dataset.table.assign(rlnRandomSubset=ctx.rng("half sets").permutation(np.arange(dataset.count) % 2) + 1)
@@ -58,7 +67,11 @@ def _on_grid(ctx: JobContext, name: str, particles: Particles) -> NDArray[np.flo
 
 
 def _mask(ctx: JobContext, particles: Particles) -> NDArray[np.float32] | None:
-    return None if ctx.optional_input("mask") is None else _on_grid(ctx, "mask", particles)
+    path = ctx.optional_input("mask")
+    if path is None:
+        return None
+    mask, pixel_size_A = read_mask(path)
+    return resample_volume(mask, pixel_size_A, particles.box_px, particles.pixel_size_A)
 
 
 def _initial_volume(ctx: JobContext, particles: Particles) -> NDArray[np.float32]:

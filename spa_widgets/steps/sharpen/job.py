@@ -14,7 +14,7 @@ from engine.validation.sharpening import GuinierFit, guinier_b_factor, sharpen
 from spa_widgets.errors import UserError
 from spa_widgets.io.curves import read_fsc_csv
 from spa_widgets.io.mrc import write_mrc
-from spa_widgets.io.volumes import read_volumes
+from spa_widgets.io.volumes import check_mask, read_volumes
 from spa_widgets.session.context import JobContext
 
 
@@ -30,7 +30,15 @@ def run(ctx: JobContext) -> None:
     weights = fsc if params.weight_by_fsc else None
     ctx.progress(0, 2, "Guinier fit")
     mask = volumes[1] if mask_path else None
-    fit = guinier_b_factor(volume, pixel_size_A, resolution_A, weights, params.low_resolution_A, mask)
+    if mask_path is not None:
+        check_mask(volumes[1], mask_path)
+    try:
+        fit = guinier_b_factor(volume, pixel_size_A, resolution_A, weights, params.low_resolution_A, mask)
+    except ValueError as error:
+        raise UserError(
+            f"The Guinier fit from {params.low_resolution_A:g} to {resolution_A:.3g} Å failed ({error}); expected "
+            "several shells between: raise low_resolution_A."
+        ) from error
     b_factor_A2 = fit.b_factor_A2 if params.b_factor_A2 is None else params.b_factor_A2
     ctx.progress(1, 2, "sharpening")
     sharp = sharpen(volume, pixel_size_A, b_factor_A2, weights, resolution_A)
@@ -56,7 +64,13 @@ def _fsc(path: Path | None, box_px: int) -> NDArray[np.float64] | None:
 
 
 def _resolution_A(given: float | None, fsc: NDArray[np.float64] | None, box_px: int, pixel_size_A: float) -> float:
+    nyquist_A = 2 * pixel_size_A
     if given is not None:
+        if given < nyquist_A:
+            raise UserError(
+                f"resolution_A is {given:g}, beyond the Nyquist limit of the map, {nyquist_A:g} Å; give the resolution "
+                "that it has."
+            )
         return given
     if fsc is None:
         raise UserError("The resolution of the map is not known; give fsc (FSC curves) or resolution_A.")

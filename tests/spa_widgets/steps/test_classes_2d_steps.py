@@ -130,7 +130,7 @@ def test_bad_choice(job: JobContext, tmp_path: Path, classes: list[int], words: 
 
 def test_more_classes_than_particles(particles: Path, tmp_path: Path) -> None:
     params = ClassifyParams(classes=200)
-    with pytest.raises(UserError, match="200 classes were asked for but there are only 140 particles"):
+    with pytest.raises(UserError, match=r"200 classes were asked for, but .* holds 140 particle"):
         classify(simple_context("classify_2d", params, {"particles": particles}, tmp_path))
 
 

@@ -75,7 +75,7 @@ def test_fsc_refuses_what_cannot_be_compared(maps: Path, tmp_path: Path) -> None
     same = {"half_a": maps / "half_A.mrc", "half_b": maps / "half_A.mrc"}
     with pytest.raises(UserError, match="same map"):
         fsc.run(simple_context("fsc", FscParams(), same, tmp_path / "a"))
-    write_mrc(tmp_path / "other.mrc", np.zeros((32, 32, 32), np.float32), PIXEL_SIZE_A)
+    write_mrc(tmp_path / "other.mrc", np.eye(32, dtype=np.float32)[None].repeat(32, axis=0), PIXEL_SIZE_A)
     other = {"half_a": maps / "half_A.mrc", "half_b": tmp_path / "other.mrc"}
     with pytest.raises(UserError, match="resample"):
         fsc.run(simple_context("fsc", FscParams(), other, tmp_path / "b"))

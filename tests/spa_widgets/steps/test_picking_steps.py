@@ -114,10 +114,11 @@ def test_import_names_what_is_wrong_with_files(tmp_path: Path) -> None:
     write_mrc(other, np.zeros((64, 80)), 1.3)
     write_mrc(movie, np.zeros((5, 64, 64)), PIXEL_A, is_stack=True)
     broken.write_bytes(good.read_bytes()[:9000])
-    with pytest.raises(UserError, match=r"movie\.mrc has 5 frames"):
-        run_step("import_micrographs", tmp_path / "a", {"files": [good, movie]}, OPTICS)
-    with pytest.raises(UserError, match=r"broken\.mrc"):
-        run_step("import_micrographs", tmp_path / "b", {"files": [broken, good]}, OPTICS)
+    with pytest.raises(UserError, match=r"None of the 2 files can be used: .*movie\.mrc has 5 frames"):
+        run_step("import_micrographs", tmp_path / "a", {"files": [movie, broken]}, OPTICS)
+    rest = run_step("import_micrographs", tmp_path / "b", {"files": [broken, good, movie]}, OPTICS)
+    assert rest.figures["micrographs"] == 1 and rest.figures["left_out"] == 2
+    assert any("broken.mrc is cut short" in sentence for sentence in rest.warnings)
     context = run_step("import_micrographs", tmp_path / "c", {"files": [good, other]}, OPTICS)
     assert any("differ in size" in sentence for sentence in context.warnings)
     assert any("other.mrc states 1.3 Å" in sentence for sentence in context.warnings)
