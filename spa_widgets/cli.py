@@ -12,12 +12,13 @@ from collections.abc import Sequence
 import click
 
 from spa_widgets import __version__
-from spa_widgets.cli_other import fetch_command, list_command, tutorial_command, verify_command
+from spa_widgets.cli_other import convert_command, fetch_command, list_command, tutorial_command, verify_command
 from spa_widgets.errors import UserError
 
 _OTHER = {
     "list": list_command,
     "verify": verify_command,
+    "convert": convert_command,
     "fetch": fetch_command,
     "tutorial": tutorial_command,
 }

@@ -95,6 +95,22 @@ def _reporter(printer: Any) -> Any:
     return report
 
 
+@click.command("convert", short_help="Particles or positions in another program's format.")
+@click.argument("inputs", nargs=-1, required=True, metavar="FILE...")
+@click.option("--out", required=True, metavar="FILE", help="New file: .star (RELION), .cs (cryoSPARC) or .csv.")
+def convert_command(inputs: tuple[str, ...], out: str) -> None:
+    """Convert particles (.star, .cs), or join positions (.star, .cs, .box, .csv), into one file.
+
+    Files of positions are named like their micrographs: mic_1.box belongs to mic_1.mrc.
+    """
+    from spa_widgets.io.convert import convert
+    from spa_widgets.session.inputs import raw_files
+
+    target = Path(out).expanduser()
+    done = convert(raw_files(list(inputs), "FILE", "convert"), target)
+    click.echo(f"{done} in {target}")
+
+
 @click.command("tutorial", short_help="Run the tutorial notebook without a person.")
 @click.option("--preset", type=click.Choice(["small", "workshop"]), default="small", help="Embedded data set.")
 @click.option("--micrographs", default="", metavar="GLOB", help="Your own micrographs instead of the embedded set.")

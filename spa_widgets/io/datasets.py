@@ -62,9 +62,15 @@ def finite(images: NDArray[np.float32], path: str | Path) -> NDArray[np.float32]
     return images
 
 
-def _read_tables(path: str | Path) -> Tables:
-    """Read a STAR file, or a cryoSPARC dataset in the same terms."""
-    return read_cs(path) if Path(path).suffix == ".cs" else read_star(path)
+def read_tables(path: str | Path) -> Tables:
+    """Read a STAR file, or a cryoSPARC dataset (``.cs``) in the same terms.
+
+    Raises
+    ------
+    UserError
+        When it cannot be read.
+    """
+    return read_cs(path) if Path(path).suffix.lower() == ".cs" else read_star(path)
 
 
 @dataclass(frozen=True)
@@ -92,7 +98,7 @@ class MicrographSet:
         UserError
             When it has no micrographs table.
         """
-        tables = _read_tables(star_path)
+        tables = read_tables(star_path)
         if "micrographs" not in tables or "optics" not in tables:
             raise UserError(
                 f"{star_path} holds {', '.join(tables)}; expected micrographs and optics: import the micrographs."
@@ -198,7 +204,7 @@ class ParticleSet:
         UserError
             When it has no particles or no images.
         """
-        tables = _read_tables(star_path)
+        tables = read_tables(star_path)
         if "particles" not in tables or "optics" not in tables:
             raise UserError(
                 f"{star_path} holds {', '.join(name or 'a table without name' for name in tables)}; expected tables "

@@ -173,6 +173,9 @@ def _raw_pieces(
     paths: Sequence[Path], item: Input, hashes: ContentHashes, on_file: Callable[[Path], None] | None
 ) -> list[dict[str, Any]]:
     pieces = [hashes.pieces(path, on_file) for path in _by_name(paths)]
+    for path in paths:
+        if path.suffix == ".cs":  # what cryoSPARC passed through lies in files beside it
+            pieces += [hashes.pieces(other, on_file) for other in sorted(path.parent.glob("*passthrough*.cs"))]
     if item.kind == "classes":
         folder = paths[0].parent
         beside = sorted({path for pattern in _CLASSES_FILES for path in folder.glob(pattern)} - set(paths))

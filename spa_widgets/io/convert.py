@@ -1,0 +1,63 @@
+"""From one program's files to another's: particles and positions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from spa_widgets.errors import UserError
+from spa_widgets.io.cryosparc_write import write_cs
+from spa_widgets.io.datasets import ParticleSet, read_tables
+from spa_widgets.io.picks import MICROGRAPH, X, Y, read_picks
+from spa_widgets.io.star import write_star
+
+
+def convert(inputs: Sequence[Path], output: Path) -> str:
+    """Write particles or positions in another format; say what was written.
+
+    Parameters
+    ----------
+    inputs : sequence of Path
+        One file of particles (``.star``, ``.cs``), or files of positions (also ``.box``, ``.csv``), which are joined.
+    output : Path
+        ``.star`` (RELION ≥ 3.1), ``.cs`` (cryoSPARC; particles only) or ``.csv`` (positions only).
+
+    Raises
+    ------
+    UserError
+        When the files cannot be read, or do not hold what the format needs.
+    """
+    kind = output.suffix.lower()
+    if kind not in (".star", ".cs", ".csv"):
+        raise UserError(f"{output.name} names no format that is written; expected .star, .cs or .csv: rename it.")
+    if output.exists():
+        raise UserError(f"{output} is there already; expected a new file: remove it, or give another name.")
+    if kind == ".cs" or (kind == ".star" and len(inputs) == 1 and _has_images(inputs[0])):
+        return _particles(inputs, output)
+    tables = [read_picks(path)["particles"] for path in inputs]
+    picks = pd.concat(tables, ignore_index=True)
+    if kind == ".csv":
+        named = picks[[MICROGRAPH, X, Y]].set_axis(["micrograph", "x", "y"], axis=1)
+        named.to_csv(output, index=False)
+    else:
+        write_star(output, {"particles": picks})
+    return f"{len(picks)} positions on {picks[MICROGRAPH].nunique()} micrographs"
+
+
+def _has_images(path: Path) -> bool:
+    if path.suffix.lower() not in (".star", ".cs"):
+        return False
+    return "rlnImageName" in read_tables(path).get("particles", pd.DataFrame())
+
+
+def _particles(inputs: Sequence[Path], output: Path) -> str:
+    if len(inputs) > 1:
+        raise UserError(f"{len(inputs)} files of particles were given; expected one: convert them one by one.")
+    particles = ParticleSet.read(inputs[0]).with_absolute_names()
+    if output.suffix.lower() == ".cs":
+        write_cs(output, particles)
+    else:
+        particles.write(output)
+    return f"{particles.count} particles"
