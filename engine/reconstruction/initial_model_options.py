@@ -24,8 +24,8 @@ class InitialModelOptions:
     start_iterations : iterations of each start before they are compared.
     iterations : iterations in all of the start that is carried on; each takes one mini-batch from each of six folds.
     batch_first, batch_last : particles of a mini-batch at the beginning and at the end.
-    memory_first, memory_last : how many images the running sums remember (at the end up to four times as many of a
-        larger set).
+    memory_first, memory_last : how many images the running sums remember at the beginning and at the end, never more
+        than there are: what an earlier, poorer model made of an image would hold the next one back.
     search_resolution_A : resolution of the search over all poses; finer detail takes part in what follows it.
     angular_sampling : step of that search as a share of what its resolution needs.
     candidates : poses of an image that are followed up in C1; fewer in a point group, where fewer compete.
@@ -43,7 +43,7 @@ class InitialModelOptions:
     batch_first: int = 100
     batch_last: int = 200
     memory_first: int = 240
-    memory_last: int = 1000
+    memory_last: int = 4000
     search_resolution_A: float = 26.0
     angular_sampling: float = 0.9
     candidates: int = 64
@@ -75,9 +75,10 @@ class InitialModelOptions:
         return round(self.batch_first + (self.batch_last - self.batch_first) * self._share(iteration))
 
     def memory(self, iteration: int, count: int) -> int:
-        """Images that the running sums remember; at the end all of a middling set of `count`."""
-        last = min(max(self.memory_last, count), 4 * self.memory_last)
-        return round(self.memory_first * (last / self.memory_first) ** self._share(iteration))
+        """Images that the running sums remember: at the end each image of a small set once, with its latest pose."""
+        last = max(min(self.memory_last, count), 1)
+        first = min(self.memory_first, last)
+        return round(first * (last / first) ** self._share(iteration))
 
     @property
     def followed(self) -> int:
