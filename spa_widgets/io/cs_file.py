@@ -40,6 +40,14 @@ def read_dataset(path: str | Path) -> NDArray[np.void]:
 def _header(stream: IO[bytes], file: Path) -> tuple[tuple[int, ...], np.dtype]:
     """Read the header; check that it is a table, and that the file is as long as it says."""
     try:
+        # the length of the header is checked before numpy asks for as much memory
+        start = stream.read(12)
+        if start[6:8] not in (b"\1\0", b"\2\0", b"\3\0"):
+            raise ValueError("the version is unknown")
+        length = int.from_bytes(start[8:10] if start[6:7] == b"\1" else start[8:12], "little")
+        if length > min(_LONGEST_HEADER, file.stat().st_size):
+            raise ValueError("the header is longer than the file")
+        stream.seek(0)
         version = np.lib.format.read_magic(stream)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, _, dtype = read(stream, max_header_size=_LONGEST_HEADER)
