@@ -140,16 +140,18 @@ picked.figures
 # %%
 first_classes = session.classify_2d(picked, classes=10, mask_diameter_A=160)
 first_classes.wait()
-ClassGallery(session, first_classes)
+first_gallery = ClassGallery(session, first_classes, propose=True)
+first_gallery
 
 # %% [markdown]
 # ## J8 · テンプレートの選択
 #
-# よい平均像では、粒子が中央にあり、上または横から見た形と内部の構造が見えます。`auto=True` は自動の提案です。`classes=[1, 4, 7]` のように番号を
-# 並べれば、あなた自身の選択になります。
+# よい平均像では、粒子が中央にあり、上または横から見た形と内部の構造が見えます。ギャラリーは自動の提案(平均に使わなかった画像も
+# 説明できる細部をもつクラス)が選ばれた状態で始まります。クリックでクラスを外したり加えたりでき、コードでは
+# `first_gallery.select([1, 4, 7])` と書けます。次のセルは、いま選ばれているクラスを使います。
 
 # %%
-templates = session.select_2d(first_classes, auto=True)
+templates = first_gallery.submit()
 templates.wait()
 templates.figures
 
@@ -195,14 +197,17 @@ particles.figures
 # %%
 classes = session.classify_2d(particles, classes=data.class_count(particles), mask_diameter_A=160)
 classes.wait()
-gallery = ClassGallery(session, classes)
+gallery = ClassGallery(session, classes, propose=True)
 gallery
 
 # %% [markdown]
 # ## J13 · 2D クラスの選択
+#
+# ここでも自動の提案に枠が付いています。横や上から見た像は粒子です。細い棒は横から見た空のナノディスク、模様のない円盤は上から見た
+# 空のナノディスク、ぼやけた像は雑音です。納得できるまでクリックして選び、先へ進んでください。
 
 # %%
-selected = session.select_2d(classes, auto=True)
+selected = gallery.submit()
 selected.wait()
 data.check("classes", selected, particles)
 

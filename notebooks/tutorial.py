@@ -141,16 +141,18 @@ picked.figures
 # %%
 first_classes = session.classify_2d(picked, classes=10, mask_diameter_A=160)
 first_classes.wait()
-ClassGallery(session, first_classes)
+first_gallery = ClassGallery(session, first_classes, propose=True)
+first_gallery
 
 # %% [markdown]
 # ## J8 · Select templates
 #
-# Good averages show a particle in the middle, round or side-on, with detail inside. `auto=True` proposes; a list of numbers,
-# for example `classes=[1, 4, 7]`, is your own choice.
+# Good averages show a particle in the middle, round or side-on, with detail inside. The gallery starts from an automatic
+# proposal: the classes whose detail explains images left out of their average. A click takes a class out or in, and
+# `first_gallery.select([1, 4, 7])` does it in code; the next cell takes what is marked.
 
 # %%
-templates = session.select_2d(first_classes, auto=True)
+templates = first_gallery.submit()
 templates.wait()
 templates.figures
 
@@ -196,14 +198,17 @@ particles.figures
 # %%
 classes = session.classify_2d(particles, classes=data.class_count(particles), mask_diameter_A=160)
 classes.wait()
-gallery = ClassGallery(session, classes)
+gallery = ClassGallery(session, classes, propose=True)
 gallery
 
 # %% [markdown]
 # ## J13 · Select 2D classes
+#
+# The proposal is marked with a frame again. Side views and top views are particles; a thin bar is an empty nanodisc seen
+# edge-on, a disc without a pattern is one seen from above, and a blur is noise. Click until you agree, then go on.
 
 # %%
-selected = session.select_2d(classes, auto=True)
+selected = gallery.submit()
 selected.wait()
 data.check("classes", selected, particles)
 

@@ -15,6 +15,7 @@ def draw_circles(
     centres: Iterable[tuple[float, float]],
     radius: float,
     colour: tuple[int, int, int] = GREEN,
+    width: int = 2,
 ) -> NDArray[np.uint8]:
     """Give a colour picture (h, w, 3) with a ring at each centre (x, y), all in pixels of the picture."""
     from PIL import Image, ImageDraw
@@ -22,5 +23,5 @@ def draw_circles(
     image = Image.fromarray(np.ascontiguousarray(picture)).convert("RGB")
     draw = ImageDraw.Draw(image)
     for x, y in centres:
-        draw.ellipse((x - radius, y - radius, x + radius, y + radius), outline=colour, width=2)
+        draw.ellipse((x - radius, y - radius, x + radius, y + radius), outline=colour, width=width)
     return np.asarray(image)

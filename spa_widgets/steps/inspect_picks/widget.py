@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from spa_widgets.viewers.encode import img_tag
 from spa_widgets.viewers.micrographs import Micrographs
 from spa_widgets.viewers.overlay import GREEN, ORANGE, draw_circles
 
+_FEWEST_REJECTED = 25
 THRESHOLDS = ("min_ncc", "min_power", "max_power")
 
 
@@ -39,7 +41,7 @@ class PickInspector(SpaWidget):
     pixel_size_A : float, optional
         Å per pixel where the files do not say it.
     **options
-        ``min_ncc``, ``min_power``, ``max_power`` (None is no limit), ``low_pass_A`` (10), ``sigma`` (3),
+        ``min_ncc``, ``min_power``, ``max_power`` (None is no limit), ``low_pass_A`` (20), ``sigma`` (3),
         ``diameter_A`` (160), ``show_rejected``, ``current``, ``language``.
     """
 
@@ -47,7 +49,7 @@ class PickInspector(SpaWidget):
     micrographs = traitlets.List(traitlets.Dict()).tag(sync=True)
     counts = traitlets.List(traitlets.Int()).tag(sync=True)
     current = traitlets.Int(0).tag(sync=True)
-    low_pass_A = traitlets.Float(10.0, min=0).tag(sync=True)
+    low_pass_A = traitlets.Float(20.0, min=0).tag(sync=True)
     high_pass_A = traitlets.Float(0.0, min=0).tag(sync=True)
     sigma = traitlets.Float(3.0, min=0.1, max=20).tag(sync=True)
     diameter_A = traitlets.Float(160.0, min=1).tag(sync=True)
@@ -140,18 +142,38 @@ class PickInspector(SpaWidget):
         return f"good = session.inspect_picks(picks{parts}, automatic_thresholds=False)"
 
     def static_html(self) -> str:
-        """Give a picture of the present micrograph: kept picks green, rejected orange."""
+        """Give a picture of the present micrograph: kept picks green, the best of the rejected small and orange."""
         self._need()
         here = self._number == self.current
         picture = self._mics.picture(self.current, max(self.low_pass_A, 20.0), longest_px=900)
         scale = picture.shape[1] / self._mics.shape(self.current)[1]
         radius = self.diameter_A / 2 / self._mics.pixel_size_A * scale
-        for keep, colour in ((False, ORANGE), (True, GREEN)):
-            some = here & (self.kept == keep)
+        kept = np.flatnonzero(here & self.kept)
+        drawn = [(kept, radius, GREEN, 2)]
+        if self.show_rejected:
+            drawn.insert(0, (self._best_rejected(here, len(kept)), 0.55 * radius, ORANGE, 1))
+        for some, size, colour, width in drawn:
             centres = list(zip(self._x[some] * scale, self._y[some] * scale, strict=True))
-            picture = draw_circles(picture, centres, radius, colour)
-        text = f"{self.kept_count} of {len(self._x)} picks kept"
-        return img_tag(picture, text, 560) + f"<br>{text}"
+            picture = draw_circles(picture, centres, size, colour, width)
+        text = (
+            f"{self._mics.names[self.current]}: {len(kept)} of {int(here.sum())} candidates kept (green); "
+            f"small circles are the best of the rejected. All micrographs: {self.kept_count:,} of {len(self._x):,}."
+        )
+        return img_tag(picture, text, 560) + f"<br>{escape(text)}"
+
+    def _best_rejected(self, here: NDArray[np.bool_], kept: int) -> NDArray[np.intp]:
+        """Give the rejected picks that lie next to the thresholds, as many as are kept and at least 25."""
+        far = np.zeros(len(self._x))
+        for scores, low, high in (
+            (self._ncc, self.min_ncc, None),
+            (self._power, self.min_power, self.max_power),
+        ):
+            size = float(np.nanmax(scores) - np.nanmin(scores)) if np.isfinite(scores).any() else 0.0
+            for value, sign in ((low, -1.0), (high, 1.0)):
+                if value is not None and size > 0:
+                    far = np.fmax(far, sign * (scores - value) / size)
+        some = np.flatnonzero(here & ~self.kept)
+        return some[np.argsort(far[some], kind="stable")[: max(_FEWEST_REJECTED, kept)]]
 
     # ---- questions from the views --------------------------------------------------------------------------------
     def _ask_image(self, index: int) -> Answer:

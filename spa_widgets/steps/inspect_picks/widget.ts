@@ -11,12 +11,21 @@ import { Plot, type Range } from "../../viewers/kit/plot.ts";
 export interface Scores { ncc: Float32Array; power: Float32Array; x: Float32Array; y: Float32Array; micrograph: Int32Array }
 export interface Limits { min_ncc: number | null; min_power: number | null; max_power: number | null }
 const NAMES = ["min_ncc", "min_power", "max_power"] as const;
+const FEWEST_REJECTED = 25; // at least so many of the best rejected picks are shown on a micrograph
 
 /** Is a pick inside the limits? A score that is not known never rejects. */
 export function keeps(scores: Scores, index: number, limits: Limits): boolean {
   const [ncc, power] = [scores.ncc[index], scores.power[index]];
   const inside = (value: number, low: number | null, high: number | null): boolean => Number.isNaN(value) || ((low === null || value >= Math.fround(low)) && (high === null || value <= Math.fround(high)));
   return inside(ncc, limits.min_ncc, null) && inside(power, limits.min_power, limits.max_power);
+}
+
+/** How far outside the limits a pick is, in parts of the scores' ranges; 0 inside. */
+export function outside(scores: Scores, index: number, limits: Limits, [x0, x1, y0, y1]: Range): number {
+  const [ncc, power] = [scores.ncc[index], scores.power[index]];
+  const below = (value: number, low: number | null, size: number): number => (low === null || Number.isNaN(value) ? 0 : (low - value) / size);
+  const above = limits.max_power === null || Number.isNaN(power) ? 0 : (power - limits.max_power) / (y1 - y0);
+  return Math.max(0, below(ncc, limits.min_ncc, x1 - x0), below(power, limits.min_power, y1 - y0), above);
 }
 
 /** Range of the values without the extreme half per cent, a little wider. */
@@ -44,6 +53,7 @@ class InspectorView {
   private range: Range = [0, 1, 0, 1];
   private heat = "";
   private picture: ReturnType<typeof micrographPicture>;
+  private list: ReturnType<typeof micrographList>;
   private hint = h("div", { class: "spa-hint", "aria-hidden": "true" });
   private total = h("span", { class: "spa-num", role: "status" });
   private fields: Record<string, HTMLInputElement> = {};
@@ -53,14 +63,14 @@ class InspectorView {
     const { t, link } = frame;
     this.limits = { min_ncc: link.get("min_ncc"), min_power: link.get("min_power"), max_power: link.get("max_power") };
     this.canvas = new ImageCanvas({}, t("micrograph"));
-    this.picture = micrographPicture(frame, this.canvas);
+    this.picture = micrographPicture(frame, this.canvas, () => this.marks());
     this.canvas.element.append(this.hint, this.canvas.tools({ zoomIn: t("zoom_in"), zoomOut: t("zoom_out"), fit: t("fit") }));
     this.plot = new Plot({ label: t("histogram"), xLabel: t("ncc"), yLabel: t("power"), left: 60 });
     this.plot.onDraw((layer) => this.paintPlot(layer));
-    const list = micrographList(frame, (index) => this.go(index), (index) => `${link.get<number[]>("counts")?.[index] ?? 0} / ${this.totals[index] ?? 0}`);
+    this.list = micrographList(frame, (index) => this.go(index), (index) => `${link.get<number[]>("counts")?.[index] ?? 0}${this.totals.length ? ` / ${this.totals[index] ?? 0}` : ""}`);
     this.plot.element.style.cssText = "height: 330px; margin: 6px 8px 0 4px";
     const side = h("div", { style: "width: 390px; flex: 0 0 auto; border-left: 1px solid var(--spa-line); overflow: auto; max-width: 100%" }, this.plot.element, this.numbers());
-    frame.root.append(this.controls(), h("div", { class: "spa-body", style: "height: 540px" }, list.element, this.canvas.element, side), this.footer());
+    frame.root.append(this.controls(), h("div", { class: "spa-body", style: "height: 540px" }, this.list.element, this.canvas.element, side), this.footer());
     frame.onClose(() => { this.canvas.destroy(); this.plot.destroy(); });
     link.watch(["current", "show_rejected", "diameter_A"], () => this.marks());
     link.watch([...NAMES], () => { for (const name of NAMES) this.limits[name] = link.get(name); this.refresh(); });
@@ -76,7 +86,7 @@ class InspectorView {
     this.totals = [];
     for (const index of this.scores.micrograph) this.totals[index] = (this.totals[index] ?? 0) + 1;
     this.heat = this.histogram();
-    this.frame.link.set("counts", [...this.frame.link.get<number[]>("counts")]);
+    this.list.refresh();
     this.refresh();
     this.marks();
     this.frame.root.dataset.scores = String(this.scores.x.length);
@@ -155,13 +165,22 @@ class InspectorView {
     const current = link.get<number>("current");
     const triples: number[] = [];
     let [kept, all] = [0, 0];
+    const rejected: [number, number][] = [];
     for (let index = 0; index < this.scores.x.length; index++) {
       if (this.scores.micrograph[index] !== current) continue;
       all++;
       const good = keeps(this.scores, index, this.limits);
-      if (good) kept++;
-      else if (!link.get("show_rejected")) continue;
-      triples.push(this.scores.x[index], this.scores.y[index], good ? Mark.Plain : Mark.Rejected);
+      if (!good) {
+        rejected.push([outside(this.scores, index, this.limits, this.range), index]);
+        continue;
+      }
+      kept++;
+      triples.push(this.scores.x[index], this.scores.y[index], Mark.Plain);
+    }
+    // a picker keeps ten candidates for each particle: only those that a small change of a threshold would bring in help
+    if (link.get("show_rejected")) {
+      rejected.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
+      triples.unshift(...rejected.slice(0, Math.max(FEWEST_REJECTED, kept)).flatMap(([, index]) => [this.scores.x[index], this.scores.y[index], Mark.Rejected]));
     }
     const size_A = this.picture.info()?.pixel_size_A || this.canvas.pixelSize_A || 1;
     this.canvas.radius_px = link.get<number>("diameter_A") / 2 / size_A;

@@ -39,7 +39,7 @@ class ManualPicker(SpaWidget):
     pixel_size_A : float, optional
         Å per pixel where the files do not say it.
     **options
-        ``low_pass_A`` (10), ``high_pass_A`` (0), ``sigma`` (contrast, 3), ``diameter_A`` (of the circle, 160),
+        ``low_pass_A`` (20), ``high_pass_A`` (0), ``sigma`` (contrast, 3), ``diameter_A`` (of the circle, 160),
         ``goal`` (100), ``current``, ``read_only``, ``language``.
     """
 
@@ -47,7 +47,7 @@ class ManualPicker(SpaWidget):
     micrographs = traitlets.List(traitlets.Dict()).tag(sync=True)
     counts = traitlets.List(traitlets.Int()).tag(sync=True)
     current = traitlets.Int(0).tag(sync=True)
-    low_pass_A = traitlets.Float(10.0, min=0).tag(sync=True)
+    low_pass_A = traitlets.Float(20.0, min=0).tag(sync=True)
     high_pass_A = traitlets.Float(0.0, min=0).tag(sync=True)
     sigma = traitlets.Float(3.0, min=0.1, max=20).tag(sync=True)
     diameter_A = traitlets.Float(160.0, min=1).tag(sync=True)

@@ -19,7 +19,7 @@ class PickerView {
   constructor(private frame: Frame) {
     const { t, link } = frame;
     this.canvas = new ImageCanvas({ hit: this.hit, click: this.click, dragMark: this.drag, hover: this.hover }, t("micrograph"));
-    this.picture = micrographPicture(frame, this.canvas);
+    this.picture = micrographPicture(frame, this.canvas, () => this.drawMarks());
     const stage = this.canvas.element;
     stage.append(this.where, this.canvas.tools({ zoomIn: t("zoom_in"), zoomOut: t("zoom_out"), fit: t("fit") }));
     const list = micrographList(frame, (index) => this.go(index));

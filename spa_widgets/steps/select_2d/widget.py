@@ -13,6 +13,7 @@ import pandas as pd
 import traitlets
 from numpy.typing import NDArray
 
+from engine.classification.select import select_classes
 from engine.display import atlas
 from spa_widgets.errors import UserError
 from spa_widgets.io.mrc import read_mrc
@@ -23,6 +24,7 @@ from spa_widgets.viewers.encode import PNG, WEBP, encode, img_tag
 _COUNT = ("count", "particles", "particle_count", "n_particles")
 _RESOLUTION = ("resolution_A", "resolution")
 _EFFECTIVE = ("effective_classes", "effective_classes_assigned", "eca", "ECA")
+_JUDGED = ("count", "detail_gain", "streak", "width_A")  # what the automatic choice looks at
 _NUMBER = ("class_number", "class", "number", "rlnClassNumber")
 
 
@@ -38,6 +40,8 @@ class ClassGallery(SpaWidget):
         ``classes.csv`` beside it).
     selected : iterable of int, optional
         Class numbers (from 1) selected at the start.
+    propose : bool
+        Start from the automatic choice of the step (what ``auto=True`` keeps) where nothing was chosen before.
     **options
         ``sort`` ("count", "resolution", "effective_classes", "number"), ``size_px`` (of a class on the screen),
         ``language``.
@@ -49,10 +53,20 @@ class ClassGallery(SpaWidget):
     sort = traitlets.Enum(["count", "resolution", "effective_classes", "number"], "count").tag(sync=True)
     size_px = traitlets.Int(112, min=40, max=400).tag(sync=True)
     can_submit = traitlets.Bool(False).tag(sync=True)
+    can_propose = traitlets.Bool(False).tag(sync=True)
 
-    def __init__(self, session: Any, classes: Any, *, selected: Iterable[int] | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        session: Any,
+        classes: Any,
+        *,
+        selected: Iterable[int] | None = None,
+        propose: bool = False,
+        **options: Any,
+    ) -> None:
         super().__init__(can_submit=session is not None, **options)
         self._session, self._source, self._start = session, classes, selected
+        self._propose, self._no_proposal = propose, ""
         self._when_ready([classes], self._load)
 
     def _load(self) -> None:
@@ -62,9 +76,23 @@ class ClassGallery(SpaWidget):
         images, pixel_size_A = read_mrc(path)
         self._images: NDArray[np.float32] = images.reshape(-1, *images.shape[-2:])
         self._pixel_size_A = pixel_size_A
-        self.classes = _facts(sources.beside(path, "classes.csv"), len(self._images))
+        self._csv = sources.beside(path, "classes.csv")
+        self.classes = _facts(self._csv, len(self._images))
+        self.can_propose = self._csv is not None and set(_JUDGED) <= set(pd.read_csv(self._csv, nrows=0))
         kept = sources.recall(self._session, sources.decision_key("select_2d", self._source))
-        self.select(self._start if self._start is not None else (kept or []))
+        if self._start is not None:
+            self.select(self._start)
+        elif kept:
+            self.selected = self._checked(kept)
+        elif self._propose:
+            self._begin_with_proposal()
+
+    def _begin_with_proposal(self) -> None:
+        """Start from the automatic choice; why there is none is said when an empty selection is submitted."""
+        try:
+            self.selected = self._automatic()
+        except UserError as problem:
+            self._no_proposal = str(problem)
 
     # ---- decisions -----------------------------------------------------------------------------------------------
     @property
@@ -77,14 +105,35 @@ class ClassGallery(SpaWidget):
     def select(self, numbers: Iterable[int]) -> None:
         """Select exactly these classes (numbers from 1)."""
         self._need_numbers()
-        wanted = sorted({int(number) for number in numbers})
-        wrong = [number for number in wanted if not 1 <= number <= len(self.classes)]
-        if wrong:
-            raise UserError(f"there is no class {wrong[0]}; there are 1 to {len(self.classes)}")
+        wanted = self._checked(numbers)
         with self._lock:
             self.selected = wanted
             if self._session is not None:
                 self._session.decide(sources.decision_key("select_2d", self._source), wanted)
+
+    def _checked(self, numbers: Iterable[int]) -> list[int]:
+        wanted = sorted({int(number) for number in numbers})
+        wrong = [number for number in wanted if not 1 <= number <= len(self.classes)]
+        if wrong:
+            raise UserError(f"there is no class {wrong[0]}; there are 1 to {len(self.classes)}")
+        return wanted
+
+    def propose(self) -> list[int]:
+        """Select what the step chooses with ``auto=True``, and give the numbers: what the button Automatic does."""
+        self._need()
+        self.select(self._automatic())
+        return list(self.selected)
+
+    def _automatic(self) -> list[int]:
+        if self._csv is None:
+            raise UserError("there is no classes.csv beside these averages, so nothing can be proposed: choose by hand")
+        table = pd.read_csv(self._csv)
+        numbers = _column(table, _NUMBER)
+        try:
+            chosen = select_classes({str(name): table[name].to_numpy() for name in table})
+        except ValueError as problem:
+            raise UserError(str(problem)) from problem
+        return sorted(int(index) + 1 if numbers is None else int(numbers.iloc[index]) for index in chosen)
 
     def toggle(self, number: int) -> None:
         """Select a class, or take it out of the selection: what a click does."""
@@ -123,7 +172,7 @@ class ClassGallery(SpaWidget):
         if self._session is None:
             raise UserError("this gallery has no session; read its selection from .selected")
         if not self.selected:
-            raise UserError("no class is selected; click on some good ones first")
+            raise UserError(self._no_proposal or "no class is selected; click on some good ones first")
         return self._session.select_2d(self._source, classes=list(self.selected))
 
     def code(self) -> str:
@@ -159,6 +208,10 @@ class ClassGallery(SpaWidget):
 
     def _ask_select(self, numbers: list[int]) -> dict[str, Any]:
         self.select(numbers)
+        return {}
+
+    def _ask_propose(self) -> dict[str, Any]:
+        self.propose()
         return {}
 
     def _ask_submit(self) -> dict[str, Any]:

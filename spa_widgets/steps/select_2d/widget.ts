@@ -36,7 +36,7 @@ class GalleryView {
   constructor(private frame: Frame) {
     const { t, link } = frame;
     this.grid.setAttribute("aria-label", t("class_gallery"));
-    frame.root.append(h("style", { textContent: STYLE }), this.controls(), this.grid, this.footer());
+    frame.root.append(h("style", { textContent: STYLE }), this.controls(), this.grid, h("div", { class: "spa-dim", style: "font-size: 11.5px; padding: 0 14px 8px" }, t("class_legend")), this.footer());
     frame.onClose(() => this.atlas && URL.revokeObjectURL(this.atlas.url));
     link.watch(["classes", "sort"], () => this.build());
     link.watch(["size_px"], () => this.paint());
@@ -79,7 +79,9 @@ class GalleryView {
       submit.style.display = link.get("can_submit") ? "" : "none";
     });
     const button = (key: string, act: () => void): HTMLButtonElement => h("button", { onclick: act }, t(key));
-    return h("div", { class: "spa-bar spa-foot" }, button("select_all", () => this.all()), button("select_none", () => this.select([])), button("select_invert", () => this.invert()), text, h("span", { class: "spa-grow" }), submit);
+    const automatic = h("button", { title: t("select_automatic_title"), onclick: () => this.frame.guard(link.ask("propose")) }, t("select_automatic"));
+    link.watch(["can_propose"], () => { automatic.style.display = link.get("can_propose") ? "" : "none"; });
+    return h("div", { class: "spa-bar spa-foot" }, automatic, button("select_all", () => this.all()), button("select_none", () => this.select([])), button("select_invert", () => this.invert()), text, h("span", { class: "spa-grow" }), submit);
   }
 
   private keys(): void {
@@ -100,7 +102,7 @@ class GalleryView {
     this.tiles.clear();
     this.grid.replaceChildren(...this.order.map((row, place) => {
       const tile = h("div", { class: "spa-class", role: "option", tabIndex: place ? -1 : 0, "data-class": row.number, "aria-label": this.describe(row), onclick: (event: MouseEvent) => this.click(place, event) },
-        h("i"), h("span", {}, h("b", {}, row.number), row.count === null ? "–" : row.count.toLocaleString("en-US")),
+        h("i"), h("span", {}, h("b", {}, row.number), h("small", {}, row.count === null ? "–" : `n = ${row.count.toLocaleString("en-US")}`)),
         h("span", { title: `${this.frame.t("resolution")}, ${this.frame.t("effective_classes")}` }, h("small", {}, row.resolution_A === null ? "–" : `${human(row.resolution_A)} Å`), h("small", {}, row.effective_classes === null ? "" : `×${row.effective_classes.toFixed(1)}`)));
       this.tiles.set(row.number, tile);
       return tile;

@@ -3,7 +3,7 @@ import { clamp, h, niceLength } from "./dom.ts";
 import { circleFragment, circleVertex, imageFragment, imageVertex, program } from "./shaders.ts";
 
 /** What a circle means; the colours tell apart for colour-blind eyes (Okabe and Ito's palette, lightened for dark ground). */
-export enum Mark { Plain = 0, Chosen = 1, Rejected = 2, Suggested = 3 }
+export enum Mark { Plain = 0, Chosen = 1, Rejected = 2, Suggested = 3 } // a rejected one is smaller, thin and faint
 const MARK_COLOURS = new Float32Array([0.2, 0.86, 0.62, 1.0, 0.83, 0.25, 0.88, 0.38, 0.12, 0.34, 0.71, 0.95]);
 
 export interface Gestures {

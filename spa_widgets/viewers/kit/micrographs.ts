@@ -9,7 +9,7 @@ export interface MicrographInfo { index: number; name: string; width: number; he
 interface Row { name: string; defocus_A: number | null }
 
 /** A listbox of micrographs with their counts (traits `micrographs`, `counts`, `current`). */
-export function micrographList(frame: Frame, go: (index: number) => void, countText?: (index: number) => string): { element: HTMLElement } {
+export function micrographList(frame: Frame, go: (index: number) => void, countText?: (index: number) => string): { element: HTMLElement; refresh: () => void } {
   const { link, t } = frame;
   const list = h("div", { class: "spa-list", role: "listbox", tabIndex: 0, "aria-label": t("micrographs") });
   let rows: HTMLElement[] = [];
@@ -26,14 +26,15 @@ export function micrographList(frame: Frame, go: (index: number) => void, countT
       row.defocus_A === null ? null : h("span", { class: "spa-sub" }, `${t("defocus")} ${(row.defocus_A / 10000).toFixed(2)} µm`)));
     list.replaceChildren(...rows);
   });
-  link.watch(["micrographs", "counts"], () => {
+  const refresh = (): void => {
     const counts = link.get<number[]>("counts") ?? [];
     rows.forEach((row, index) => {
       const badge = row.querySelector(".spa-badge")!;
       badge.textContent = countText ? countText(index) : String(counts[index] ?? 0);
       badge.classList.toggle("spa-some", (counts[index] ?? 0) > 0);
     });
-  });
+  };
+  link.watch(["micrographs", "counts"], refresh);
   link.watch(["micrographs", "current"], () => {
     const current = link.get<number>("current");
     rows.forEach((row, index) => row.setAttribute("aria-selected", String(index === current)));
@@ -44,11 +45,11 @@ export function micrographList(frame: Frame, go: (index: number) => void, countT
     if (top < list.scrollTop) list.scrollTop = top;
     else if (bottom > list.scrollTop + list.clientHeight) list.scrollTop = bottom - list.clientHeight;
   });
-  return { element: list };
+  return { element: list, refresh };
 }
 
-/** Keeps the canvas showing micrograph `current` with filters `low_pass_A`, `high_pass_A` and contrast `sigma`. */
-export function micrographPicture(frame: Frame, canvas: ImageCanvas): { controls: HTMLElement[]; info: () => MicrographInfo | null } {
+/** Keeps the canvas showing micrograph `current` with filters `low_pass_A`, `high_pass_A` and contrast `sigma`; `shown` hears of each new picture. */
+export function micrographPicture(frame: Frame, canvas: ImageCanvas, shown: () => void = () => undefined): { controls: HTMLElement[]; info: () => MicrographInfo | null } {
   const { link, t } = frame;
   let info: MicrographInfo | null = null;
   let asking = false;
@@ -67,6 +68,7 @@ export function micrographPicture(frame: Frame, canvas: ImageCanvas): { controls
         canvas.element.dataset.shown = content.name;
         contrast();
         canvas.setPicture(bitmap, content.width, content.height);
+        shown();
       } while (again);
     } finally {
       asking = false;
