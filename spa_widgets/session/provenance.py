@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-_PACKAGES = ("spa-widgets", "numpy", "scipy", "numba", "array-api-compat", "pydantic", "mrcfile", "starfile", "pandas",
+_PACKAGES = ("spa-widgets", "numpy", "scipy", "numba", "array-api-compat", "pydantic", "mrcfile", "pandas",
              "gemmi", "cupy-cuda12x")  # fmt: skip
 
 
