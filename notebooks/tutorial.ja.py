@@ -222,6 +222,17 @@ initial.wait()
 VolumeViewer(initial)
 
 # %% [markdown]
+# クラス平均には 8 回対称の像が見えます。密度マップにもその軸があるでしょうか。C1 での出発は行き詰まることがあり、そのとき密度マップに軸は
+# ありません。その場合は、対称性を課して作り直します。（1 が完全。粒子の少ないよい密度マップで 0.5 から 0.8 です。）
+
+# %%
+axis_score = data.symmetry_score(initial, "C8")
+if axis_score < 0.3:
+    initial = session.initial_model(selected, symmetry="C8", mask_diameter_A=160)
+    initial.wait()
+axis_score
+
+# %% [markdown]
 # ## J15 · 精密化（homogeneous refinement）
 #
 # 選んだ粒子をもとの細かさで切り出し直し、対称性 C8 で、独立な二つの半分に分けて精密化します。

@@ -223,6 +223,17 @@ initial.wait()
 VolumeViewer(initial)
 
 # %% [markdown]
+# The class averages show eight-fold views; does the map have the axis? A start in C1 can get stuck: then its map has none, and the
+# model is made again with the symmetry imposed. (1 is perfect; clean maps of few particles reach 0.5 to 0.8.)
+
+# %%
+axis_score = data.symmetry_score(initial, "C8")
+if axis_score < 0.3:
+    initial = session.initial_model(selected, symmetry="C8", mask_diameter_A=160)
+    initial.wait()
+axis_score
+
+# %% [markdown]
 # ## J15 · Homogeneous refinement
 #
 # The selected particles are cut out again with all their detail, and refined in two independent halves with symmetry C8.

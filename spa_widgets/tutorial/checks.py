@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from engine.picking.match import match_picks
+from engine.reconstruction.symmetry_axis import find_symmetry
 from engine.reconstruction.yardstick import map_figures
 from engine.validation.truth import defocus_figures, selection_figures
 from spa_widgets.io.datasets import MicrographSet, ParticleSet
@@ -34,6 +35,12 @@ def best_picks(picks: pd.DataFrame, micrographs: int, each: int) -> dict[str, li
         rows = picks[picks["rlnMicrographName"] == name].nlargest(each, "rlnAutopickFigureOfMerit")
         chosen[str(name)] = rows[["rlnCoordinateX", "rlnCoordinateY"]].to_numpy(float).round(1).tolist()
     return chosen
+
+
+def symmetry_score(volume_path: Path, symmetry: str) -> float:
+    """Return the agreement of a map with itself turned about its best axis, from 0 to 1."""
+    volume, pixel_A = read_mrc(volume_path)
+    return round(float(find_symmetry(volume, pixel_A, symmetry).score), 3)
 
 
 def _stem(name: object) -> str:

@@ -150,6 +150,10 @@ class TutorialData:
         """Number of 2D classes for this many particles: about 30 particles each, 50 classes at most."""
         return max(10, min(50, round(len(particles.table("particles")) / 30)))
 
+    def symmetry_score(self, job: Any, symmetry: str) -> float:
+        """How far the first map of a job has a point group's symmetry about its best axis: 1 is perfect, 0 none at all."""
+        return checks.symmetry_score(job.path("volume"), symmetry)
+
     def check(self, what: str, job: Any, *others: Any) -> Check:
         """Compare a job's result with the truth, or say what it found where no truth is known.
 
