@@ -151,7 +151,7 @@ class TutorialData:
         return max(10, min(50, round(len(particles.table("particles")) / 30)))
 
     def symmetry_score(self, job: Any, symmetry: str) -> float:
-        """How far the first map of a job has a point group's symmetry about its best axis: 1 is perfect, 0 none at all."""
+        """Tell how symmetric the first map of a job is about its best axis: 1 is perfect, 0 not at all."""
         return checks.symmetry_score(job.path("volume"), symmetry)
 
     def check(self, what: str, job: Any, *others: Any) -> Check:
