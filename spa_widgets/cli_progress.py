@@ -7,7 +7,8 @@ import time
 from types import TracebackType
 from typing import Any
 
-from spa_widgets.session.display import duration, figure_text
+from spa_widgets.session.display import duration
+from spa_widgets.session.figures import figure_text
 
 _TERMINAL_EVERY_S, _LOG_EVERY_S = 0.1, 10.0
 _BAR = 24

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from spa_widgets.session.figures import figures_table
 from spa_widgets.session.queue import CANCELLED, FAILED, FINISHED, QUEUED, RUNNING
 
 if TYPE_CHECKING:
@@ -28,11 +29,6 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
-def figure_text(value: Any) -> str:
-    """Write a figure of merit with as many digits as say something."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
 def badge(state: str) -> str:
     """Return a status as coloured text with a symbol."""
     colour = STATE_COLOURS.get(state, "#999999")
@@ -49,13 +45,8 @@ def job_html(job: Job) -> str:
         rows.append(escape(job.message))
     rows += [f'<span style="color:#D55E00">{escape(job.error)}</span>'] if job.error else []
     rows += [f"⚠ {escape(str(text))}" for text in job.warnings[-5:]]
-    figures = [
-        f"<tr><td>{escape(str(name))}</td><td>{escape(figure_text(value))}</td></tr>"
-        for name, value in job.figures.items()
-        if not isinstance(value, list | dict)
-    ]
-    table = f"<table>{''.join(figures)}</table>" if figures else ""
-    return f"<div>{'<br>'.join(row for row in rows if row)}{table}<code>{escape(job.code())}</code></div>"
+    code = f'<code style="overflow-wrap:anywhere">{escape(job.code())}</code>'
+    return f"<div>{'<br>'.join(row for row in rows if row)}{figures_table(job.figures)}{code}</div>"
 
 
 def session_html(session: Session) -> str:

@@ -12,6 +12,7 @@ from spa_widgets.session.context import Cancelled
 from spa_widgets.session.display import job_html
 from spa_widgets.session.events import EVENTS_FILE, EventReader
 from spa_widgets.session.execute import LIVE_FOLDER, REPORT_FILE
+from spa_widgets.session.figures import Figures
 from spa_widgets.session.outputs import OutputRef, read_any, read_table
 from spa_widgets.session.queue import CANCELLED, ENDED, FAILED, FINISHED, QUEUED, RUNNING, JobRow
 from spa_widgets.session.registry import Step, get_step
@@ -299,11 +300,11 @@ class Job:
         return report
 
     @property
-    def figures(self) -> dict[str, Any]:
+    def figures(self) -> Figures:
         """Figures of merit: those so far while it runs, all when it is finished."""
         if self._row().state == FINISHED:
-            return dict(self.report["figures"])
-        return {event["name"]: event["value"] for event in self.events(kind="figure")}
+            return Figures(self.report["figures"])
+        return Figures({event["name"]: event["value"] for event in self.events(kind="figure")})
 
     @property
     def pictures(self) -> dict[str, tuple[Path, str]]:

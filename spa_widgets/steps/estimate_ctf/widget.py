@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from html import escape
 from typing import Any
 
@@ -12,12 +12,14 @@ import pandas as pd
 import traitlets
 from numpy.typing import NDArray
 
+from engine.ctf.arcs import smooth_along_arcs
 from spa_widgets.errors import UserError
 from spa_widgets.io.star import read_star, write_star
 from spa_widgets.viewers import sources
 from spa_widgets.viewers.base import Answer, SpaWidget, bundle
 from spa_widgets.viewers.encode import PNG, WEBP, encode, img_tag
 
+_CAPTION = "CTF of the fit (left), spectrum (upper right), spectrum averaged along the fitted rings (lower right)"
 CURVES = ("frequency_per_A", "spectrum", "background", "fit", "cross_correlation")
 
 
@@ -134,12 +136,10 @@ class CTFInspector(SpaWidget):
     def static_html(self) -> str:
         """Give the spectrum of the present micrograph and a table of all."""
         self._need()
-        pictures = self._spectra.get("pictures")
-        picture = (
-            "" if pictures is None else img_tag(pictures[self.current], self.rows[self.current]["name"], 256, WEBP)
-        )
-        table = self.table.to_html(index=False, float_format=lambda value: f"{value:.4g}", max_rows=30, border=0)
-        return f"<div>{picture}<br>{escape(self.rows[self.current]['name'])}{table}</div>"
+        pictures, name = self._spectra.get("pictures"), self.rows[self.current]["name"]
+        picture = "" if pictures is None else img_tag(smooth_along_arcs(pictures[self.current]), name, 300, WEBP, 85)
+        table = _for_people(self.table).to_html(index=False, max_rows=30, border=0, na_rep="–")
+        return f"<div>{picture}<br>{escape(name)}: {_CAPTION}{table}</div>"
 
     # ---- questions from the views --------------------------------------------------------------------------------
     def _ask_spectrum(self, index: int) -> Answer:
@@ -148,7 +148,7 @@ class CTFInspector(SpaWidget):
             return {"found": False}, []
         curves = [np.asarray(self._spectra[name][index], np.float32) for name in CURVES]
         step = float(self._spectra["picture_step_per_A"][index])
-        picture = encode(self._spectra["pictures"][index], PNG)
+        picture = encode(smooth_along_arcs(self._spectra["pictures"][index]), PNG)
         facts = {"found": bool(np.isfinite(curves[3]).any()), "mime": PNG, "step_per_A": step}
         return facts, [picture, *(curve.astype("<f4").tobytes() for curve in curves)]
 
@@ -160,6 +160,26 @@ class CTFInspector(SpaWidget):
         if self._session is not None:
             decision = {"worst_resolution_A": self.worst_resolution_A, "flipped": list(self.flipped)}
             self._session.decide(sources.decision_key("ctf", self._source), decision)
+
+
+def _for_people(table: pd.DataFrame) -> pd.DataFrame:
+    """Give the table with headings in words and units, and as many digits as say something."""
+    columns = {
+        "Micrograph": table["name"],
+        "Defocus (µm)": table["defocus_A"].map(lambda value: f"{value / 10_000:.3f}"),
+        "Astigmatism (Å)": table["astigmatism_A"].map(_digits(0)),
+        "Angle (°)": table["angle_deg"].map(_digits(0)),
+        "Fit to (Å)": table["resolution_A"].map(_digits(2)),
+        "Score": table["score"].map(_digits(2)),
+        "Ice": table["ice"].map(_digits(2)),
+        "Accepted": table["accepted"].map({True: "yes", False: "no"}),
+    }
+    shown = pd.DataFrame(columns)
+    return shown if table["ice"].notna().any() else shown.drop(columns="Ice")
+
+
+def _digits(count: int) -> Callable[[float | None], str]:
+    return lambda value: "–" if value is None or not math.isfinite(value) else f"{value:.{count}f}"
 
 
 def _row(row: pd.Series) -> dict[str, Any]:

@@ -28,6 +28,16 @@ export function highest(values: Float32Array): number {
   return Math.max(1, known[Math.floor(known.length * 0.97)] ?? 1);
 }
 
+/** Where the axis of the curves begins: a little below the lowest of them, so that faint fringes fill the plot. */
+export function curvesFloor({ spectrum, fit, correlation }: Pick<Curves, "spectrum" | "fit" | "correlation">): number {
+  let low = 0.9;
+  for (const curve of [spectrum, fit, correlation]) for (const value of curve) if (Number.isFinite(value)) low = Math.min(low, value);
+  return Math.max(low - 0.05, -0.2);
+}
+
+/** The lowest frequency that is known, rounded down to a hundredth. */
+const firstKnown = (values: Float32Array): number => Math.floor((values.find((value) => Number.isFinite(value)) ?? 0) * 100) / 100;
+
 class CtfView {
   private curves: Curves | null = null;
   private picture = h("img", { alt: "", style: "width: 100%; max-width: 300px; aspect-ratio: 1; background: #000; border-radius: 5px; display: block; margin: auto" });
@@ -67,7 +77,7 @@ class CtfView {
     const worst = slider({ label: t("worst_resolution"), unit: "Å", min: 2, max: 30, step: 0.1, value: link.get("worst_resolution_A") ?? 30, input: throttle((value) => link.set("worst_resolution_A", value >= 30 ? null : value), 80) });
     link.watch(["worst_resolution_A"], () => worst.set(link.get("worst_resolution_A") ?? 30));
     const choice = (name: "x" | "y"): HTMLElement => {
-      const select = h("select", { "aria-label": `${t("micrographs")} ${name}`, onchange: () => { this[name] = select.value as Column; this.scatter.draw(); this.rescale(); } }, ...AXES.map(([column, key]) => h("option", { value: column }, t(key))));
+      const select = h("select", { "aria-label": `${t("micrographs")} ${name}`, onchange: () => { this[name] = select.value as Column; this.scatter.draw(); this.rescale(); } }, ...AXES.filter(([column]) => this.rows().some((row) => row[column] !== null)).map(([column, key, unit]) => h("option", { value: column }, unit ? `${t(key)} (${unit})` : t(key))));
       select.value = this[name];
       return h("label", { class: "spa-slider spa-dim" }, name, select);
     };
@@ -75,10 +85,10 @@ class CtfView {
     const bar = h("div", { class: "spa-bar" }, h("span", { class: "spa-title" }, t("ctf_inspector")), worst.element, h("button", { onclick: () => link.set("worst_resolution_A", null) }, t("reset")), h("span", { class: "spa-grow" }), this.frame.codeButton(), this.frame.helpButton());
     const left = h("div", { style: "width: 330px; flex: 0 0 auto; padding: 12px; overflow: auto; max-width: 100%" }, this.picture, h("div", { class: "spa-dim", style: "font-size: 11.5px; text-align: center; margin-top: 4px" }, t("spectrum")), this.facts, this.toggleButton);
     this.plot.element.style.cssText = "height: 250px; margin: 8px 10px 0 0";
-    this.scatter.element.style.cssText = "height: 230px; flex: 1 1 260px";
-    const list = h("div", { style: "flex: 1 1 330px; overflow: auto; max-height: 262px; border: 1px solid var(--spa-line); border-radius: 6px" }, this.table);
+    this.scatter.element.style.cssText = "height: 230px; flex: 1 1 auto";
+    const list = h("div", { style: "flex: 1 1 480px; overflow: auto; max-height: 262px; border: 1px solid var(--spa-line); border-radius: 6px" }, this.table);
     const right = h("div", { style: "flex: 1 1 auto; min-width: 0; border-left: 1px solid var(--spa-line); display: flex; flex-direction: column" }, this.legend(), this.plot.element,
-      h("div", { style: "display: flex; flex-wrap: wrap; gap: 10px; padding: 6px 12px 12px; min-height: 0" }, list, h("div", { style: "flex: 1 1 260px; display: flex; flex-direction: column; min-width: 240px" }, h("div", { style: "display: flex; gap: 12px" }, choice("y"), choice("x")), this.scatter.element)));
+      h("div", { style: "display: flex; flex-wrap: wrap; gap: 10px; padding: 6px 12px 12px; min-height: 0" }, list, h("div", { style: "flex: 1 1 200px; display: flex; flex-direction: column; min-width: 200px" }, h("div", { style: "display: flex; gap: 12px" }, choice("y"), choice("x")), this.scatter.element)));
     this.frame.root.append(bar, h("div", { class: "spa-body" }, left, right), h("div", { class: "spa-bar spa-foot" }, this.total));
   }
 
@@ -114,7 +124,8 @@ class CtfView {
       const top = highest(fit); // the highest ring of the fit is drawn at 1
       this.curves = { frequency, spectrum: spectrum.map((value) => value / top), background, fit: fit.map((value) => value / top), correlation };
       const last = frequency.filter((value) => Number.isFinite(value)).reduce((most, value) => Math.max(most, value), 0);
-      this.plot.setRange(0, last || 1, -0.2, 1.1);
+      const lowest = curvesFloor(this.curves);
+      this.plot.setRange(firstKnown(frequency), last || 1, lowest, 1.1);
       this.picture.dataset.shown = String(index);
     } else this.curves = null;
     this.picture.style.visibility = content.found ? "" : "hidden";
@@ -183,7 +194,7 @@ class CtfView {
     const row = this.rows()[this.frame.link.get<number>("current")];
     if (!row?.resolution_A) return;
     const x = this.plot.x(1 / row.resolution_A);
-    layer.append(s("line", { x1: x, x2: x, y1: this.plot.y(1.1), y2: this.plot.y(-0.2), stroke: INK.limit, "stroke-width": 1.5, "stroke-dasharray": "5 4" }), s("text", { x: x - 5, y: this.plot.y(-0.12), "text-anchor": "end" }, `${human(row.resolution_A)} Å`));
+    layer.append(s("line", { x1: x, x2: x, y1: this.plot.y(1.1), y2: this.plot.y(curvesFloor(this.curves)), stroke: INK.limit, "stroke-width": 1.5, "stroke-dasharray": "5 4" }), s("text", { x: x - 5, y: this.plot.y(curvesFloor(this.curves)) - 7, "text-anchor": "end" }, `${human(row.resolution_A)} Å`));
   }
 
   private paintScatter(layer: SVGElement): void {

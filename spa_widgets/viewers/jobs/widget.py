@@ -12,6 +12,7 @@ from typing import Any
 import traitlets
 
 from spa_widgets.errors import UserError
+from spa_widgets.session.figures import figure_text, readable_name
 from spa_widgets.viewers.base import Answer, SpaWidget, bundle
 
 ENDED = ("finished", "failed", "cancelled")
@@ -154,9 +155,10 @@ def _details(job: Any) -> dict[str, Any]:
     events = job.events()
     pictures = {event["name"]: event for event in events if event.get("kind") == "picture"}
     figures = {name: value for name, value in job.figures.items() if not isinstance(value, list | dict)}
+    readable = [(*readable_name(name), figure_text(value)) for name, value in figures.items()]
     return {
         "name": job.name, "code": job.code(), "error": job.error, "warnings": job.warnings[-5:],
-        "figures": [[name, f"{each:.4g}" if isinstance(each, float) else str(each)] for name, each in figures.items()],
+        "figures": [[words, f"{text} {unit}".strip()] for words, unit, text in readable],
         "pictures": [
             {"name": name, "file": event["file"], "caption": event.get("caption", ""), "time": event["time"]}
             for name, event in pictures.items()
