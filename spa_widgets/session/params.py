@@ -69,7 +69,7 @@ def validate_params(model: type[StepParams], values: dict[str, Any], step: str) 
         return model.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"]) 
+        name = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             known = ", ".join(model.model_fields)
             raise UserError(f"{step} has no parameter {name}; it takes {known}.") from error
