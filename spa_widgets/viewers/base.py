@@ -39,6 +39,17 @@ def default_language() -> str:
     return wanted if wanted in ("en", "ja") else "auto"
 
 
+def _answer_on_the_asking_thread(comm: Any) -> None:
+    """Have every message of a view handled on the kernel's thread that the view sent it to.
+
+    JupyterLab sends a view's messages to a thread beside the one that runs cells. ipykernel (7.4) sends them on to the
+    cells' thread as soon as a cell, or a thread that it started, has changed the widget; there they would wait until
+    the cell ends. All handlers of these widgets are under a lock, so they need not.
+    """
+    if hasattr(comm, "_reply_subshell_for"):
+        comm._reply_subshell_for = lambda _data, asked: asked
+
+
 class SpaWidget(anywidget.AnyWidget):
     """A widget whose state is in Python and whose views ask for what they show.
 
@@ -62,6 +73,7 @@ class SpaWidget(anywidget.AnyWidget):
         self._loader: threading.Thread | None = None
         self._load_error: BaseException | None = None
         super().__init__(**kwargs)
+        _answer_on_the_asking_thread(self.comm)
         self.on_msg(self._receive)
 
     @classmethod
