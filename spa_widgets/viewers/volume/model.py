@@ -43,6 +43,53 @@ class Quantised:
         }  # fmt: skip
 
 
+@dataclass
+class Shown:
+    """A map and how it is drawn, until napari holds it as a layer."""
+
+    key: str
+    name: str
+    volume: NDArray[np.float32]
+    pixel_size_A: float
+    level: float
+    colour: str
+    mean: float
+    std: float
+    opacity: float = 1.0
+    visible: bool = True
+
+    def change(self, what: str, value: Any) -> None:
+        """Change level, sigma, opacity, visible or colour (#rrggbb)."""
+        if what == "sigma":
+            what, value = "level", self.mean + float(value) * self.std
+        kinds: dict[str, Any] = {"level": float, "opacity": _part, "visible": bool, "colour": str}
+        setattr(self, what, kinds[what](value))
+
+    def facts(self) -> dict[str, Any]:
+        """What the views show of it."""
+        names = ("name", "level", "opacity", "visible", "colour", "mean", "std")
+        return {"id": self.key, **{name: getattr(self, name) for name in names}}
+
+    def follow(self, layer: Any) -> None:
+        """Take over what napari's layer says."""
+        self.name, self.level, self.colour = layer.name, float(layer.iso_threshold), colour_of(layer)
+        self.opacity, self.visible = float(layer.opacity), bool(layer.visible)
+
+    def add_to(self, model: Any) -> Any:
+        """Add it to a napari model and give the layer."""
+        low, high = float(self.volume.min()), float(self.volume.max())
+        return model.add_image(
+            self.volume, name=self.name, scale=(self.pixel_size_A,) * 3, rendering="iso", blending="translucent",
+            iso_threshold=self.level, colormap=colormap(self.colour), opacity=self.opacity, visible=self.visible,
+            contrast_limits=(low, high if high > low else low + 1),
+            metadata={"mean": self.mean, "std": self.std, "pixel_size_A": self.pixel_size_A},
+        )  # fmt: skip
+
+
+def _part(value: Any) -> float:
+    return min(max(float(value), 0.0), 1.0)
+
+
 def quantise(volume: NDArray[np.float32], pixel_size_A: float) -> Quantised:
     """Quantise a map for the screen and pack it.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
 from typing import Any
@@ -16,14 +17,22 @@ from spa_widgets.viewers.encode import img_tag
 from spa_widgets.viewers.volume.model import (
     COLOURS,
     Quantised,
+    Shown,
     camera_of,
     colormap,
-    colour_of,
     new_model,
     quantise,
     read_volume,
 )
 
+Vector = tuple[float, float, float]
+
+_CHANGES = ("level", "sigma", "opacity", "visible", "colour")
+_HEX = re.compile("#[0-9a-fA-F]{6}")
+# view direction and what is up, both z, y, x as napari has them
+_VIEWS: dict[str, tuple[Vector, Vector]] = {
+    "z": ((-1, 0, 0), (0, 1, 0)), "y": ((0, 1, 0), (1, 0, 0)), "x": ((0, 0, -1), (1, 0, 0)),
+}  # fmt: skip
 _LAYER_EVENTS = ("iso_threshold", "opacity", "visible", "colormap", "name")
 
 
@@ -76,46 +85,60 @@ class VolumeViewer(SpaWidget):
         super().__init__(**options)
         self._volumes, self._given = volumes, {"names": names, "levels": levels, "colours": colours}
         self._pixel_size_A = pixel_size_A
+        self._shown: list[Shown] = []
         self._quantised: dict[str, Quantised] = {}
-        self._ids: dict[int, str] = {}
+        self._layer_of: dict[str, Any] = {}
+        self._added = 0
+        self._direction: tuple[Vector, Vector] = _VIEWS["z"]
         self._model: Any = None
         self._when_ready(volumes, self._load)
 
     def _load(self) -> None:
-        model = new_model()
         for place, source in enumerate(self._volumes):
             volume, pixel_size_A, name = read_volume(source, self._pixel_size_A)
-            self._add(model, volume, pixel_size_A, self._pick("names", place, name), place)
-        self._model = model
-        camera_of(model).events.angles.connect(self._camera_changed)
-        self._layers_changed()
+            self._add(volume, pixel_size_A, self._pick("names", place, name), place)
+        self._refresh()
 
     def _pick(self, what: str, place: int, default: Any) -> Any:
         given = self._given[what]
         return given[place] if given is not None and place < len(given) else default
 
-    def _add(self, model: Any, volume: Any, pixel_size_A: float, name: str, place: int) -> Any:
+    def _add(self, volume: Any, pixel_size_A: float, name: str, place: int) -> Shown:
         mean, std, level = suggested_contour(volume)
-        low, high = float(volume.min()), float(volume.max())
-        layer = model.add_image(
-            volume, name=name, scale=(pixel_size_A,) * 3, rendering="iso", blending="translucent",
-            iso_threshold=float(self._pick("levels", place, level)),
-            colormap=colormap(self._pick("colours", place, COLOURS[place % len(COLOURS)])),
-            contrast_limits=(low, high if high > low else low + 1),
-            metadata={"mean": mean, "std": std, "pixel_size_A": pixel_size_A},
+        used = {shown.name for shown in self._shown}
+        names = (name if not count else f"{name} [{count}]" for count in range(len(used) + 1))
+        shown = Shown(
+            f"v{self._added}", next(each for each in names if each not in used), volume, pixel_size_A,
+            float(self._pick("levels", place, level)), self._pick("colours", place, COLOURS[place % len(COLOURS)]),
+            mean, std,
         )  # fmt: skip
-        key = f"v{len(self._ids)}"
-        self._ids[id(layer)] = key
-        self._quantised[key] = quantise(np.asarray(volume, np.float32), pixel_size_A)
+        self._added += 1
+        self._quantised[shown.key] = quantise(np.asarray(volume, np.float32), pixel_size_A)
+        self._shown.append(shown)
+        if self._model is not None:
+            self._make_layer(shown)
+        return shown
+
+    def _make_layer(self, shown: Shown) -> None:
+        layer = shown.add_to(self._model)
+        self._layer_of[shown.key] = layer
         for event in _LAYER_EVENTS:
             getattr(layer.events, event).connect(self._layers_changed)
-        return layer
 
     # ---- napari's API --------------------------------------------------------------------------------------------
     @property
     def model(self) -> Any:
-        """The napari ViewerModel."""
+        """The napari ViewerModel; made, and napari imported, when it is first asked for."""
         self._need()
+        with self._lock:
+            if self._model is None:
+                model = new_model()
+                self._model = model
+                for shown in self._shown:
+                    self._make_layer(shown)
+                camera_of(model).set_view_direction(*self._direction)  # the first layer had reset it
+                camera_of(model).events.angles.connect(self._camera_changed)
+                model.layers.events.removed.connect(self._layers_changed)
         return self._model
 
     @property
@@ -137,14 +160,15 @@ class VolumeViewer(SpaWidget):
         self, volume: Any, name: str | None = None, level: float | None = None, colour: str | None = None
     ) -> Any:
         """Add a map and give its napari layer."""
+        self.model  # noqa: B018 - a layer needs napari
         data, pixel_size_A, own = read_volume(volume, self._pixel_size_A)
-        place = len(self.model.layers)
-        layer = self._add(self._model, data, pixel_size_A, name or own, place)
+        shown = self._add(data, pixel_size_A, name or own, len(self._shown))
+        layer = self._layer_of[shown.key]
         if level is not None:
             layer.iso_threshold = float(level)
         if colour is not None:
             layer.colormap = colormap(colour)
-        self._layers_changed()
+        self._refresh()
         return layer
 
     def set(self, name: str, **changes: Any) -> None:
@@ -152,56 +176,76 @@ class VolumeViewer(SpaWidget):
 
         ``level`` is in map units, ``sigma`` the same in standard deviations above the mean.
         """
-        layer = self._layer(name)
-        for what, value in changes.items():
-            if what == "level":
-                layer.iso_threshold = float(value)
-            elif what == "sigma":
-                layer.iso_threshold = layer.metadata["mean"] + float(value) * layer.metadata["std"]
-            elif what == "opacity":
-                layer.opacity = min(max(float(value), 0.0), 1.0)
-            elif what == "visible":
-                layer.visible = bool(value)
-            elif what == "colour":
-                layer.colormap = colormap(str(value))
-            else:
-                raise UserError(f"a map has no {what!r}; it has level, sigma, opacity, visible, colour")
+        self._need()
+        found = next((shown for shown in self._shown if shown.name == name), None)
+        if found is None:
+            raise UserError(f"there is no map {name!r}; there are {', '.join(each.name for each in self._shown)}")
+        wrong = [what for what in changes if what not in _CHANGES]
+        if wrong:
+            raise UserError(f"a map has no {wrong[0]!r}; it has {', '.join(_CHANGES)}")
+        if not _HEX.fullmatch(str(changes.get("colour", "#000000"))):
+            self.model  # noqa: B018 - napari knows colours by name
+        with self._lock:
+            for what, value in changes.items():
+                self._change(found, what, value)
+            self._refresh()
+
+    def _change(self, shown: Shown, what: str, value: Any) -> None:
+        """Change a map where its state lives: in napari's layer if there is one."""
+        layer = self._layer_of.get(shown.key)
+        if layer is not None and what == "colour":
+            layer.colormap = colormap(str(value))
+            return
+        shown.change(what, value)
+        if layer is not None:
+            layer.iso_threshold, layer.opacity, layer.visible = shown.level, shown.opacity, shown.visible
 
     def look_along(self, axis: str) -> None:
         """Look along ``"x"``, ``"y"`` or ``"z"``: what the keys x, y, z do."""
-        views = {"z": ((-1, 0, 0), (0, 1, 0)), "y": ((0, 1, 0), (1, 0, 0)), "x": ((0, 0, -1), (1, 0, 0))}
-        if axis not in views:
+        if axis not in _VIEWS:
             raise UserError(f"there is no axis {axis!r}; give x, y or z")
-        self.camera.set_view_direction(*views[axis])
+        self._need()
+        self._turn(*_VIEWS[axis])
+
+    def _turn(self, view: Vector, up: Vector) -> None:
+        if self._model is not None:
+            self.camera.set_view_direction(view, up)
+            return
+        self._direction = (view, up)
+        self._camera_changed()
+
+    def _camera(self) -> tuple[Vector, Vector]:
+        """Give the view direction and what is up, z, y, x as napari has it."""
+        if self._model is None:
+            return self._direction
+        return self.camera.view_direction, self.camera.up_direction
 
     def code(self) -> str:
         """Give the levels and looks as Python that reproduces them."""
+        self._need()
         lines = [
-            f"viewer.set({layer.name!r}, level={layer.iso_threshold:.5g}, opacity={layer.opacity:.3g}, "
-            f"visible={layer.visible}, colour={colour_of(layer)!r})"
-            for layer in self.layers
-            if id(layer) in self._ids
+            f"viewer.set({each.name!r}, level={each.level:.5g}, opacity={each.opacity:.3g}, "
+            f"visible={each.visible}, colour={each.colour!r})"
+            for each in self._shown
         ]
-        view, up = (
-            tuple(round(float(v), 4) for v in vector)
-            for vector in (self.camera.view_direction, self.camera.up_direction)
-        )
+        view, up = (tuple(round(float(v), 4) for v in vector) for vector in self._camera())
         return "\n".join([*lines, f"viewer.camera.set_view_direction({view}, {up})"])
 
     def static_html(self) -> str:
         """Give each map's surface from three sides, and its central slices."""
         self._need()
         rows = []
-        for layer in self.layers:
-            if id(layer) not in self._ids or not layer.visible:
+        for shown in self._shown:
+            if not shown.visible:
                 continue
-            data = np.asarray(layer.data)
+            data = shown.volume
             sides = (data, np.transpose(data, (1, 0, 2))[::-1], np.transpose(data, (2, 0, 1)))
-            pictures = [np.asarray(shaded_surface(side, layer.iso_threshold)) for side in sides]
+            pictures = [np.asarray(shaded_surface(side, shown.level)) for side in sides]
             slices = [picture[::-1] for picture in central_slices(data)]
             width = 150
-            images = "".join(img_tag(picture, layer.name, width, quality=80) for picture in [*pictures, *slices])
-            rows.append(f"<div><b>{escape(layer.name)}</b>, level {layer.iso_threshold:.4g}<br>{images}</div>")
+            images = "".join(img_tag(picture, shown.name, width, quality=80) for picture in [*pictures, *slices])
+            text = f"surface at {shown.level:.3g} seen along z, y and x; central slices"
+            rows.append(f"<div><b>{escape(shown.name)}</b>: {text}<br>{images}</div>")
         return "".join(rows)
 
     # ---- questions from the views --------------------------------------------------------------------------------
@@ -213,45 +257,48 @@ class VolumeViewer(SpaWidget):
         return found.facts(), [found.packed]
 
     def _ask_set(self, key: str, changes: dict[str, Any]) -> dict[str, Any]:
-        layer = next((layer for layer in self.layers if self._ids.get(id(layer)) == key), None)
-        if layer is not None:
-            self.set(layer.name, **changes)
+        self._need()
+        found = next((shown for shown in self._shown if shown.key == key), None)
+        if found is not None:
+            self.set(found.name, **changes)
         return {}
 
     def _ask_camera(self, view: Sequence[float] | None = None, up: Sequence[float] | None = None) -> dict[str, Any]:
+        self._need()
         if view is not None and up is not None:
             self._from_view = True
             try:
-                self.camera.set_view_direction(tuple(view[::-1]), tuple(up[::-1]))
+                self._turn(_vector(view[::-1]), _vector(up[::-1]))
             finally:
                 self._from_view = False
         return self._camera_state()
 
     def _camera_state(self) -> dict[str, Any]:
-        view, up = self.camera.view_direction, self.camera.up_direction
+        view, up = self._camera()
         return {"view": [float(v) for v in view[::-1]], "up": [float(v) for v in up[::-1]]}
 
     # ---- changes in Python ---------------------------------------------------------------------------------------
     _from_view = False
 
     def _camera_changed(self, _event: Any = None) -> None:
-        if not self._from_view and self._model is not None:
+        if not self._from_view:
             self._tell("camera", **self._camera_state())
 
     def _layers_changed(self, _event: Any = None) -> None:
-        if self._model is None:
-            return
-        self.maps = [self._row(layer) for layer in self._model.layers if id(layer) in self._ids]
+        """Take over what napari's layers say; a map whose layer was removed is no longer shown."""
+        layers = list(self._model.layers)
+        self._shown = [
+            each for each in self._shown if each.key not in self._layer_of or self._layer_of[each.key] in layers
+        ]
+        for shown in self._shown:
+            if shown.key in self._layer_of:
+                shown.follow(self._layer_of[shown.key])
+        self._refresh()
 
-    def _row(self, layer: Any) -> dict[str, Any]:
-        return {
-            "id": self._ids[id(layer)], "name": layer.name, "level": float(layer.iso_threshold),
-            "opacity": float(layer.opacity), "visible": bool(layer.visible), "colour": colour_of(layer),
-            "mean": layer.metadata["mean"], "std": layer.metadata["std"],
-        }  # fmt: skip
+    def _refresh(self) -> None:
+        self.maps = [shown.facts() for shown in self._shown]
 
-    def _layer(self, name: str) -> Any:
-        names = [layer.name for layer in self.layers]
-        if name not in names:
-            raise UserError(f"there is no map {name!r}; there are {', '.join(names)}")
-        return self.layers[name]
+
+def _vector(values: Sequence[float]) -> Vector:
+    x, y, z = (float(value) for value in values)
+    return x, y, z

@@ -102,6 +102,21 @@ def test_napari_is_imported_by_this_viewer_alone() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_looking_needs_no_napari_and_napari_takes_over_what_was_set() -> None:
+    code = (
+        "import sys; import numpy as np\n"
+        "from spa_widgets import VolumeViewer; from tests.support.widget_data import ball\n"
+        "viewer = VolumeViewer(ball(), ball(), colours=['#123456']); viewer.set('map', level=0.4, visible=False)\n"
+        "viewer._ask_camera(view=[-1.0, 0.0, 0.0], up=[0.0, 0.0, 1.0]); viewer.static_html(); viewer.code()\n"
+        "assert viewer.maps[0]['level'] == 0.4 and viewer.maps[1]['name'] == 'map [1]' and 'napari' not in sys.modules\n"
+        "layer = viewer.layers['map']\n"
+        "assert layer.iso_threshold == 0.4 and not layer.visible and viewer.maps[0]['colour'] == '#123456'\n"
+        "assert np.allclose(viewer.camera.view_direction, (0, 0, -1), atol=1e-6)\n"
+        "del viewer.layers['map [1]']; assert [row['name'] for row in viewer.maps] == ['map']\n"
+    )
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, cwd=Path(__file__).parents[3])
+
+
 def test_the_report_shows_surface_and_slices(viewer: VolumeViewer) -> None:
     html = viewer.static_html()
     assert html.count("<img") == 12 and "map" in html and "mask" in html
