@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
-import { highest, isAccepted } from "../../spa_widgets/steps/estimate_ctf/widget.ts";
-import { keeps, span } from "../../spa_widgets/steps/inspect_picks/widget.ts";
+import { curvesFloor, highest, isAccepted } from "../../spa_widgets/steps/estimate_ctf/widget.ts";
+import { keeps, outside, span } from "../../spa_widgets/steps/inspect_picks/widget.ts";
 import { sorted } from "../../spa_widgets/steps/select_2d/widget.ts";
 import { columns, duration } from "../../spa_widgets/viewers/jobs/widget.ts";
 import { multiply, orthonormal, type Rotation } from "../../spa_widgets/viewers/volume/scene.ts";
-import { sliceOf } from "../../spa_widgets/viewers/volume/slices.ts";
+import { enlarged, sliceOf } from "../../spa_widgets/viewers/volume/slices.ts";
 import { surfaceNets, type Shape } from "../../spa_widgets/viewers/volume/surfaceNets.ts";
 
 const shape: Shape = [40, 36, 44];
@@ -90,4 +90,22 @@ test("the tree puts a job right of its parents", () => {
   const place = columns([{ name: "J1", parents: [] }, { name: "J2", parents: ["J1"] }, { name: "J3", parents: ["J1", "J2"] }]);
   expect([...place.values()]).toEqual([0, 1, 2]);
   expect([duration(4.26), duration(185), duration(7500)]).toEqual(["4.3 s", "3 min 05 s", "2 h 05 min"]);
+});
+
+test("rejected picks are ranked by how far outside the limits they are", () => {
+  const scores = { ncc: new Float32Array([0.4, 0.2, 0.29, 0.5, Number.NaN]), power: new Float32Array([1, 1, 1, 9, 1]), x: new Float32Array(5), y: new Float32Array(5), micrograph: new Int32Array(5) };
+  const far = [0, 1, 2, 3, 4].map((index) => outside(scores, index, { min_ncc: 0.3, min_power: null, max_power: 5 }, [0, 1, 0, 10]));
+  [0, 0.1, 0.01, 0.4, 0].forEach((expected, index) => expect(far[index]).toBeCloseTo(expected, 5));
+});
+
+test("the axis of CTF curves leaves room for the fringes, not for nothing", () => {
+  const flat = { spectrum: new Float32Array([0.86, 1.02]), fit: new Float32Array([0.88, 1]), correlation: new Float32Array([Number.NaN, 0.74]) };
+  expect(curvesFloor(flat)).toBeCloseTo(0.69, 5);
+  expect(curvesFloor({ ...flat, correlation: new Float32Array([-0.9]) })).toBe(-0.2);
+});
+
+test("an enlarged slice keeps its values and is straight between them", () => {
+  const { width, height, levels } = enlarged({ width: 2, height: 1, levels: new Uint8Array([0, 200]) }, 8);
+  expect([width, height]).toEqual([8, 4]);
+  expect([...levels.slice(0, 8)]).toEqual([0, 0, 25, 75, 125, 175, 200, 200]);
 });

@@ -80,7 +80,7 @@ class JobsView {
       const note = h("span", { class: "spa-dim", style: "overflow: hidden; text-overflow: ellipsis; white-space: nowrap" });
       const cancel = h("button", { onclick: (event: Event) => { event.stopPropagation(); this.frame.guard(link.ask("cancel", { name: row.name })); } }, t("cancel"));
       const from = row.parents.length ? t("from", { names: row.parents.join(", ") }) : "";
-      const element = h("div", { class: "spa-row spa-job", role: "listitem", tabIndex: 0, "data-job": row.name, style: "grid-template-columns: 46px minmax(150px, 230px) 110px 290px 1fr auto; align-items: center; min-height: 36px; border-bottom: 1px solid color-mix(in srgb, var(--spa-line) 50%, transparent)",
+      const element = h("div", { class: "spa-row spa-job", role: "listitem", tabIndex: 0, "data-job": row.name, style: "grid-template-columns: 42px minmax(120px, 220px) 96px minmax(90px, 280px) minmax(0, 1fr) auto; align-items: center; min-height: 36px; border-bottom: 1px solid color-mix(in srgb, var(--spa-line) 50%, transparent)",
         onclick: () => this.frame.guard(link.ask("select", { name: row.name })), onkeydown: (event: KeyboardEvent) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); this.frame.guard(link.ask("select", { name: row.name })); } } },
         h("b", {}, row.name), h("span", { class: "spa-name", title: from }, row.title), state, bar.element, note, cancel);
       known = { element, state, bar, note, cancel, status: "" };
@@ -90,10 +90,12 @@ class JobsView {
     known.state.style.color = INK[row.status] ?? "";
     known.element.dataset.status = row.status;
     const ended = ["finished", "failed", "cancelled"].includes(row.status);
-    const time = ended ? (row.seconds === null ? "" : duration(row.seconds)) : row.status === "running" ? `${Math.round(100 * row.progress)} %${row.eta_s === null ? "" : ` · ${t("left", { time: duration(row.eta_s) })}`}` : "";
+    const time = ended ? (row.seconds === null ? (row.status === "finished" ? t("reused") : "") : duration(row.seconds)) : row.status === "running" ? `${Math.round(100 * row.progress)} %${row.eta_s === null ? "" : ` · ${t("left", { time: duration(row.eta_s) })}`}` : "";
+    (known.bar.element.firstElementChild as HTMLElement).style.display = ended ? "none" : ""; // a full bar says nothing that the sign does not
     known.bar.set(row.progress, time, row.status === "finished" ? "done" : row.status === "failed" ? "failed" : "");
-    known.note.textContent = row.error || row.message;
-    known.note.title = row.error || row.message;
+    const note = row.error || row.message || (row.parents.length ? t("from", { names: row.parents.join(", ") }) : "");
+    known.note.textContent = note;
+    known.note.title = note;
     known.cancel.style.visibility = ended ? "hidden" : "";
     if (known.status && known.status !== row.status) this.frame.root.querySelector("[role=status]")!.textContent = `${row.name} ${t(row.status)}`;
     known.status = row.status;
@@ -151,7 +153,7 @@ class JobsView {
     this.detail.style.display = open ? "" : "none";
     if (!open) return;
     if (this.shownDetail !== selected) { this.pictures.clear(); this.shownDetail = selected; }
-    const figures = details.figures.map(([name, value]) => h("tr", {}, h("td", {}, name.replaceAll("_", " ")), h("td", {}, value)));
+    const figures = details.figures.map(([name, value]) => h("tr", {}, h("td", {}, name), h("td", {}, value)));
     const images = details.pictures.map((picture) => {
       let kept = this.pictures.get(picture.name);
       if (!kept) {

@@ -20,6 +20,31 @@ export function sliceOf(volume: Pick<Volume, "data" | "shape">, axis: "x" | "y" 
   return { width, height, levels };
 }
 
+const SHOWN_PX = 420;
+const BRIGHTEN = 0.6; // the density of interest fills the lower half of the grey levels
+
+/** A slice enlarged with bilinear interpolation, so that the contour's line is thin beside the density. */
+export function enlarged(slice: { width: number; height: number; levels: Uint8Array }, wanted_px: number): { width: number; height: number; levels: Float32Array } {
+  const factor = Math.max(1, Math.round(wanted_px / Math.max(slice.width, slice.height)));
+  const [width, height] = [slice.width * factor, slice.height * factor];
+  const levels = new Float32Array(width * height);
+  const place = (pixel: number, count: number): [number, number] => {
+    const at = Math.min(Math.max((pixel + 0.5) / factor - 0.5, 0), count - 1);
+    const first = Math.min(Math.floor(at), Math.max(count - 2, 0));
+    return [first, at - first];
+  };
+  for (let row = 0; row < height; row++) {
+    const [y, down] = place(row, slice.height);
+    for (let column = 0; column < width; column++) {
+      const [x, right] = place(column, slice.width);
+      const [i, j] = [y * slice.width + x, Math.min(y + 1, slice.height - 1) * slice.width + x];
+      const last = x + 1 < slice.width ? 1 : 0;
+      levels[row * width + column] = (1 - down) * ((1 - right) * slice.levels[i] + right * slice.levels[i + last]) + down * ((1 - right) * slice.levels[j] + right * slice.levels[j + last]);
+    }
+  }
+  return { width, height, levels };
+}
+
 export class SliceView {
   readonly element: HTMLElement;
   level = 128;
@@ -48,7 +73,7 @@ export class SliceView {
 
   draw(): void {
     if (!this.volume) return;
-    const { width, height, levels } = sliceOf(this.volume, this.axis, this.index);
+    const { width, height, levels } = enlarged(sliceOf(this.volume, this.axis, this.index), SHOWN_PX);
     this.canvas.width = width;
     this.canvas.height = height;
     const pen = this.canvas.getContext("2d")!;
@@ -57,7 +82,7 @@ export class SliceView {
     for (let place = 0; place < levels.length; place++) {
       const inside = levels[place] > this.level;
       const edge = inside && (levels[place - 1] <= this.level || levels[place + 1] <= this.level || levels[place - width] <= this.level || levels[place + width] <= this.level);
-      for (let channel = 0; channel < 3; channel++) picture.data[4 * place + channel] = edge ? ink[channel] : levels[place];
+      for (let channel = 0; channel < 3; channel++) picture.data[4 * place + channel] = edge ? ink[channel] : 255 * (levels[place] / 255) ** BRIGHTEN;
       picture.data[4 * place + 3] = 255;
     }
     pen.putImageData(picture, 0, 0);

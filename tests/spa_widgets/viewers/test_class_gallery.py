@@ -6,9 +6,11 @@ import io
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
+from engine.classification.select import select_classes
 from spa_widgets.errors import UserError
 from spa_widgets.steps.select_2d.widget import ClassGallery
 from tests.support.widget_data import make_classes
@@ -77,3 +79,35 @@ def test_classes_without_a_table_have_unknown_counts(tmp_path: Path) -> None:
     gallery = ClassGallery(None, folder / "class_averages.mrcs")
     assert gallery.classes[0]["count"] is None and gallery.particles_selected == 0
     assert "class 1" in gallery.static_html()
+
+
+def judged_classes(folder: Path) -> Path:
+    """Classes with the figures that the automatic choice looks at: 2, 4 and 5 carry detail."""
+    make_classes(folder)
+    table = pd.read_csv(folder / "classes.csv")
+    gain = np.array([0.01, 2.0, 0.005, 1.5, 1.8, 0.0])
+    table.assign(detail_gain=gain, streak=0.1, width_A=100.0).to_csv(folder / "classes.csv", index=False)
+    return folder
+
+
+def test_it_starts_from_the_automatic_choice_when_asked(tmp_path: Path) -> None:
+    folder = judged_classes(tmp_path / "classes")
+    table = pd.read_csv(folder / "classes.csv")
+    expected = [int(index) + 1 for index in select_classes({str(name): table[name].to_numpy() for name in table})]
+    assert expected == [2, 4, 5]
+    gallery = ClassGallery(None, folder, propose=True)
+    assert gallery.selected == expected and gallery.can_propose
+    gallery.toggle(4)
+    assert gallery.selected == [2, 5]
+    assert gallery.propose() == expected
+    assert ClassGallery(None, folder, propose=True, selected=[6]).selected == [6], "a person's own choice comes first"
+    assert ClassGallery(None, folder).selected == []
+
+
+def test_what_cannot_be_proposed_is_said(gallery: ClassGallery, tmp_path: Path) -> None:
+    assert not gallery.can_propose
+    with pytest.raises(UserError, match="classify again"):
+        gallery.propose()
+    (tmp_path / "classes" / "classes.csv").unlink()
+    with pytest.raises(UserError, match="by hand"):
+        ClassGallery(None, tmp_path / "classes").propose()
