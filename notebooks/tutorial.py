@@ -94,7 +94,8 @@ data.check("ctf", ctf)
 # %% [markdown]
 # ## J3 · Manual picking
 #
-# About 25 particles on each of the first four micrographs. Left click picks, right click removes, `?` shows the keys. So that the
+# About 25 particles on each of the first four micrographs: round spots with a pattern inside. Leave the thin dark bars, which are
+# empty nanodiscs seen edge-on, and blobs of ice. Left click picks, right click removes, `?` shows the keys. So that the
 # notebook runs without you, it brings picks of the embedded set along (the known places, with the scatter of a hand); the widget
 # starts from them. `picker.code()` gives your own picks as such a table.
 

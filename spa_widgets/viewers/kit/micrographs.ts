@@ -22,7 +22,7 @@ export function micrographList(frame: Frame, go: (index: number) => void, countT
   });
   link.watch(["micrographs"], () => {
     rows = link.get<Row[]>("micrographs").map((row, index) => h("div", { class: "spa-row", role: "option", id: `m${index}`, title: row.name, onclick: () => go(index) },
-      h("span", { class: "spa-name" }, row.name), h("span", { class: "spa-badge" }),
+      h("span", { class: "spa-name spa-end" }, h("bdi", {}, row.name.replace(/\.(mrcs?|tiff?)$/i, ""))), h("span", { class: "spa-badge" }),
       row.defocus_A === null ? null : h("span", { class: "spa-sub" }, `${t("defocus")} ${(row.defocus_A / 10000).toFixed(2)} µm`)));
     list.replaceChildren(...rows);
   });
