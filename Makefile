@@ -45,7 +45,7 @@ build: $(VENV)/.installed-dev
 	$(BIN)/python -m spa_widgets.build_static --dev
 
 test: build
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 check: build
 	$(BIN)/ruff check .

@@ -11,7 +11,7 @@ import pytest
 from spa_widgets.io.mrc import write_mrc
 from tests.support.widget_data import make_micrographs
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 
 def place(page: Any, x: float, y: float, side: int = 256) -> tuple[float, float]:

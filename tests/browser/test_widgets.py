@@ -17,7 +17,7 @@ from tests.support.widget_data import (
     make_spectra,
 )
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 
 def test_classes_are_selected_by_click_shift_click_and_keys(open_notebook: Any, lab: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import nbformat
 import pytest
 
-pytestmark = [pytest.mark.timeout(1500), pytest.mark.xdist_group("tutorial")]
+pytestmark = pytest.mark.timeout(1500)
 
 
 @pytest.fixture(scope="module")
