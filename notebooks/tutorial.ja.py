@@ -251,8 +251,12 @@ refined.figures
 # %%
 FSCPlot(refined)
 
+# %% [markdown]
+# マップです。鋭敏化（シャープニング）したマップは、チェックを入れると表示されます。鋭敏化は、顕微鏡や平均化で弱まった細部を強めますが、
+# 雑音も強めます。ドラッグで回転し、等高レベルを動かし、断面も見てください。
+
 # %%
-VolumeViewer(refined)
+VolumeViewer(refined.output("map"), refined.output("map_sharp"), visible=[True, False])
 
 # %% [markdown]
 # ## 正解からどれだけ離れているか

@@ -25,6 +25,8 @@ TITLES = {
 COLOURS = {"no_mask": "#999999", "spherical": "#56b4e9", "loose": "#009e73", "tight": "#e69f00", "corrected": "#0072b2"}
 DASHES = ("solid", "dash", "dot", "dashdot")
 THRESHOLD = 0.143
+# the axis is in 1/Å (its ticks are written in Å); plotly before 6.3 shows the bare number
+_HOVER_TITLE = {"unifiedhovertitle": {"text": "%{x:.3f} 1/Å"}} if hasattr(go.layout.XAxis, "unifiedhovertitle") else {}
 
 
 class FSCPlot(go.FigureWidget):
@@ -122,9 +124,10 @@ class FSCPlot(go.FigureWidget):
                 mark = {"type": "line", "x0": 1 / best, "x1": 1 / best, "y0": -0.05, "y1": threshold}
                 shapes.append({**mark, "line": {"color": COLOURS["corrected"], "width": 1.5, "dash": "dot"}})
         return {
-            "height": height, "autosize": True, "margin": {"l": 56, "r": 16, "t": 24, "b": 52},
+            "height": height, "autosize": True, "margin": {"l": 56, "r": 16, "t": 36, "b": 52},
+            "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": "#808a94", "activecolor": COLOURS["corrected"]},
             "shapes": shapes, "hovermode": "x unified",
-            "xaxis": {"title": "Resolution (Å)", "tickvals": ticks, "ticktext": [f"{1 / value:.3g}" for value in ticks],
+            "xaxis": {"title": "Resolution (Å)", **_HOVER_TITLE, "tickvals": ticks, "ticktext": [f"{1 / value:.3g}" for value in ticks],
                       "range": [0, last], "gridcolor": "rgba(128,128,128,0.25)", "zeroline": False},
             "yaxis": {"title": "Fourier shell correlation", "range": [-0.06, 1.04], "zeroline": True,
                       "gridcolor": "rgba(128,128,128,0.25)", "zerolinecolor": "rgba(128,128,128,0.6)"},

@@ -98,7 +98,9 @@ class JobPanel(SpaWidget):
             f"<td>{'' if row['seconds'] is None else format(row['seconds'], '.1f') + ' s'}</td></tr>"
             for row in self.jobs
         ]
-        return f"<table>{''.join(cells)}</table>" if cells else ""
+        if not cells:
+            return "<i>No job yet; the live panel shows each as it runs.</i>"
+        return f"<table>{''.join(cells)}</table>"
 
     def _row(self, job: Any) -> dict[str, Any]:
         """Give what the list shows of a job; one that has ended is read only once."""

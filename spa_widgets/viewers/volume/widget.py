@@ -53,6 +53,8 @@ class VolumeViewer(SpaWidget):
         Contour level of each in map units; mean + 3 standard deviations if not given.
     colours : sequence of str, optional
         ``#rrggbb`` for each.
+    visible : sequence of bool, optional
+        Which are shown at first; all if not given. The others wait in the list for a tick.
     pixel_size_A : float, optional
         Å per voxel where the files do not say it.
     renderer : str
@@ -72,6 +74,7 @@ class VolumeViewer(SpaWidget):
         names: Sequence[str] | None = None,
         levels: Sequence[float] | None = None,
         colours: Sequence[str] | None = None,
+        visible: Sequence[bool] | None = None,
         pixel_size_A: float | None = None,
         renderer: str = "browser",
         **options: Any,
@@ -83,7 +86,7 @@ class VolumeViewer(SpaWidget):
         if not volumes:
             raise UserError("there is no volume to show; give a job, a file or an array")
         super().__init__(**options)
-        self._volumes, self._given = volumes, {"names": names, "levels": levels, "colours": colours}
+        self._volumes, self._given = volumes, {"names": names, "levels": levels, "colours": colours, "visible": visible}
         self._pixel_size_A = pixel_size_A
         self._shown: list[Shown] = []
         self._quantised: dict[str, Quantised] = {}
@@ -110,7 +113,7 @@ class VolumeViewer(SpaWidget):
         shown = Shown(
             f"v{self._added}", next(each for each in names if each not in used), volume, pixel_size_A,
             float(self._pick("levels", place, level)), self._pick("colours", place, COLOURS[place % len(COLOURS)]),
-            mean, std,
+            mean, std, visible=bool(self._pick("visible", place, True)),
         )  # fmt: skip
         self._added += 1
         self._quantised[shown.key] = quantise(np.asarray(volume, np.float32), pixel_size_A)

@@ -121,3 +121,5 @@ def test_looking_needs_no_napari_and_napari_takes_over_what_was_set() -> None:
 def test_the_report_shows_surface_and_slices(viewer: VolumeViewer) -> None:
     html = viewer.static_html()
     assert html.count("<img") == 12 and "map" in html and "mask" in html
+    one = VolumeViewer(ball(), ball(), names=["map", "mask"], visible=[True, False])
+    assert [row["visible"] for row in one.maps] == [True, False] and one.static_html().count("<img") == 6
