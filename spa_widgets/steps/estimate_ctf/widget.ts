@@ -44,7 +44,7 @@ class CtfView {
   private facts = h("div", { class: "spa-num", style: "padding: 6px 2px" });
   private plot: Plot;
   private scatter: Plot;
-  private table = h("table", { class: "spa-table" });
+  private table = h("table", { class: "spa-table spa-wrapped" });
   private bodyRows: HTMLElement[] = [];
   private order: number[] = [];
   private sortBy: Column | "name" = "name";
@@ -67,7 +67,7 @@ class CtfView {
     frame.onClose(() => { this.plot.destroy(); this.scatter.destroy(); });
     frame.addKeys([
       { keys: ["n", "ArrowDown", "PageDown"], label: t("key_next"), act: () => this.step(1) },
-      { keys: ["p", "ArrowUp", "PageUp"], label: t("previous"), act: () => this.step(-1) },
+      { keys: ["p", "ArrowUp", "PageUp"], label: t("key_next"), act: () => this.step(-1) },
       { keys: ["r", " "], label: t("key_reject"), act: () => this.toggle(link.get("current")) },
     ]);
   }
@@ -88,7 +88,7 @@ class CtfView {
     this.scatter.element.style.cssText = "height: 230px; flex: 1 1 auto";
     const list = h("div", { style: "flex: 1 1 480px; overflow: auto; max-height: 262px; border: 1px solid var(--spa-line); border-radius: 6px" }, this.table);
     const right = h("div", { style: "flex: 1 1 auto; min-width: 0; border-left: 1px solid var(--spa-line); display: flex; flex-direction: column" }, this.legend(), this.plot.element,
-      h("div", { style: "display: flex; flex-wrap: wrap; gap: 10px; padding: 6px 12px 12px; min-height: 0" }, list, h("div", { style: "flex: 1 1 200px; display: flex; flex-direction: column; min-width: 200px" }, h("div", { style: "display: flex; gap: 12px" }, choice("y"), choice("x")), this.scatter.element)));
+      h("div", { style: "display: flex; flex-wrap: wrap; gap: 10px; padding: 6px 12px 12px; min-height: 0" }, list, h("div", { style: "flex: 1 1 200px; display: flex; flex-direction: column; min-width: 200px" }, h("div", { style: "display: flex; flex-wrap: wrap; gap: 4px 12px" }, choice("y"), choice("x")), this.scatter.element)));
     this.frame.root.append(bar, h("div", { class: "spa-body" }, left, right), h("div", { class: "spa-bar spa-foot" }, this.total));
   }
 
@@ -138,7 +138,7 @@ class CtfView {
     const known = AXES.filter(([column]) => this.rows().some((row) => row[column] !== null));
     const head = h("tr", {}, ...([["name", "micrograph", ""], ...known] as [Column | "name", string, string][]).map(([column, key, unit]) => h("th", { scope: "col", onclick: () => this.sort(column) }, unit ? `${t(key)} (${unit})` : t(key))));
     const rows = this.rows();
-    this.bodyRows = rows.map((row, index) => h("tr", { onclick: () => this.frame.link.set("current", index), ondblclick: () => this.toggle(index) }, h("td", {}, row.name), ...known.map(([column]) => h("td", {}, human(shown(row, column), 4)))));
+    this.bodyRows = rows.map((row, index) => h("tr", { onclick: () => this.frame.link.set("current", index), ondblclick: () => this.toggle(index) }, h("td", { title: row.name }, row.name.replace(/\.(mrcs?|tiff?)$/i, "")), ...known.map(([column]) => h("td", {}, human(shown(row, column), 4)))));
     this.table.replaceChildren(h("thead", {}, head), h("tbody"));
     this.sort(this.sortBy, true);
     this.rescale();

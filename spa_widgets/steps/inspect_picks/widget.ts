@@ -70,7 +70,7 @@ class InspectorView {
     this.list = micrographList(frame, (index) => this.go(index), (index) => `${link.get<number[]>("counts")?.[index] ?? 0}${this.totals.length ? ` / ${this.totals[index] ?? 0}` : ""}`);
     this.plot.element.style.cssText = "height: 330px; margin: 6px 8px 0 4px";
     const side = h("div", { style: "width: 390px; flex: 0 0 auto; border-left: 1px solid var(--spa-line); overflow: auto; max-width: 100%" }, this.plot.element, this.numbers());
-    frame.root.append(this.controls(), h("div", { class: "spa-body", style: "height: 540px" }, this.list.element, this.canvas.element, side), this.footer());
+    frame.root.append(this.controls(), h("div", { class: "spa-body spa-three", style: "height: 540px" }, this.list.element, this.canvas.element, side), this.footer());
     frame.onClose(() => { this.canvas.destroy(); this.plot.destroy(); });
     link.watch(["current", "show_rejected", "diameter_A"], () => this.marks());
     link.watch([...NAMES], () => { for (const name of NAMES) this.limits[name] = link.get(name); this.refresh(); });
@@ -125,7 +125,7 @@ class InspectorView {
     this.frame.addKeys([
       { keys: [t("drag"), "←", "→"], label: t("key_threshold") },
       { keys: ["n", "PageDown"], label: t("key_next"), act: step(1) },
-      { keys: ["p", "PageUp"], label: t("previous"), act: step(-1) },
+      { keys: ["p", "PageUp"], label: t("key_next"), act: step(-1) },
       { keys: ["r"], label: t("key_rejected"), act: () => link.set("show_rejected", !link.get("show_rejected")) },
       { keys: ["+", "="], label: t("zoom_in"), act: () => this.canvas.zoomBy(1.3) },
       { keys: ["-"], label: t("zoom_out"), act: () => this.canvas.zoomBy(1 / 1.3) },

@@ -66,7 +66,7 @@ class PickerView {
       { keys: [t("drag")], label: t("key_drag") },
       { keys: [t("wheel")], label: t("key_wheel") },
       { keys: ["n", "PageDown"], label: t("key_next"), act: () => this.step(1) },
-      { keys: ["p", "PageUp"], label: t("previous"), act: () => this.step(-1) },
+      { keys: ["p", "PageUp"], label: t("key_next"), act: () => this.step(-1) },
       { keys: ["Ctrl+z"], label: t("undo"), act: () => this.edit("undo") },
       { keys: ["Ctrl+y", "Ctrl+Shift+z"], label: t("redo"), act: () => this.edit("redo") },
       { keys: ["c", " "], label: t("key_crosshair"), act: (event) => this.crossKey(event) },

@@ -128,10 +128,12 @@ class JobPanel(SpaWidget):
         return {}
 
     def _ask_picture(self, name: str, file: str) -> Answer:
-        known = {event.get("file") for event in self._job(name).events(kind="picture")}
-        if file not in known or not Path(file).is_file():
+        job = self._job(name)
+        title = next((event["name"] for event in job.events(kind="picture") if event.get("file") == file), None)
+        path = Path(file) if title is None else job.pictures[title][0]  # it moves when the job ends
+        if title is None or not path.is_file():
             raise UserError("this picture is no longer there")
-        return {"mime": "image/webp"}, [Path(file).read_bytes()]
+        return {"mime": "image/webp"}, [path.read_bytes()]
 
 
 class JobView(JobPanel):

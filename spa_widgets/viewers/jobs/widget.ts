@@ -80,7 +80,7 @@ class JobsView {
       const note = h("span", { class: "spa-dim", style: "overflow: hidden; text-overflow: ellipsis; white-space: nowrap" });
       const cancel = h("button", { onclick: (event: Event) => { event.stopPropagation(); this.frame.guard(link.ask("cancel", { name: row.name })); } }, t("cancel"));
       const from = row.parents.length ? t("from", { names: row.parents.join(", ") }) : "";
-      const element = h("div", { class: "spa-row spa-job", role: "listitem", tabIndex: 0, "data-job": row.name, style: "grid-template-columns: 42px minmax(120px, 220px) 96px minmax(90px, 280px) minmax(0, 1fr) auto; align-items: center; min-height: 36px; border-bottom: 1px solid color-mix(in srgb, var(--spa-line) 50%, transparent)",
+      const element = h("div", { class: "spa-row spa-job", role: "listitem", tabIndex: 0, "data-job": row.name, style: "grid-template-columns: 42px minmax(120px, 220px) 96px minmax(90px, 200px) minmax(0, 1fr) auto; align-items: center; min-height: 36px; border-bottom: 1px solid color-mix(in srgb, var(--spa-line) 50%, transparent)",
         onclick: () => this.frame.guard(link.ask("select", { name: row.name })), onkeydown: (event: KeyboardEvent) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); this.frame.guard(link.ask("select", { name: row.name })); } } },
         h("b", {}, row.name), h("span", { class: "spa-name", title: from }, row.title), state, bar.element, note, cancel);
       known = { element, state, bar, note, cancel, status: "" };
@@ -96,7 +96,7 @@ class JobsView {
     const note = row.error || row.message || (row.parents.length ? t("from", { names: row.parents.join(", ") }) : "");
     known.note.textContent = note;
     known.note.title = note;
-    known.cancel.style.visibility = ended ? "hidden" : "";
+    known.cancel.style.display = ended ? "none" : "";
     if (known.status && known.status !== row.status) this.frame.root.querySelector("[role=status]")!.textContent = `${row.name} ${t(row.status)}`;
     known.status = row.status;
     return known.element;

@@ -91,10 +91,12 @@ export class Frame {
       return;
     }
     const shown = (key: string): string => ({ " ": "Space", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓" })[key] ?? key;
-    const rows = this.keys.map((key) => {
+    const told = new Map<string, string[]>(); // keys that do the same share a line
+    for (const { keys, label } of this.keys) told.set(label, [...(told.get(label) ?? []), ...keys]);
+    const rows = [...told].map(([label, keys]) => {
       const cell = h("td");
-      key.keys.forEach((name, index) => cell.append(index ? " " : "", h("kbd", {}, shown(name))));
-      return h("tr", {}, cell, h("td", {}, key.label));
+      keys.forEach((name, index) => cell.append(index ? " " : "", h("kbd", {}, shown(name))));
+      return h("tr", {}, cell, h("td", {}, label));
     });
     const close = h("button", { onclick: () => this.toggleHelp() }, this.t("close"));
     const page = h("div", { class: "spa-help", role: "dialog", "aria-modal": "true", "aria-label": this.t("help"), onclick: (click: MouseEvent) => click.target === page && this.toggleHelp() },

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from spa_widgets.errors import UserError
+from spa_widgets.io.mrc import write_mrc
 from spa_widgets.viewers.jobs.widget import JobPanel, JobView
-from tests.support.widget_data import PIXEL_A, make_micrographs
+from tests.support.widget_data import PIXEL_A, ball, make_micrographs
 
 
 @pytest.fixture
@@ -43,4 +44,19 @@ def test_a_job_appears_runs_and_ends_in_the_panel(session: Any, tmp_path: Path) 
     with pytest.raises(UserError, match="no job 'J9'"):
         panel.cancel("J9")
     assert "Import" in panel.static_html()
+    panel.close()
+
+
+def test_pictures_of_a_finished_job_are_still_shown(session: Any, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_mrc(tmp_path / f"{name}.mrc", ball(), 4.0)
+    job = session.compare_maps(str(tmp_path / "a.mrc"), str(tmp_path / "b.mrc"), align=False)
+    job.wait(120)
+    panel = JobPanel(session, selected="J1")
+    (picture,) = panel.details["pictures"]
+    assert not Path(picture["file"]).is_file(), "the folder in which the job worked is gone"
+    facts, (content,) = panel._ask_picture("J1", picture["file"])
+    assert facts["mime"] == "image/webp" and content[8:12] == b"WEBP"
+    with pytest.raises(UserError, match="no longer there"):
+        panel._ask_picture("J1", str(tmp_path / "a.mrc"))
     panel.close()
