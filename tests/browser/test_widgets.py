@@ -20,6 +20,11 @@ from tests.support.widget_data import (
 pytestmark = pytest.mark.browser
 
 
+def wait_text(page: Any, text: str) -> None:
+    """Wait until a widget shows a text: Python's state is there before the view is drawn again."""
+    page.wait_for_function("text => document.querySelector('.spa').innerText.includes(text)", arg=text)
+
+
 def test_classes_are_selected_by_click_shift_click_and_keys(open_notebook: Any, lab: Any) -> None:
     folder = make_classes(lab.folder / "classes")
     notebook = open_notebook([f"from spa_widgets import ClassGallery\ng = ClassGallery(None, {str(folder)!r})\ng"])
@@ -38,7 +43,7 @@ def test_classes_are_selected_by_click_shift_click_and_keys(open_notebook: Any, 
     notebook.wait_python("g.selected", [2, 3, 4, 5])
     page.keyboard.press("i")
     notebook.wait_python("g.selected", [1, 6])
-    assert "700 of 2,100 particles" in root.inner_text()
+    wait_text(page, "700 of 2,100 particles")
     root.get_by_text("</> Python").click()
     page.wait_for_selector(".spa-code")
     assert "classes=[1, 6]" in page.locator(".spa-code").inner_text()
@@ -56,9 +61,10 @@ def test_a_dragged_threshold_is_pythons_threshold(open_notebook: Any, lab: Any) 
     page.mouse.move(x + 150, y, steps=6)
     page.mouse.up()
     notebook.wait_python("i.kept_count", 45)
-    assert "45 of 75 picks kept" in root.inner_text() and "15 of 25 kept here" in root.inner_text()
+    wait_text(page, "45 of 75 picks kept")
+    wait_text(page, "15 of 25 kept here")
     notebook.python("i.set(max_power=5)")
-    page.wait_for_function("document.querySelector('.spa').innerText.includes('15 of 75 picks kept')")
+    wait_text(page, "15 of 75 picks kept")
     page.locator("[data-limit=max_power]").focus()
     for _ in range(3):
         page.keyboard.press("ArrowDown")
