@@ -97,7 +97,7 @@ data.check("ctf", ctf)
 # About 25 particles on each of the first four micrographs: round spots with a pattern inside. Leave the thin dark bars, which are
 # empty nanodiscs seen edge-on, and blobs of ice. Left click picks, right click removes, `?` shows the keys. So that the
 # notebook runs without you, it brings picks of the embedded set along (the known places, with the scatter of a hand); the widget
-# starts from them. `picker.code()` gives your own picks as such a table.
+# starts from them, and what you change is kept. `picker.code()` gives your own picks as such a table.
 
 # %%
 picks_by_hand = {
@@ -125,7 +125,7 @@ picks_by_hand = {
 
 # %%
 picks = data.decided_picks(picks_by_hand, session, ctf)
-picker = ManualPicker(session, ctf, picks=picks, goal=100)
+picker = ManualPicker(session, ctf, start=picks, goal=100)
 picker
 
 # %%

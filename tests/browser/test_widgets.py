@@ -52,7 +52,8 @@ def test_classes_are_selected_by_click_shift_click_and_keys(open_notebook: Any, 
 def test_a_dragged_threshold_is_pythons_threshold(open_notebook: Any, lab: Any) -> None:
     picks = make_picks(make_micrographs(lab.folder / "inspect"))
     notebook = open_notebook([f"from spa_widgets import PickInspector\ni = PickInspector(None, {str(picks)!r})\ni"])
-    page, root = notebook.page, notebook.widget()
+    page = notebook.page
+    notebook.widget()
     page.wait_for_selector(".spa[data-scores='75']")
     knob = page.locator("[data-limit=min_ncc] circle").bounding_box()
     x, y = knob["x"] + knob["width"] / 2, knob["y"] + knob["height"] / 2

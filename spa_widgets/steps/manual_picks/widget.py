@@ -33,7 +33,9 @@ class ManualPicker(SpaWidget):
     micrographs : job, path, or list of paths
         A job with micrographs (its CTF estimate shows the defocus), ``micrographs.star``, a folder, or ``*.mrc``.
     picks : mapping, optional
-        Micrograph name to list of (x, y) in pixels, to begin with (or to replay).
+        Micrograph name to list of (x, y) in pixels: exactly these, whatever was picked before.
+    start : mapping, optional
+        The same as a proposal: it is shown on micrographs on which nobody has picked or removed yet.
     autosave : path, optional
         JSON file in which every click is kept, read again at the next start; used when there is no session.
     pixel_size_A : float, optional
@@ -61,6 +63,7 @@ class ManualPicker(SpaWidget):
         micrographs: Any,
         *,
         picks: Mapping[str, Sequence[Sequence[float]]] | None = None,
+        start: Mapping[str, Sequence[Sequence[float]]] | None = None,
         autosave: str | Path | None = None,
         pixel_size_A: float | None = None,
         **options: Any,
@@ -68,14 +71,16 @@ class ManualPicker(SpaWidget):
         super().__init__(can_submit=session is not None, **options)
         self._session, self._source = session, micrographs
         self._autosave = Path(autosave) if autosave else None
-        self._start, self._pixel_size_A = picks, pixel_size_A
+        self._given, self._start, self._pixel_size_A = picks, start or {}, pixel_size_A
+        self._loading = True
         self._when_ready([micrographs], self._load)
 
     def _load(self) -> None:
         self._mics = Micrographs.open(self._source, self._pixel_size_A)
         self._list = PickList(self._mics.count, self._changed)
-        begin = self._start if self._start is not None else self._kept()
-        self._list.load({self._mics.index(name): points for name, points in begin.items()})
+        layers = [self._given] if self._given is not None else [self._start, self._kept()]
+        self._list.load({self._mics.index(name): points for each in layers for name, points in each.items()})
+        self._loading = False
         self.micrographs, self.counts = self._mics.rows(), self._list.counts()
 
     # ---- decisions -----------------------------------------------------------------------------------------------
@@ -230,14 +235,15 @@ class ManualPicker(SpaWidget):
         if self._list.counts() != self.counts:
             self.counts = self._list.counts()
         self._tell("picks", index=index)
-        self._keep(index)
+        if not self._loading:  # what a person did is kept, not what the widget began with
+            self._keep(index)
 
     def _kept(self) -> Picks:
         """Give the picks kept at an earlier time."""
         if self._autosave and self._autosave.exists():
             return dict(json.loads(self._autosave.read_text())["picks"])
         kept = {name: sources.recall(self._session, self._key(name)) for name in self._mics.names}
-        return {name: points for name, points in kept.items() if points}
+        return {name: points for name, points in kept.items() if points is not None}
 
     def _key(self, name: str) -> str:
         return f"{sources.decision_key('manual_picks', self._source)}/{name}"

@@ -40,4 +40,8 @@ def test_picks_and_thresholds_become_jobs(tmp_path: Path) -> None:
 
     again = Session(tmp_path / "project")
     assert ManualPicker(again, again["J1"]).picks == picker.picks
+    proposed = {"mic_0001": [(30.0, 40.0)], "mic_0002": [(1.0, 2.0)]}
+    started = ManualPicker(again, again["J1"], start=proposed).picks
+    assert started == {**picker.picks, "mic_0001.mrc": [(30.0, 40.0)]}, "a proposal never replaces a person's picks"
+    assert ManualPicker(again, again["J1"]).picks == picker.picks, "and is not taken for a decision"
     assert PickInspector(again, again[blobs.name]).thresholds == inspector.thresholds
