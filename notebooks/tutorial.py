@@ -23,7 +23,8 @@
 #
 # Run the cells in order. Each step is a *job*: it starts at once, runs outside this notebook, is kept on disk, and is there
 # immediately when you ask for it again. Everything that a person decides (picks, thresholds, classes) stands in the notebook as
-# code, so it runs from top to bottom without anyone; change a decision and run on.
+# code, so it runs from top to bottom without anyone; change a decision and run on. The numbers J1 to J15 in the headings are the
+# workshop's; your own jobs are counted as you ask for them.
 
 # %%
 from spa_widgets import (

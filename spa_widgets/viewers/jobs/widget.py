@@ -94,8 +94,9 @@ class JobPanel(SpaWidget):
     def static_html(self) -> str:
         """Give the jobs as a table."""
         cells = [
-            f"<tr><td>{escape(row['name'])}</td><td>{escape(row['title'])}</td><td>{escape(row['status'])}</td>"
-            f"<td>{'' if row['seconds'] is None else format(row['seconds'], '.1f') + ' s'}</td></tr>"
+            f"<tr><td>{escape(row['name'])}</td><td style='text-align:left'>{escape(row['title'])}</td>"
+            f"<td>{escape(row['status'])}</td>"
+            f"<td>{'reused' if row['seconds'] is None else format(row['seconds'], '.1f') + ' s'}</td></tr>"
             for row in self.jobs
         ]
         if not cells:
