@@ -115,13 +115,3 @@ def scipy_namespace(array: Array) -> ModuleType:
     import scipy
 
     return scipy
-
-
-def free_bytes(array: Array) -> int:
-    """Return the memory in bytes that is free on the device of a GPU array, 0 for an array on the host."""
-    if is_gpu(array):
-        import cupy
-
-        pool = cupy.get_default_memory_pool()
-        return int(cupy.cuda.runtime.memGetInfo()[0]) + int(pool.free_bytes())
-    return 0

@@ -99,9 +99,3 @@ def ctf_on_disc(disc: HalfDisc, pixel_size_A: float, defocus: Defocus, optics: O
     kx = xp.asarray(disc.kx.astype(np.float64) * scale)
     ky = xp.asarray(disc.ky.astype(np.float64) * scale)
     return ctf(kx, ky, defocus, optics)
-
-
-def ctf_1d(k_per_A: Array, defocus_A: Any, optics: Optics, phase_shift_deg: float = 0.0) -> Array:
-    """Evaluate the CTF without astigmatism along a radius: shape of ``k_per_A`` (with ``(m,)`` defocus first)."""
-    xp = array_namespace(k_per_A)
-    return ctf(k_per_A, xp.zeros_like(k_per_A), Defocus(defocus_A, defocus_A, 0.0, phase_shift_deg), optics)

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from spa_widgets.errors import UserError
+
+
+def _known_group(name: str) -> str:
+    """Check the name of a point group and write it as RELION does."""
+    from engine.symmetry import parse_symmetry
+
+    parse_symmetry(name)
+    return name.strip().upper()
+
+
+PointGroup = Annotated[str, AfterValidator(_known_group)]
+"""Type of a parameter that names a point group (``C8``, ``D2``, ``O`` …)."""
 
 
 class StepParams(BaseModel):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from pathlib import Path
 
 # the order in which a person meets them
 ORDER = (
@@ -26,6 +25,4 @@ ORDER = (
 )
 
 for _name in ORDER:
-    if not (Path(__file__).parent / _name / "params.py").exists():
-        continue
     importlib.import_module(f"spa_widgets.steps.{_name}.params")

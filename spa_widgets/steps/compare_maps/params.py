@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from pydantic import field_validator
-
-from spa_widgets.session.params import StepParams, param
+from spa_widgets.session.params import PointGroup, StepParams, param
 from spa_widgets.session.registry import Input, Output, Step, register
 
 
@@ -14,18 +10,10 @@ class Params(StepParams):
     """How the maps are brought together."""
 
     align: bool = param(True, label="Align", help="Turn and move the first map onto the second before comparing.")
-    symmetry: str = param("C1", label="Symmetry", help="Point group of the second map, in its standard setting.")
+    symmetry: PointGroup = param("C1", label="Symmetry", help="Point group of the second map, in its standard setting.")
     check_hand: bool = param(
         True, label="Check the hand", help="Also try the mirror image of the first map; say which of the two fits."
     )
-
-    @field_validator("symmetry")
-    @classmethod
-    def _known_group(cls, value: Any) -> str:
-        from engine.symmetry import parse_symmetry
-
-        parse_symmetry(value)
-        return str(value).strip().upper()
 
 
 STEP = register(

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from pydantic import field_validator
-
-from spa_widgets.session.params import SeededParams, param
+from spa_widgets.session.params import PointGroup, SeededParams, param
 from spa_widgets.session.registry import Input, Output, Step, register
 
 
 class Params(SeededParams):
     """How a first model is made from nothing."""
 
-    symmetry: str = param(
+    symmetry: PointGroup = param(
         "C1", label="Symmetry", help="Point group: C1 is safe; impose C8, D2 … only when it is known from elsewhere."
     )
     classes: int = param(
@@ -66,14 +62,6 @@ class Params(SeededParams):
         ge=0,
         le=200,
     )
-
-    @field_validator("symmetry")
-    @classmethod
-    def _known_group(cls, value: Any) -> str:
-        from engine.symmetry import parse_symmetry
-
-        parse_symmetry(value)
-        return str(value).strip().upper()
 
 
 STEP = register(

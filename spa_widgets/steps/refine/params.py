@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from pydantic import field_validator
-
-from spa_widgets.session.params import SeededParams, param
+from spa_widgets.session.params import PointGroup, SeededParams, param
 from spa_widgets.session.registry import Input, Output, Step, register
 
 
 class Params(SeededParams):
     """How poses and map are refined."""
 
-    symmetry: str = param("C1", label="Symmetry", help="Point group: C1, C8, D2, T, O, I1 … (RELION's settings).")
+    symmetry: PointGroup = param(
+        "C1", label="Symmetry", help="Point group: C1, C8, D2, T, O, I1 … (RELION's settings)."
+    )
     mask_diameter_A: float | None = param(
         None,
         label="Mask diameter",
@@ -74,14 +72,6 @@ class Params(SeededParams):
     per_particle_scale: bool = param(
         True, label="Per-particle scale", group="advanced", help="Estimate the contrast of each image."
     )
-
-    @field_validator("symmetry")
-    @classmethod
-    def _known_group(cls, value: Any) -> str:
-        from engine.symmetry import parse_symmetry
-
-        parse_symmetry(value)
-        return str(value).strip().upper()
 
 
 STEP = register(
