@@ -67,6 +67,13 @@ extern "C" __global__ void symmetrise(
         const Place p = place(
             o[0] * qx + o[1] * qy + o[2] * qz, o[3] * qx + o[4] * qy + o[5] * qz, o[6] * qx + o[7] * qy + o[8] * qz,
             centre);
+        if (p.fx == 0.0f && p.fy == 0.0f && p.fz == 0.0f) {  // the operator maps the grid onto itself
+            const long long at = voxel(p, 0, 0, side, width);
+            re += numerator[at].x;
+            im += p.sign * numerator[at].y;
+            total += denominator[at];
+            continue;
+        }
         const Sample sample = read_cube(numerator, p, side, width);
         re += sample.re;
         im += sample.im;

@@ -177,6 +177,11 @@ def _symmetrise(
                     pz += shift
                     i, j, k = int(px), int(py), int(pz)
                     fx, fy, fz = px - np.float32(i), py - np.float32(j), pz - np.float32(k)
+                    if fx == 0 and fy == 0 and fz == 0:  # the operator maps the grid onto itself
+                        re += numerator[k, j, 2 * i]
+                        im += sign * numerator[k, j, 2 * i + 1]
+                        weight += denominator[k, j, i]
+                        continue
                     for dz in range(2):
                         wz = fz if dz == 1 else one - fz
                         for dy in range(2):
@@ -267,7 +272,7 @@ def symmetrise(
     operators : (s, 3, 3) float32
         Rotation operators, the identity included.
     radius : float
-        In voxels of the half cube; at most ``Z // 2 - 1``.
+        In voxels of the half cube; at most ``Z // 2 - 1``, or anything where all operators map the grid onto itself.
 
     Returns
     -------
