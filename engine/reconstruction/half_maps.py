@@ -9,7 +9,8 @@ from scipy.ndimage import affine_transform
 from engine.arrays import Array
 from engine.fourier.filters import multiply_radial
 from engine.fourier.shells import fourier_shell_correlation
-from engine.validation.fsc import corrected_fsc, randomisation_start, randomise_phases
+from engine.validation.curves import corrected_fsc, randomisation_start
+from engine.validation.noise import randomise_phases
 
 Volume = NDArray[np.float32]
 

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from engine.arrays import to_numpy
 from engine.reconstruction.refinement_state import RefinementState
-from engine.validation.fsc import FSCCurves, fsc_curves
+from engine.validation.curves import FSCCurves
+from engine.validation.fsc import fsc_curves
+from engine.validation.guinier import sharpening_b_factor
 from engine.validation.masks import automatic_mask
-from engine.validation.sharpening import guinier_b_factor, sharpen
-
-_POOREST_SHARPENED_A = 9.0
+from engine.validation.sharpening import sharpen
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ def refinement_products(
     corrected, resolution_A = curves.curves["corrected"], curves.resolution()
     b_factor_A2 = 0.0
     box_A = mean.shape[0] * pixel_size_A
-    if resolution_A < min(_POOREST_SHARPENED_A, box_A / 8):
-        b_factor_A2 = min(guinier_b_factor(mean * tight, pixel_size_A, resolution_A, corrected).b_factor_A2, 0.0)
+    if resolution_A < box_A / 8:
+        b_factor_A2 = sharpening_b_factor(mean, pixel_size_A, resolution_A, corrected, mask=tight).cautious_b_factor_A2
     low_pass_A = min(resolution_A, box_A / 4)
     sharpened = sharpen(mean, pixel_size_A, b_factor_A2, corrected, low_pass_A)
     automatic = automatic_mask(state.volume, pixel_size_A)

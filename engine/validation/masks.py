@@ -63,12 +63,8 @@ def soft_mask_from_map(
     ValueError
         If the threshold or the distances make no sense, or the map has no positive density.
     """
-    if not 0 < threshold_fraction < 1:
-        raise ValueError(f"threshold must be a share of the maximum between 0 and 1, got {threshold_fraction}")
     smooth = _smoothed(volume, pixel_size_A, low_pass_A)
-    top = float(smooth.max())
-    if not top > 0:
-        raise ValueError("the map has no positive density to make a mask from; is its contrast inverted?")
+    top = positive_maximum(smooth, threshold_fraction)
     return soft_mask_from_inside(smooth > threshold_fraction * top, pixel_size_A, near_A, far_A)
 
 
@@ -85,9 +81,7 @@ def refinement_mask(
     Specks are islands of less than a twentieth of the largest one.
     """
     smooth = _smoothed(volume, pixel_size_A, low_pass_A)
-    top = float(smooth.max())
-    if not top > 0:
-        raise ValueError("the map has no positive density to make a mask from; is its contrast inverted?")
+    top = positive_maximum(smooth, threshold_fraction)
     inside = _without_specks(smooth > threshold_fraction * top)
     return soft_mask_from_inside(inside, pixel_size_A, near_A, far_A)
 
@@ -106,6 +100,22 @@ def automatic_mask(
     if not (smooth > threshold).any():
         raise ValueError("the map has no positive density to make a mask from; is its contrast inverted?")
     return soft_mask_from_inside(_without_specks(smooth > threshold), pixel_size_A, near_A, far_A)
+
+
+def positive_maximum(volume: NDArray[np.floating], threshold_fraction: float) -> float:
+    """Return a map's maximum, of which a threshold is to be a share.
+
+    Raises
+    ------
+    ValueError
+        If the share is not between 0 and 1, or nothing of the map is positive.
+    """
+    if not 0 < threshold_fraction < 1:
+        raise ValueError(f"threshold must be a share of the maximum between 0 and 1, got {threshold_fraction}")
+    top = float(volume.max())
+    if not top > 0:
+        raise ValueError("the map has no positive density to make a mask from; is its contrast inverted?")
+    return top
 
 
 def soft_mask_from_inside(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from engine.arrays import to_numpy
-from engine.validation.fsc import FSCCurves, automatic_fsc_mask, fsc_curves
+from engine.validation.curves import FSCCurves
+from engine.validation.fsc import automatic_fsc_mask, fsc_curves
 from spa_widgets.errors import UserError
 from spa_widgets.io.curves import write_fsc_csv
 from spa_widgets.io.mrc import write_mrc
@@ -34,16 +35,33 @@ def run(ctx: JobContext) -> None:
         masks = {**found.masks, "auto": automatic_fsc_mask(half_a, half_b, found)}
         for name, volume in masks.items():
             write_mrc(ctx.out / f"mask_{name}.mrc", to_numpy(volume), pixel_size_A)
-    write_fsc_csv(ctx.out / "fsc.csv", found.resolution_A, found.curves)
+    more = {"randomised": found.randomised, "corrected_error": found.errors["corrected"]}
+    write_fsc_csv(ctx.out / "fsc.csv", found.resolution_A, {**found.curves, **more})
     report_curves(ctx, found)
     ctx.progress(2, 2, "done")
+
+
+def too_tight(found: FSCCurves) -> str:
+    """Say that a mask makes correlation of its own, and what to do."""
+    return (
+        f"The mask makes correlation of its own: inside it the FSC reaches {found.resolution('tight'):.2f} Å, but "
+        f"noise correlates by {found.mask_correlation:.2f} there and the corrected curve ends at "
+        f"{found.resolution('corrected'):.2f} Å. The mask is too tight or its edge too sharp: dilate it or make the "
+        "edge softer."
+    )
 
 
 def report_curves(ctx: JobContext, found: FSCCurves) -> None:
     """Put the resolutions and curves into the job's report; warn where a curve reaches the Nyquist limit."""
     for name, resolution_A in found.resolutions.items():
         ctx.figure(f"resolution_{name}_A", resolution_A if np.isfinite(resolution_A) else None)
+    finer_A, coarser_A = found.interval()
+    for name, value in (("finer", finer_A), ("coarser", coarser_A)):
+        ctx.figure(f"resolution_corrected_{name}_A", value if np.isfinite(value) else None)
     ctx.figure("randomised_from_A", found.randomised_from_A)
+    ctx.figure("mask_correlation", found.mask_correlation)
+    if found.mask_is_too_tight:
+        ctx.warn(too_tight(found))
     nyquist_A = float(found.resolution_A[-1])
     ctx.figure("nyquist_A", nyquist_A)
     if found.resolution("corrected") <= nyquist_A:

@@ -21,7 +21,7 @@ class Params(SeededParams):
 STEP = register(
     Step(
         name="fsc",
-        version=1,
+        version=2,
         params=Params,
         title="FSC curves",
         summary="Compares two half maps: five FSC curves, their resolutions and the masks they were made with.",

@@ -67,7 +67,7 @@ class Params(SeededParams):
 STEP = register(
     Step(
         name="initial_model",
-        version=1,
+        version=2,
         params=Params,
         title="Ab-initio reconstruction",
         summary="Make a first model from particles whose poses are unknown.",

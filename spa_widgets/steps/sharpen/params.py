@@ -13,7 +13,8 @@ class Params(StepParams):
         None,
         label="B-factor",
         unit="Å²",
-        help="Negative sharpens, positive blurs; empty: from the fall of the map's own amplitudes (Guinier plot).",
+        help="Negative sharpens, positive blurs; empty: from the fall of the map's own amplitudes (Guinier plot), less "
+        "that of a protein and the fit's error; none where the map is coarser than 8 Å.",
         ge=-2000,
         le=2000,
     )
@@ -45,7 +46,7 @@ class Params(StepParams):
 STEP = register(
     Step(
         name="sharpen",
-        version=1,
+        version=2,
         params=Params,
         title="Sharpen",
         summary="Sharpens a map by a B-factor, given or fitted, with the FSC's weights and a low-pass filter.",

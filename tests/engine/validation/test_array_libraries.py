@@ -8,8 +8,9 @@ import pytest
 from engine.simulation.phantom import channel
 from engine.simulation.projection import density
 from engine.validation.fsc import fsc_curves
+from engine.validation.guinier import guinier_b_factor
 from engine.validation.hand import flip_hand
-from engine.validation.sharpening import guinier_b_factor, sharpen
+from engine.validation.sharpening import sharpen
 
 PIXEL_SIZE_A = 3.5
 

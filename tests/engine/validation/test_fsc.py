@@ -13,15 +13,10 @@ from engine.fourier.shells import fourier_shell_correlation, radial_average
 from engine.fourier.transforms import rfft3
 from engine.simulation.phantom import channel
 from engine.simulation.projection import density
-from engine.validation.fsc import (
-    CURVES,
-    automatic_fsc_mask,
-    corrected_fsc,
-    fsc_curves,
-    randomisation_start,
-    randomise_phases,
-)
+from engine.validation.curves import CURVES, corrected_fsc, randomisation_start
+from engine.validation.fsc import automatic_fsc_mask, fsc_curves
 from engine.validation.masks import soft_mask_from_map
+from engine.validation.noise import randomise_phases
 
 BOX_PX, PIXEL_SIZE_A = 72, 2.5
 

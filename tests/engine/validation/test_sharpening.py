@@ -12,7 +12,8 @@ from engine.fourier.shells import fourier_shell_correlation, radial_average
 from engine.fourier.transforms import rfft3
 from engine.simulation.phantom import channel
 from engine.simulation.projection import density
-from engine.validation.sharpening import fit_guinier, fsc_weight, guinier_b_factor, sharpen
+from engine.validation.guinier import fit_guinier, fsc_weight, guinier_b_factor
+from engine.validation.sharpening import sharpen
 
 BOX_PX, PIXEL_SIZE_A = 80, 1.5
 

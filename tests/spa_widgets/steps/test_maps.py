@@ -51,7 +51,7 @@ def _fsc(maps: Path, folder: Path, **params: float) -> JobContext:
 def test_fsc_writes_five_curves_and_their_resolutions(maps: Path, tmp_path: Path) -> None:
     ctx = _fsc(maps, tmp_path)
     table = pd.read_csv(tmp_path / "out" / "fsc.csv")
-    assert tuple(table.columns) == FSC_COLUMNS
+    assert tuple(table.columns) == (*FSC_COLUMNS, "randomised", "corrected_error")
     assert len(table) == BOX_PX // 2
     assert np.isclose(table["resolution_A"].iloc[0], BOX_PX * PIXEL_SIZE_A)
     print({k: round(v, 2) for k, v in ctx.figures.items() if v})
@@ -69,6 +69,27 @@ def test_fsc_writes_five_curves_and_their_resolutions(maps: Path, tmp_path: Path
 def test_the_threshold_of_randomisation_is_a_parameter(maps: Path, tmp_path: Path) -> None:
     plain, like_relion = _fsc(maps, tmp_path / "a"), _fsc(maps, tmp_path / "b", randomise_at_fsc=0.8)
     assert like_relion.figures["randomised_from_A"] > plain.figures["randomised_from_A"]
+
+
+def test_an_over_tight_mask_is_named(maps: Path, tmp_path: Path) -> None:
+    """Signal to 20 Å only: all that a jagged mask shows beyond is its own."""
+    truth, _ = read_mrc(maps / "truth.mrc")
+    smooth, rng = low_pass(truth, PIXEL_SIZE_A, 20.0, ndim=3), np.random.default_rng(4)
+    for name in "AB":
+        half = smooth + 0.2 * smooth.std() * rng.standard_normal(truth.shape).astype(np.float32)
+        write_mrc(tmp_path / f"{name}.mrc", half, PIXEL_SIZE_A)
+    write_mrc(tmp_path / "jagged.mrc", (truth > 0.3 * truth.max()).astype(np.float32), PIXEL_SIZE_A)
+    inputs = {"half_a": tmp_path / "A.mrc", "half_b": tmp_path / "B.mrc"}
+    jagged = simple_context("fsc", FscParams(), {**inputs, "mask": tmp_path / "jagged.mrc"}, tmp_path / "jagged")
+    soft = simple_context("fsc", FscParams(), inputs, tmp_path / "soft")
+    fsc.run(jagged)
+    fsc.run(soft)
+    said = [sentence for sentence in jagged.warnings if "makes correlation of its own" in sentence]
+    print(said, jagged.figures["mask_correlation"], soft.figures["mask_correlation"])
+    assert len(said) == 1 and jagged.figures["mask_correlation"] > 0.15
+    assert jagged.figures["resolution_corrected_A"] > 1.5 * jagged.figures["resolution_tight_A"]
+    assert soft.figures["mask_correlation"] < 0.8 * jagged.figures["mask_correlation"]
+    assert not [sentence for sentence in _fsc(maps, tmp_path / "plain").warnings if "of its own" in sentence]
 
 
 def test_fsc_refuses_what_cannot_be_compared(maps: Path, tmp_path: Path) -> None:
@@ -107,7 +128,12 @@ def test_sharpen_finds_its_numbers_from_the_curves(maps: Path, tmp_path: Path) -
     ctx = simple_context("sharpen", SharpenParams(), inputs, tmp_path / "sharp")
     sharpen.run(ctx)
     assert np.isclose(ctx.figures["resolution_A"], curves.figures["resolution_corrected_A"], rtol=1e-3)
-    assert ctx.figures["b_factor_A2"] == ctx.figures["b_factor_fitted_A2"] < 0
+    assert ctx.figures["resolution_A"] > 8 and ctx.figures["b_factor_A2"] == 0.0
+    assert "coarser than 8 Å" in ctx.warnings[0]
+    ctx = simple_context("sharpen", SharpenParams(resolution_A=7.0), inputs, tmp_path / "finer")
+    sharpen.run(ctx)
+    fitted, error = ctx.figures["b_factor_fitted_A2"], ctx.figures["b_factor_error_A2"]
+    assert ctx.figures["b_factor_A2"] == pytest.approx(min(fitted + error, 0.0))
     with pytest.raises(UserError, match="resolution_A"):
         sharpen.run(simple_context("sharpen", SharpenParams(), {"volume": maps / "truth.mrc"}, tmp_path / "no"))
 
