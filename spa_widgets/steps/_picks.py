@@ -216,12 +216,8 @@ def within_thresholds(
     weight = 1.0 if decoys is None or DECOY_WEIGHT not in decoys else float(decoys[DECOY_WEIGHT].max())
     bounds = _filled_in(sample, opposite, given, params, weight)
     if params.calibrate_to_defocus:
-        if DEFOCUS not in candidates:
-            raise UserError("The picks do not say their micrographs' defocus; estimate the CTF before picking.")
-        chosen = bounds.accept(sample.ncc, sample.power)
-        group = pd.factorize(candidates[MICROGRAPH])[0]
+        trend = ncc_trend(candidates, bounds.accept(sample.ncc, sample.power))
         defocus_A = candidates[DEFOCUS].to_numpy(np.float64)
-        trend = defocus_trend(np.asarray(sample.ncc)[chosen], group[chosen], defocus_A[chosen])
         sample = ScoreSample(calibrate_to_defocus(sample.ncc, defocus_A, trend), sample.power)
         if decoys is not None:
             opposite = ScoreSample(
@@ -229,6 +225,21 @@ def within_thresholds(
             )
         bounds = _filled_in(sample, opposite, given, params, weight)
     return bounds, bounds.accept(sample.ncc, sample.power)
+
+
+def ncc_trend(candidates: pd.DataFrame, chosen: NDArray[np.bool_]) -> tuple[float, float]:
+    """Trend of the NCC of the chosen candidates with defocus, see `engine.picking.scores.defocus_trend`.
+
+    Raises
+    ------
+    UserError
+        When the candidates do not say their micrographs' defocus.
+    """
+    if DEFOCUS not in candidates:
+        raise UserError("The picks do not say their micrographs' defocus; estimate the CTF before picking.")
+    group = pd.factorize(candidates[MICROGRAPH])[0]
+    ncc, defocus_A = (candidates[name].to_numpy(np.float64)[chosen] for name in (NCC, DEFOCUS))
+    return defocus_trend(ncc, group[chosen], defocus_A)
 
 
 def _filled_in(

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from engine.display import bin_image, display_binning, micrograph_picture
+from engine.display import bin_image, contrast_by_sigma, display_binning, micrograph_picture
+from engine.micrograph_view import denoised, picture_binning
 from spa_widgets.errors import UserError
 from spa_widgets.io.datasets import resolve_image_path
 from spa_widgets.io.mrc import mrc_pixel_size_A, mrc_shape, read_mrc
@@ -19,7 +20,10 @@ from spa_widgets.viewers import sources
 from spa_widgets.viewers.encode import encode
 
 PICTURE_SIGMA = 5.0  # the 8-bit picture spans ± 5 standard deviations; the view's contrast works inside
-JPEG_QUALITY = 58  # a 3710 x 3838 micrograph binned 2 x at 10 Å stays below 0.7 MB
+JPEG_QUALITIES = (58, 40, 25)  # the first one that keeps a picture small
+MOST_BYTES = 700_000
+THUMBNAIL_PX = 128
+DENOISED_PIXEL_A = 5.0  # denoising looks at pixels of about this size
 _CACHE_BYTES = 160_000_000  # binned micrographs kept, so that moving the low-pass reads no file
 
 
@@ -47,6 +51,7 @@ class Micrographs:
         self.pixel_size_A = pixel_size_A
         self.defocus_A = defocus_A or [float("nan")] * len(paths)
         self._binned: OrderedDict[tuple[int, int], NDArray[np.float32]] = OrderedDict()
+        self._thumbnails: dict[int, bytes] = {}
 
     @classmethod
     def open(cls, source: Any, pixel_size_A: float | None = None) -> Micrographs:
@@ -103,36 +108,72 @@ class Micrographs:
         shape = mrc_shape(self.paths[index])
         return int(shape[-2]), int(shape[-1])
 
-    def binned(self, index: int, longest_px: int = 2048) -> tuple[NDArray[np.float32], int]:
-        """Give a binned micrograph and its binning; the last few are kept."""
-        factor = display_binning(self.shape(index), longest_px)
+    def checked(self, index: int) -> int:
+        """Give the number back if there is such a micrograph.
+
+        Raises
+        ------
+        UserError
+            When there is none.
+        """
+        if not 0 <= index < self.count:
+            raise UserError(f"there is no micrograph {index}; there are 0 to {self.count - 1}")
+        return index
+
+    def binned(self, index: int, factor: int) -> NDArray[np.float32]:
+        """Give a binned micrograph; the last few are kept."""
         kept = self._binned.get((index, factor))
         if kept is None:
-            image, _ = read_mrc(self.paths[index])
-            kept = bin_image(image.reshape(-1, *image.shape[-2:])[0], factor)
-            self._binned[(index, factor)] = kept
+            kept = self._binned[(index, factor)] = bin_image(self._read(index), factor)
             while len(self._binned) > 1 and sum(image.nbytes for image in self._binned.values()) > _CACHE_BYTES:
                 self._binned.popitem(last=False)
         self._binned.move_to_end((index, factor))
-        return kept, factor
+        return kept
+
+    def _read(self, index: int) -> NDArray[np.generic]:
+        image, _ = read_mrc(self.paths[index])
+        return image.reshape(-1, *image.shape[-2:])[0]
 
     def picture(
-        self, index: int, low_pass_A: float, high_pass_A: float = 0.0, longest_px: int = 2048
+        self, index: int, low_pass_A: float, high_pass_A: float = 0.0, denoise: bool = False, longest_px: int = 2048
     ) -> NDArray[np.uint8]:
-        """Give a filtered uint8 picture that spans ± 5 standard deviations."""
-        image, factor = self.binned(index, longest_px)
-        return np.asarray(micrograph_picture(image, self.pixel_size_A * factor, low_pass_A, high_pass_A, PICTURE_SIGMA))
+        """Give a filtered uint8 picture that spans ± 5 standard deviations, no larger than its detail needs."""
+        wanted_A = max(low_pass_A, 4 * DENOISED_PIXEL_A) if denoise else low_pass_A
+        factor = picture_binning(self.shape(index), self.pixel_size_A, wanted_A, longest_px)
+        image = self.binned(index, factor)
+        if denoise and min(image.shape) >= 64:
+            image = denoised(image)
+        pixel_A = self.pixel_size_A * factor
+        return np.asarray(micrograph_picture(image, pixel_A, low_pass_A, high_pass_A, PICTURE_SIGMA))
 
-    def answer(self, index: int, low_pass_A: float, high_pass_A: float = 0.0) -> tuple[dict[str, Any], list[bytes]]:
+    def thumbnail(self, index: int) -> bytes:
+        """Give a small JPEG for the list, which also stands in for a picture until that has come."""
+        kept = self._thumbnails.get(self.checked(index))
+        if kept is None:
+            factor = display_binning(self.shape(index), THUMBNAIL_PX)
+            have = [known for number, known in self._binned if number == index]
+            known = max(have, default=1)
+            image = self._binned[(index, known)] if have else self._read(index)
+            small = bin_image(image, max(1, factor // known))
+            kept = self._thumbnails[index] = encode(np.asarray(contrast_by_sigma(small, PICTURE_SIGMA)), quality=70)
+        return kept
+
+    def answer(
+        self, index: int, low_pass_A: float, high_pass_A: float = 0.0, denoise: bool = False
+    ) -> tuple[dict[str, Any], list[bytes]]:
         """Answer a view's question for a micrograph: facts and a JPEG."""
-        if not 0 <= index < self.count:
-            raise UserError(f"there is no micrograph {index}; there are 0 to {self.count - 1}")
-        height, width = self.shape(index)
+        height, width = self.shape(self.checked(index))
         facts = {
             "index": index, "name": self.names[index], "width": width, "height": height, "mime": "image/jpeg",
             "pixel_size_A": self.pixel_size_A, "sigma": PICTURE_SIGMA,
+            "filters": f"{low_pass_A:g}|{high_pass_A:g}|{str(denoise).lower()}",
         }  # fmt: skip
-        return facts, [encode(self.picture(index, low_pass_A, high_pass_A), quality=JPEG_QUALITY)]
+        picture = self.picture(index, low_pass_A, high_pass_A, denoise)
+        for quality in JPEG_QUALITIES:
+            jpeg = encode(picture, quality=quality)
+            if len(jpeg) <= MOST_BYTES:
+                break
+        return facts, [jpeg]
 
     def rows(self) -> list[dict[str, Any]]:
         """Give name and defocus of each micrograph for a list on the screen."""

@@ -1,9 +1,8 @@
 import { expect, test } from "vitest";
 import { curvesFloor, highest, isAccepted } from "../../spa_widgets/steps/estimate_ctf/widget.ts";
-import { keeps, outside, span } from "../../spa_widgets/steps/inspect_picks/widget.ts";
 import { sorted } from "../../spa_widgets/steps/select_2d/widget.ts";
 import { columns, duration } from "../../spa_widgets/viewers/jobs/widget.ts";
-import { multiply, orthonormal, type Rotation } from "../../spa_widgets/viewers/volume/scene.ts";
+import { multiply, orthonormal, type Rotation } from "../../spa_widgets/viewers/volume/geometry.ts";
 import { enlarged, sliceOf } from "../../spa_widgets/viewers/volume/slices.ts";
 import { surfaceNets, type Shape } from "../../spa_widgets/viewers/volume/surfaceNets.ts";
 
@@ -64,15 +63,6 @@ test("turning keeps a right-handed frame", () => {
   cross.forEach((value, axis) => expect(value).toBeCloseTo(z[axis], 6));
 });
 
-test("thresholds are compared as the scores are stored", () => {
-  const scores = { ncc: new Float32Array([0.1, 0.5, Number.NaN]), power: new Float32Array([1, 9, 2]), x: new Float32Array(3), y: new Float32Array(3), micrograph: new Int32Array(3) };
-  const kept = (limits: any): boolean[] => [0, 1, 2].map((index) => keeps(scores, index, { min_ncc: null, min_power: null, max_power: null, ...limits }));
-  expect(kept({})).toEqual([true, true, true]);
-  expect(kept({ min_ncc: 0.1 })).toEqual([true, true, true]);
-  expect(kept({ min_ncc: 0.2, max_power: 5 })).toEqual([false, false, true]);
-  expect(span(new Float32Array([Number.NaN]))).toEqual([0, 1]);
-});
-
 test("classes are sorted with unknown values last", () => {
   const row = (number: number, count: number | null, resolution_A: number | null) => ({ number, count, resolution_A, effective_classes: null });
   const rows = [row(1, 5, 9), row(2, null, null), row(3, 50, 12)];
@@ -90,12 +80,6 @@ test("the tree puts a job right of its parents", () => {
   const place = columns([{ name: "J1", parents: [] }, { name: "J2", parents: ["J1"] }, { name: "J3", parents: ["J1", "J2"] }]);
   expect([...place.values()]).toEqual([0, 1, 2]);
   expect([duration(4.26), duration(185), duration(7500)]).toEqual(["4.3 s", "3 min 05 s", "2 h 05 min"]);
-});
-
-test("rejected picks are ranked by how far outside the limits they are", () => {
-  const scores = { ncc: new Float32Array([0.4, 0.2, 0.29, 0.5, Number.NaN]), power: new Float32Array([1, 1, 1, 9, 1]), x: new Float32Array(5), y: new Float32Array(5), micrograph: new Int32Array(5) };
-  const far = [0, 1, 2, 3, 4].map((index) => outside(scores, index, { min_ncc: 0.3, min_power: null, max_power: 5 }, [0, 1, 0, 10]));
-  [0, 0.1, 0.01, 0.4, 0].forEach((expected, index) => expect(far[index]).toBeCloseTo(expected, 5));
 });
 
 test("the axis of CTF curves leaves room for the fringes, not for nothing", () => {

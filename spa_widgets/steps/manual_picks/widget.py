@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import json
-import struct
 from collections.abc import Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import traitlets
 
 from spa_widgets.errors import UserError
 from spa_widgets.io.star import write_star
-from spa_widgets.viewers import sources
-from spa_widgets.viewers.base import Answer, SpaWidget, bundle
+from spa_widgets.steps.manual_picks.keeping import PickKeeper, Picks
+from spa_widgets.viewers.base import Answer, bundle
 from spa_widgets.viewers.encode import img_tag
+from spa_widgets.viewers.micrograph_widget import MicrographWidget
 from spa_widgets.viewers.micrographs import Micrographs
 from spa_widgets.viewers.overlay import draw_circles
 from spa_widgets.viewers.picklist import PickList
+from spa_widgets.viewers.positions import Positions
 
-Picks = dict[str, list[tuple[float, float]]]
 
-
-class ManualPicker(SpaWidget):
+class ManualPicker(MicrographWidget):
     """Pick particles by hand on micrographs.
 
     Parameters
@@ -36,26 +36,20 @@ class ManualPicker(SpaWidget):
         Micrograph name to list of (x, y) in pixels: exactly these, whatever was picked before.
     start : mapping, optional
         The same as a proposal: it is shown on micrographs on which nobody has picked or removed yet.
+    suggestions : job, path or mapping, optional
+        Picks of a program (blobs, templates): shown dashed, and taken over by a click or all together.
     autosave : path, optional
         JSON file in which every click is kept, read again at the next start; used when there is no session.
     pixel_size_A : float, optional
         Å per pixel where the files do not say it.
     **options
         ``low_pass_A`` (20), ``high_pass_A`` (0), ``sigma`` (contrast, 3), ``diameter_A`` (of the circle, 160),
-        ``goal`` (100), ``current``, ``read_only``, ``language``.
+        ``denoise`` (False), ``goal`` (100), ``current``, ``read_only``, ``language``.
     """
 
     _esm = bundle("manual_picks")
-    micrographs = traitlets.List(traitlets.Dict()).tag(sync=True)
-    counts = traitlets.List(traitlets.Int()).tag(sync=True)
-    current = traitlets.Int(0).tag(sync=True)
-    low_pass_A = traitlets.Float(20.0, min=0).tag(sync=True)
-    high_pass_A = traitlets.Float(0.0, min=0).tag(sync=True)
-    sigma = traitlets.Float(3.0, min=0.1, max=20).tag(sync=True)
-    diameter_A = traitlets.Float(160.0, min=1).tag(sync=True)
     goal = traitlets.Int(100, min=1).tag(sync=True)
     read_only = traitlets.Bool(False).tag(sync=True)
-    can_submit = traitlets.Bool(False).tag(sync=True)
 
     def __init__(
         self,
@@ -64,24 +58,26 @@ class ManualPicker(SpaWidget):
         *,
         picks: Mapping[str, Sequence[Sequence[float]]] | None = None,
         start: Mapping[str, Sequence[Sequence[float]]] | None = None,
+        suggestions: Any = None,
         autosave: str | Path | None = None,
         pixel_size_A: float | None = None,
         **options: Any,
     ) -> None:
-        super().__init__(can_submit=session is not None, **options)
-        self._session, self._source = session, micrographs
-        self._autosave = Path(autosave) if autosave else None
+        super().__init__(session, **options)
+        self._source, self._suggesting = micrographs, suggestions
+        self._keeper = PickKeeper(session, micrographs, autosave)
         self._given, self._start, self._pixel_size_A = picks, start or {}, pixel_size_A
         self._loading = True
-        self._when_ready([micrographs], self._load)
+        self._when_ready([micrographs] + ([] if suggestions is None else [suggestions]), self._load)
 
     def _load(self) -> None:
         self._mics = Micrographs.open(self._source, self._pixel_size_A)
         self._list = PickList(self._mics.count, self._changed)
-        layers = [self._given] if self._given is not None else [self._start, self._kept()]
+        layers = [self._given] if self._given is not None else [self._start, self._keeper.kept(self._mics.names)]
         self._list.load({self._mics.index(name): points for each in layers for name, points in each.items()})
+        self._suggestions = Positions.of(self._suggesting, self._mics)
         self._loading = False
-        self.micrographs, self.counts = self._mics.rows(), self._list.counts()
+        self._show_list(self._list.counts())
 
     # ---- decisions -----------------------------------------------------------------------------------------------
     @property
@@ -137,6 +133,27 @@ class ManualPicker(SpaWidget):
         with self._lock:
             self._list.load({self._mics.index(name): points for name, points in picks.items()})
 
+    def suggested(self, name: str | int) -> list[tuple[float, float]]:
+        """Give the suggestions of a micrograph that no pick has taken up, (x, y) in pixels."""
+        index = self._index(name)
+        points = self._suggestions.left(index, self._list.points(index), self.diameter_A / 4 / self._mics.pixel_size_A)
+        return [(float(x), float(y)) for x, y in points]
+
+    def accept(self, name: str | int) -> None:
+        """Make all suggestions of a micrograph picks; one undo takes them back."""
+        index = self._index(name)
+        with self._lock:
+            added = self.suggested(index)
+            if added:
+                self._list.replace(index, [*self._list.points(index), *added])
+
+    def dismiss(self, name: str | int, x: float, y: float) -> None:
+        """Take away the suggestion nearest to (x, y): what a right click on it does."""
+        index = self._index(name)
+        with self._lock:
+            self._suggestions.dismiss(index, x, y)
+        self._tell("picks", index=index)
+
     def undo(self) -> None:
         """Take back the last change and go to its micrograph."""
         self._need()
@@ -149,22 +166,12 @@ class ManualPicker(SpaWidget):
         with self._lock:
             self._go(self._list.redo())
 
-    def next(self) -> None:
-        """Go to the next micrograph."""
-        self._need()
-        self.current = min(self.current + 1, self._mics.count - 1)
-
-    def previous(self) -> None:
-        """Go to the micrograph before."""
-        self.current = max(self.current - 1, 0)
-
     def submit(self) -> Any:
         """Make the picks a job of the session and give it."""
-        if self._session is None:
-            raise UserError("this picker has no session; write the picks with save('picks.star')")
+        session = self._need_session("write the picks with save('picks.star')")
         if not self.picks:
             raise UserError("nothing is picked yet; click on some particles first")
-        return self._session.manual_picks(self._source, picks=self.picks)
+        return session.manual_picks(self._source, picks=self.picks)
 
     def save(self, path: str | Path) -> Path:
         """Write the picks as a STAR file and give its path."""
@@ -188,26 +195,22 @@ class ManualPicker(SpaWidget):
     def static_html(self) -> str:
         """Give a picture of the present micrograph with its picks."""
         self._need()
-        picture = self._mics.picture(self.current, max(self.low_pass_A, 20.0), longest_px=900)
+        picture = self._mics.picture(self.current, max(self.low_pass_A, 20.0), denoise=self.denoise, longest_px=900)
         _, width = self._mics.shape(self.current)
         scale = picture.shape[1] / width
         circles = [(x * scale, y * scale) for x, y in self._list.points(self.current)]
         radius = self.diameter_A / 2 / self._mics.pixel_size_A * scale
         text = f"{self._mics.names[self.current]}: {len(circles)} picks; {self.count} on {len(self.picks)} micrographs"
-        return img_tag(draw_circles(picture, circles, radius), text, 560) + f"<br>{_escaped(text)}"
+        return img_tag(draw_circles(picture, circles, radius), text, 560) + f"<br>{escape(text)}"
 
     # ---- questions from the views --------------------------------------------------------------------------------
-    def _ask_image(self, index: int) -> Answer:
-        self._need()
-        return self._mics.answer(index, self.low_pass_A, self.high_pass_A)
-
     def _ask_picks(self, index: int) -> Answer:
         self._need()
-        flat = [value for point in self._list.points(index) for value in point]
-        return {"index": index}, [struct.pack(f"<{len(flat)}f", *flat)]
+        lists = (self._list.points(index), self.suggested(index))
+        return {"index": index}, [np.asarray(points, "<f4").tobytes() for points in lists]
 
     def _ask_edit(self, action: str, **args: Any) -> dict[str, Any]:
-        if action not in ("add", "remove", "move", "clear", "undo", "redo"):
+        if action not in ("add", "remove", "move", "clear", "undo", "redo", "accept", "dismiss"):
             raise UserError(f"there is no action {action!r}")
         if self.read_only:
             raise UserError("this picker only shows picks; make one without read_only to change them")
@@ -219,14 +222,6 @@ class ManualPicker(SpaWidget):
         return {"job": job.name, "count": self.count}
 
     # ---- bookkeeping ---------------------------------------------------------------------------------------------
-    def _index(self, name: str | int) -> int:
-        self._need()
-        if isinstance(name, str):
-            return self._mics.index(name)
-        if not 0 <= name < self._mics.count:
-            raise UserError(f"there is no micrograph {name}; there are 0 to {self._mics.count - 1}")
-        return name
-
     def _go(self, index: int) -> None:
         if index >= 0:
             self.current = index
@@ -236,30 +231,4 @@ class ManualPicker(SpaWidget):
             self.counts = self._list.counts()
         self._tell("picks", index=index)
         if not self._loading:  # what a person did is kept, not what the widget began with
-            self._keep(index)
-
-    def _kept(self) -> Picks:
-        """Give the picks kept at an earlier time."""
-        if self._autosave and self._autosave.exists():
-            return dict(json.loads(self._autosave.read_text())["picks"])
-        kept = {name: sources.recall(self._session, self._key(name)) for name in self._mics.names}
-        return {name: points for name, points in kept.items() if points is not None}
-
-    def _key(self, name: str) -> str:
-        return f"{sources.decision_key('manual_picks', self._source)}/{name}"
-
-    def _keep(self, index: int) -> None:
-        """Keep the picks of a micrograph: in the session, in the file."""
-        if self._session is not None:
-            self._session.decide(self._key(self._mics.names[index]), list(self._list.points(index)))
-        if self._autosave:
-            picks = {name: self._list.points(i) for i, name in enumerate(self._mics.names) if self._list.points(i)}
-            temporary = self._autosave.with_suffix(self._autosave.suffix + ".new")
-            temporary.write_text(json.dumps({"picks": picks}))
-            temporary.replace(self._autosave)
-
-
-def _escaped(text: str) -> str:
-    from html import escape
-
-    return escape(text)
+            self._keeper.keep(self._mics.names[index], self.picks)

@@ -1,42 +1,41 @@
 /** ManualPicker: the view. All picks live in Python; each gesture is a question, each change comes back as an event. */
 import type { RenderProps } from "@anywidget/types";
-import { ImageCanvas, Mark } from "../../viewers/kit/canvas.ts";
-import { progressBar, slider } from "../../viewers/kit/controls.ts";
-import { h, throttle } from "../../viewers/kit/dom.ts";
+import { Mark } from "../../viewers/kit/canvas.ts";
+import { progressBar } from "../../viewers/kit/controls.ts";
+import { h } from "../../viewers/kit/dom.ts";
 import { Frame } from "../../viewers/kit/frame.ts";
 import { floats } from "../../viewers/kit/link.ts";
-import { micrographList, micrographPicture } from "../../viewers/kit/micrographs.ts";
+import { Workbench } from "../../viewers/kit/workbench.ts";
+
+type Points = Float32Array<ArrayBuffer>; // x, y after each other
+const NONE: Points = new Float32Array(0);
+
+/** Index of the point nearest to (x, y) and nearer than `reach`; -1 if there is none. */
+export function nearest(points: Float32Array, x: number, y: number, reach: number): number {
+  let [best, least] = [-1, reach ** 2];
+  for (let index = 0; index < points.length / 2; index++) {
+    const distance = (points[2 * index] - x) ** 2 + (points[2 * index + 1] - y) ** 2;
+    if (distance < least) [best, least] = [index, distance];
+  }
+  return best;
+}
 
 class PickerView {
-  private picks: Float32Array<ArrayBuffer> = new Float32Array(0);
+  private picks: Points = NONE;
+  private suggested: Points = NONE;
   private hovered = -1;
   private dragging: { index: number; x: number; y: number } | null = null;
   private cross: [number, number] | null = null;
-  private canvas: ImageCanvas;
-  private where = h("div", { class: "spa-hint", "aria-hidden": "true" });
-  private picture: ReturnType<typeof micrographPicture>;
+  private bench: Workbench;
+  private acceptButton = h("button", { onclick: () => this.acceptAll() });
 
   constructor(private frame: Frame) {
-    const { t, link } = frame;
-    this.canvas = new ImageCanvas({ hit: this.hit, click: this.click, dragMark: this.drag, hover: this.hover }, t("micrograph"));
-    this.picture = micrographPicture(frame, this.canvas, () => this.drawMarks());
-    const stage = this.canvas.element;
-    stage.append(this.where, this.canvas.tools({ zoomIn: t("zoom_in"), zoomOut: t("zoom_out"), fit: t("fit") }));
-    const list = micrographList(frame, (index) => this.go(index));
-    const body = h("div", { class: "spa-body", style: "height: 560px" }, list.element, stage);
-    frame.root.append(this.controls(), body, this.footer());
-    frame.onClose(() => this.canvas.destroy());
+    const { link } = frame;
+    this.bench = new Workbench(frame, { title: "manual_picker", shown: () => this.drawMarks(), gestures: { hit: this.hit, click: this.click, dragMark: this.drag, hover: this.hover } });
+    frame.root.append(this.bench.bar, h("div", { class: "spa-body", style: "height: 560px" }, this.bench.list.element, this.bench.canvas.element), this.footer());
     link.on("picks", ({ index }) => index === link.get("current") && this.fetchPicks());
     link.watch(["current"], () => { this.cross = null; this.fetchPicks(); });
     this.keys();
-  }
-
-  private controls(): HTMLElement {
-    const { t, link } = this.frame;
-    const size = slider({ label: t("diameter"), unit: "Å", min: 20, max: 500, step: 2, value: link.get("diameter_A"), input: throttle((v) => link.set("diameter_A", v), 60) });
-    this.frame.link.watch(["diameter_A"], () => { size.set(link.get("diameter_A")); this.drawMarks(); });
-    return h("div", { class: "spa-bar" }, h("span", { class: "spa-title" }, t("manual_picker")), ...this.picture.controls, size.element,
-      h("span", { class: "spa-grow" }), this.frame.codeButton(), this.frame.helpButton());
   }
 
   private footer(): HTMLElement {
@@ -52,42 +51,30 @@ class PickerView {
       submit.disabled = count === 0 || link.get("read_only");
     });
     return h("div", { class: "spa-bar spa-foot" },
-      button("previous", "←", () => this.step(-1), "spa-icon"), button("next", "→", () => this.step(1), "spa-icon"),
+      button("previous", "←", () => this.bench.step(-1), "spa-icon"), button("next", "→", () => this.bench.step(1), "spa-icon"),
       button("undo", "↶", () => this.edit("undo"), "spa-icon"), button("redo", "↷", () => this.edit("redo"), "spa-icon"),
-      bar.element, h("span", { class: "spa-grow" }), submit);
+      bar.element, h("span", { class: "spa-grow" }), this.acceptButton, submit);
   }
 
   private keys(): void {
     const { t } = this.frame;
-    const pan = (dx: number, dy: number) => () => (this.cross ? this.moveCross(-dx / 5, -dy / 5) : this.canvas.panBy(dx, dy));
+    const { canvas } = this.bench;
+    const pan = (dx: number, dy: number) => () => (this.cross ? this.moveCross(-dx / 5, -dy / 5) : canvas.panBy(dx, dy));
     this.frame.addKeys([
-      { keys: [t("left_click")], label: t("key_pick") },
-      { keys: [t("right_click"), "Delete"], label: t("key_remove"), act: () => this.removeHovered() },
+      { keys: [t("left_click"), t("tap")], label: t("key_pick") },
+      { keys: [t("right_click"), t("long_press"), "Delete"], label: t("key_remove"), act: () => this.removeHovered() },
       { keys: [t("drag")], label: t("key_drag") },
-      { keys: [t("wheel")], label: t("key_wheel") },
-      { keys: ["n", "PageDown"], label: t("key_next"), act: () => this.step(1) },
-      { keys: ["p", "PageUp"], label: t("key_next"), act: () => this.step(-1) },
       { keys: ["Ctrl+z"], label: t("undo"), act: () => this.edit("undo") },
       { keys: ["Ctrl+y", "Ctrl+Shift+z"], label: t("redo"), act: () => this.edit("redo") },
+      { keys: ["a"], label: t("key_accept"), act: () => this.acceptAll() },
       { keys: ["c", " "], label: t("key_crosshair"), act: (event) => this.crossKey(event) },
-      { keys: ["Enter"], label: t("key_pick"), act: () => this.cross && this.add(...this.cross) },
+      { keys: ["Enter"], label: t("key_crosshair"), act: () => this.cross && this.add(...this.cross) },
       { keys: ["ArrowLeft"], label: t("key_pan"), act: pan(60, 0) },
       { keys: ["ArrowRight"], label: t("key_pan"), act: pan(-60, 0) },
       { keys: ["ArrowUp"], label: t("key_pan"), act: pan(0, 60) },
       { keys: ["ArrowDown"], label: t("key_pan"), act: pan(0, -60) },
-      { keys: ["+", "="], label: t("zoom_in"), act: () => this.canvas.zoomBy(1.3) },
-      { keys: ["-"], label: t("zoom_out"), act: () => this.canvas.zoomBy(1 / 1.3) },
-      { keys: ["0", "f"], label: t("fit"), act: () => this.canvas.fit() },
     ]);
-  }
-
-  private go(index: number): void {
-    const last = this.frame.link.get<unknown[]>("micrographs").length - 1;
-    this.frame.link.set("current", Math.min(Math.max(index, 0), last));
-  }
-
-  private step(by: number): void {
-    this.go(this.frame.link.get<number>("current") + by);
+    this.bench.addKeys();
   }
 
   private edit(action: string, args: Record<string, unknown> = {}): void {
@@ -95,7 +82,7 @@ class PickerView {
   }
 
   private add(x: number, y: number): void {
-    const info = this.picture.info();
+    const { info } = this.bench.picture;
     if (!info || x < 0 || y < 0 || x >= info.width || y >= info.height) return;
     this.picks = new Float32Array([...this.picks, x, y]); // seen at once; the kernel's answer follows
     this.drawMarks();
@@ -120,27 +107,25 @@ class PickerView {
     this.frame.guard(link.ask<{ job: string; count: number }>("submit").then(({ content }) => this.frame.say(t("submitted_count", content))));
   }
 
-  private radius_px(): number {
-    const info = this.picture.info();
-    return info ? this.frame.link.get<number>("diameter_A") / 2 / (info.pixel_size_A || 1) : 20;
+  private acceptAll(): void {
+    if (this.suggested.length) this.edit("accept", { name: this.frame.link.get("current") });
   }
 
-  private hit = (x: number, y: number): number => {
-    let best = -1;
-    let nearest = Math.max(this.radius_px() * 0.6, 9 / this.canvas.zoom) ** 2;
-    for (let index = 0; index < this.picks.length / 2; index++) {
-      const distance = (this.picks[2 * index] - x) ** 2 + (this.picks[2 * index + 1] - y) ** 2;
-      if (distance < nearest) [best, nearest] = [index, distance];
-    }
-    return best;
-  };
+  private hit = (x: number, y: number): number => nearest(this.picks, x, y, this.reach());
+
+  /** How far from its middle a circle can be clicked. */
+  private reach(): number {
+    return Math.max(this.bench.radius_px() * 0.6, 9 / this.bench.canvas.zoom);
+  }
 
   private click = (x: number, y: number, button: number, event: PointerEvent): void => {
     this.frame.root.focus({ preventScroll: true });
     const index = this.hit(x, y);
+    const near = nearest(this.suggested, x, y, this.reach());
     if (button === 2 || (button === 0 && (event.ctrlKey || event.altKey))) {
       if (index >= 0) this.removeAt(index);
-    } else if (button === 0 && index < 0) this.add(x, y);
+      else if (near >= 0) this.edit("dismiss", { name: this.frame.link.get("current"), x: this.suggested[2 * near], y: this.suggested[2 * near + 1] });
+    } else if (button === 0 && index < 0) this.add(...(near >= 0 ? [this.suggested[2 * near], this.suggested[2 * near + 1]] as const : [x, y] as const));
   };
 
   private drag = (index: number, x: number, y: number, done: boolean): void => {
@@ -155,7 +140,7 @@ class PickerView {
   };
 
   private hover = (x: number, y: number, index: number): void => {
-    this.where.textContent = `x ${Math.round(x)}  y ${Math.round(y)}`;
+    this.bench.hint.textContent = `x ${Math.round(x)}  y ${Math.round(y)}`;
     if (index === this.hovered) return;
     this.hovered = index;
     this.drawMarks();
@@ -163,14 +148,14 @@ class PickerView {
 
   private crossKey(event: KeyboardEvent): void {
     if (event.key === " " && this.cross) return this.add(...this.cross);
-    this.cross = this.cross ? null : [...this.canvas.centre];
+    this.cross = this.cross ? null : [...this.bench.canvas.centre];
     this.drawMarks();
   }
 
   private moveCross(dx_css: number, dy_css: number): void {
     const [x, y] = this.cross!;
-    this.cross = [x + dx_css / this.canvas.zoom, y + dy_css / this.canvas.zoom];
-    this.where.textContent = `x ${Math.round(this.cross[0])}  y ${Math.round(this.cross[1])}`;
+    this.cross = [x + dx_css / this.bench.canvas.zoom, y + dy_css / this.bench.canvas.zoom];
+    this.bench.hint.textContent = `x ${Math.round(this.cross[0])}  y ${Math.round(this.cross[1])}`;
     this.drawMarks();
   }
 
@@ -178,21 +163,24 @@ class PickerView {
     const index = this.frame.link.get<number>("current");
     this.frame.guard(this.frame.link.ask("picks", { index }).then(({ buffers }) => {
       if (index !== this.frame.link.get("current")) return;
-      this.picks = floats(buffers[0]);
+      [this.picks, this.suggested] = [floats(buffers[0]), floats(buffers[1])];
+      this.frame.root.dataset.suggested = String(this.suggested.length / 2);
+      this.acceptButton.style.display = this.suggested.length ? "" : "none";
+      this.acceptButton.textContent = this.frame.t("accept_all", { count: this.suggested.length / 2 });
       this.drawMarks();
     }));
   }
 
   private drawMarks(): void {
     const count = this.picks.length / 2;
-    const marks = new Float32Array(3 * (count + (this.cross ? 1 : 0)));
+    const marks: number[] = [];
+    for (let at = 0; at < this.suggested.length; at += 2) marks.push(this.suggested[at], this.suggested[at + 1], Mark.Suggested);
     for (let index = 0; index < count; index++) {
       const moved = this.dragging?.index === index ? this.dragging : null;
-      marks.set([moved?.x ?? this.picks[2 * index], moved?.y ?? this.picks[2 * index + 1], index === this.hovered ? Mark.Chosen : Mark.Plain], 3 * index);
+      marks.push(moved?.x ?? this.picks[2 * index], moved?.y ?? this.picks[2 * index + 1], index === this.hovered ? Mark.Chosen : Mark.Plain);
     }
-    if (this.cross) marks.set([...this.cross, Mark.Suggested], 3 * count);
-    this.canvas.radius_px = this.radius_px();
-    this.canvas.setMarks(marks);
+    if (this.cross) marks.push(...this.cross, Mark.Chosen);
+    this.bench.setMarks(new Float32Array(marks));
   }
 }
 

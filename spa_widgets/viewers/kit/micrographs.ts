@@ -1,92 +1,128 @@
-/** The micrograph list and the filtered picture that the picker and the inspector share. */
-import { ImageCanvas } from "./canvas.ts";
+/** The picture of a micrograph and its filters: what is shown before the kernel has answered, and what is asked for ahead. */
+import type { ImageCanvas } from "./canvas.ts";
 import { slider } from "./controls.ts";
 import { h, throttle } from "./dom.ts";
 import type { Frame } from "./frame.ts";
-import { decodePicture } from "./link.ts";
+import { bytes } from "./link.ts";
+import { LatestOf } from "./latest.ts";
 
-export interface MicrographInfo { index: number; name: string; width: number; height: number; mime: string; pixel_size_A: number; sigma: number }
-interface Row { name: string; defocus_A: number | null }
+export interface MicrographInfo { index: number; name: string; width: number; height: number; mime: string; pixel_size_A: number; sigma: number; filters: string }
+interface Kept { info: MicrographInfo; blob: Blob }
+const FILTERS = ["low_pass_A", "high_pass_A", "denoise"];
+const KEPT_PICTURES = 8;
+const AHEAD_MS = 120; // the next micrograph is asked for when the present one has been looked at so long
 
-/** A listbox of micrographs with their counts (traits `micrographs`, `counts`, `current`). */
-export function micrographList(frame: Frame, go: (index: number) => void, countText?: (index: number) => string): { element: HTMLElement; refresh: () => void } {
-  const { link, t } = frame;
-  const list = h("div", { class: "spa-list", role: "listbox", tabIndex: 0, "aria-label": t("micrographs") });
-  let rows: HTMLElement[] = [];
-  list.addEventListener("keydown", (event) => {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (!step) return;
-    event.preventDefault();
-    event.stopPropagation();
-    go(link.get<number>("current") + step);
-  });
-  link.watch(["micrographs"], () => {
-    rows = link.get<Row[]>("micrographs").map((row, index) => h("div", { class: "spa-row", role: "option", id: `m${index}`, title: row.name, onclick: () => go(index) },
-      h("span", { class: "spa-name spa-end" }, h("bdi", {}, row.name.replace(/\.(mrcs?|tiff?)$/i, ""))), h("span", { class: "spa-badge" }),
-      row.defocus_A === null ? null : h("span", { class: "spa-sub" }, `${t("defocus")} ${(row.defocus_A / 10000).toFixed(2)} µm`)));
-    list.replaceChildren(...rows);
-  });
-  const refresh = (): void => {
-    const counts = link.get<number[]>("counts") ?? [];
-    rows.forEach((row, index) => {
-      const badge = row.querySelector(".spa-badge")!;
-      badge.textContent = countText ? countText(index) : String(counts[index] ?? 0);
-      badge.classList.toggle("spa-some", (counts[index] ?? 0) > 0);
-    });
-  };
-  link.watch(["micrographs", "counts"], refresh);
-  link.watch(["micrographs", "current"], () => {
-    const current = link.get<number>("current");
-    rows.forEach((row, index) => row.setAttribute("aria-selected", String(index === current)));
-    const row = rows[current];
-    if (!row) return;
-    list.setAttribute("aria-activedescendant", row.id);
-    const [top, bottom] = [row.offsetTop, row.offsetTop + row.offsetHeight]; // scrolls the list only, never the notebook
-    if (top < list.scrollTop) list.scrollTop = top;
-    else if (bottom > list.scrollTop + list.clientHeight) list.scrollTop = bottom - list.clientHeight;
-  });
-  return { element: list, refresh };
-}
+/** Keeps a canvas showing micrograph `current` with its filters and contrast; `shown` hears of each new picture. */
+export class MicrographPicture {
+  private kept = new LatestOf<Kept>(KEPT_PICTURES);
+  private asking = false;
+  private again = false;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private last = -1;
+  info: MicrographInfo | null = null;
 
-/** Keeps the canvas showing micrograph `current` with filters `low_pass_A`, `high_pass_A` and contrast `sigma`; `shown` hears of each new picture. */
-export function micrographPicture(frame: Frame, canvas: ImageCanvas, shown: () => void = () => undefined): { controls: HTMLElement[]; info: () => MicrographInfo | null } {
-  const { link, t } = frame;
-  let info: MicrographInfo | null = null;
-  let asking = false;
-  let again = false;
-  const show = async (): Promise<void> => {
-    if (asking) { again = true; return; } // one question at a time; only the latest wish counts
-    asking = true;
+  constructor(private frame: Frame, private canvas: ImageCanvas, private shown: () => void, private standIn: (index: number) => Promise<ImageBitmap | null>) {
+    const { link } = frame;
+    link.watch(["sigma"], () => this.contrast());
+    link.watch(["current", ...FILTERS], () => frame.guard(this.show()));
+    frame.onClose(() => clearTimeout(this.timer));
+  }
+
+  private key(index: number): string {
+    return [index, this.frame.link.get("low_pass_A"), this.frame.link.get("high_pass_A"), this.frame.link.get("denoise") ?? false].join("|");
+  }
+
+  private async show(): Promise<void> {
+    if (this.asking) { this.again = true; return; } // one question at a time; only the latest wish counts
+    this.asking = true;
+    clearTimeout(this.timer);
     try {
       do {
-        again = false;
-        const { content, buffers } = await link.ask<MicrographInfo>("image", { index: link.get("current") });
-        const bitmap = await decodePicture(buffers[0], content.mime);
-        info = content;
-        canvas.pixelSize_A = content.pixel_size_A;
-        canvas.element.setAttribute("aria-label", `${t("micrograph")} ${content.name}`);
-        canvas.element.dataset.shown = content.name;
-        contrast();
-        canvas.setPicture(bitmap, content.width, content.height);
-        shown();
-      } while (again);
+        this.again = false;
+        const index = this.frame.link.get<number>("current");
+        if (!this.kept.get(this.key(index)) && index !== this.info?.index) await this.showStandIn(index);
+        const found = await this.fetch(index);
+        if (index === this.frame.link.get("current")) await this.put(found);
+      } while (this.again);
     } finally {
-      asking = false;
+      this.asking = false;
     }
-  };
-  const contrast = (): void => {
-    canvas.gain = (info?.sigma ?? 5) / link.get<number>("sigma");
-    canvas.draw();
-  };
-  const lowPass = slider({ label: t("low_pass"), unit: "Å", min: 0, max: 60, step: 1, value: link.get("low_pass_A"), change: (v) => link.set("low_pass_A", v), input: throttle((v) => link.set("low_pass_A", v), 250) });
-  const sigma = slider({ label: t("contrast"), unit: "σ", min: 0.5, max: 6, step: 0.1, value: link.get("sigma"), input: throttle((v) => link.set("sigma", v), 40) });
-  const invert = h("button", { class: "spa-icon", title: t("invert"), "aria-label": t("invert"), "aria-pressed": "false", onclick: () => {
-    canvas.invert = !canvas.invert;
-    invert.classList.toggle("spa-on", canvas.invert);
-    invert.setAttribute("aria-pressed", String(canvas.invert));
-    canvas.draw();
-  } }, "◐");
-  link.watch(["sigma"], () => { sigma.set(link.get("sigma")); contrast(); });
-  link.watch(["current", "low_pass_A", "high_pass_A"], () => { lowPass.set(link.get("low_pass_A")); frame.guard(show()); });
-  return { controls: [lowPass.element, sigma.element, invert], info: () => info };
+    this.lookAhead();
+  }
+
+  private async fetch(index: number): Promise<Kept> {
+    const known = this.kept.get(this.key(index));
+    if (known) return known;
+    const { content, buffers } = await this.frame.link.ask<MicrographInfo>("image", { index });
+    const found = { info: content, blob: new Blob([bytes(buffers[0])], { type: content.mime }) };
+    this.kept.set(`${index}|${content.filters}`, found);
+    return found;
+  }
+
+  private async put({ info, blob }: Kept): Promise<void> {
+    const bitmap = await createImageBitmap(blob);
+    this.info = info;
+    this.canvas.pixelSize_A = info.pixel_size_A;
+    this.canvas.element.setAttribute("aria-label", `${this.frame.t("micrograph")} ${info.name}`);
+    this.contrast();
+    this.canvas.setPicture(bitmap, info.width, info.height);
+    this.canvas.element.dataset.shown = info.name;
+    this.shown();
+  }
+
+  /** The thumbnail, large: something to look at until the picture is there. */
+  private async showStandIn(index: number): Promise<void> {
+    const bitmap = this.info && (await this.standIn(index));
+    if (bitmap) this.canvas.setPicture(bitmap, this.info!.width, this.info!.height);
+  }
+
+  /** Ask for the micrograph that is probably looked at next, in the direction in which the person goes. */
+  private lookAhead(): void {
+    const { link } = this.frame;
+    const index = link.get<number>("current");
+    const next = index < this.last ? index - 1 : index + 1;
+    this.last = index;
+    if (next < 0 || next >= link.get<unknown[]>("micrographs").length || this.kept.get(this.key(next))) return;
+    this.timer = setTimeout(() => void this.fetch(next).catch(() => undefined), AHEAD_MS);
+  }
+
+  private contrast(): void {
+    this.canvas.gain = (this.info?.sigma ?? 5) / this.frame.link.get<number>("sigma");
+    this.canvas.draw();
+  }
+
+  /** Sliders and buttons for filters and contrast. */
+  controls(): HTMLElement[] {
+    const { t, link } = this.frame;
+    const filter = (name: string, label: string, max: number, step: number, help: string): HTMLElement => {
+      const made = slider({ label: t(label), unit: "Å", min: 0, max, step, value: link.get(name), help: t(help), change: (v) => link.set(name, v), input: throttle((v) => link.set(name, v), 250) });
+      link.watch([name], () => made.set(link.get(name)));
+      return made.element;
+    };
+    const sigma = slider({ label: t("contrast"), unit: "σ", min: 0.5, max: 6, step: 0.1, value: link.get("sigma"), input: throttle((v) => link.set("sigma", v), 40) });
+    link.watch(["sigma"], () => sigma.set(link.get("sigma")));
+    return [
+      filter("low_pass_A", "low_pass", 60, 1, "low_pass_help"), filter("high_pass_A", "high_pass", 1000, 20, "high_pass_help"), sigma.element,
+      this.toggle("◐", "invert", () => { this.canvas.invert = !this.canvas.invert; this.canvas.draw(); return this.canvas.invert; }),
+      this.denoiseButton(),
+    ];
+  }
+
+  private denoiseButton(): HTMLElement {
+    const { t, link } = this.frame;
+    const button = this.toggle(t("denoise"), "denoise_help", () => { link.set("denoise", !link.get("denoise")); return link.get("denoise"); });
+    link.watch(["denoise"], () => press(button, Boolean(link.get("denoise"))));
+    return button;
+  }
+
+  private toggle(text: string, label: string, act: () => boolean): HTMLElement {
+    const { t } = this.frame;
+    const button = h("button", { class: "spa-icon", title: t(label), "aria-label": text.length > 1 ? text : t(label), "aria-pressed": "false", onclick: () => press(button, act()) }, text);
+    return button;
+  }
+}
+
+function press(button: HTMLElement, on: boolean): void {
+  button.classList.toggle("spa-on", on);
+  button.setAttribute("aria-pressed", String(on));
 }

@@ -21,6 +21,12 @@ export class Plot {
     this.observer.observe(this.element);
   }
 
+  /** Name the x axis anew. */
+  setLabel(xLabel: string): void {
+    this.options.xLabel = xLabel;
+    this.draw();
+  }
+
   setRange(...range: Range): void {
     this.range = range;
   }

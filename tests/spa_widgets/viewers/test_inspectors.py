@@ -44,7 +44,7 @@ def test_a_threshold_at_a_score_keeps_it(star: Path) -> None:
 
 def test_the_view_gets_the_scores_once(star: Path) -> None:
     facts, buffers = PickInspector(None, make_picks(star))._ask_scores()
-    assert facts["count"] == 75 and [len(b) for b in buffers] == [300] * 5
+    assert facts["count"] == 75 and [len(b) for b in buffers] == [300] * 5 + [0]
     assert np.frombuffer(buffers[4], "<i4").tolist() == [0] * 25 + [1] * 25 + [2] * 25
 
 

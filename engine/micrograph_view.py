@@ -1,0 +1,115 @@
+"""Micrographs for the eye: how far they may be binned, and a denoised view.
+
+As in :mod:`engine.display`, nothing that is measured may start from one of these pictures.
+"""
+
+from __future__ import annotations
+
+import math
+
+from engine.arrays import Array, array_namespace
+from engine.display import display_binning
+
+_SPLINE = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)  # cubic B-spline
+_SCALES = 5
+_WINDOW_PX = 15  # of the local variance
+_CAUTION = 2.0  # standard deviations of the noise's own local variance that count as noise too
+_SAMPLES = 4  # pixels within the finest detail that is shown
+_LEAST_PX = 512  # a picture is not made smaller than this for the sake of its low-pass
+# standard deviation of white noise of deviation 1 in the differences of successive B-spline smoothings in 2D
+_WHITE_GAIN = (0.8908, 0.2007, 0.0856, 0.0413, 0.0205)
+
+
+def picture_binning(shape: tuple[int, ...], pixel_size_A: float, low_pass_A: float, longest_px: int = 2048) -> int:
+    """Give the binning at which a low-passed micrograph loses nothing that the eye would see.
+
+    Parameters
+    ----------
+    shape : tuple
+        Height and width in px, the last two entries.
+    pixel_size_A : float
+        Å per pixel.
+    low_pass_A : float
+        Resolution limit of the picture in Å; 0 for none.
+    longest_px : int
+        Largest number of pixels of the longer side of the picture.
+
+    Returns
+    -------
+    int
+        At least :func:`engine.display.display_binning`; more where four pixels still cover the finest detail shown.
+    """
+    least = display_binning(shape, longest_px)
+    by_detail = int(low_pass_A / (_SAMPLES * pixel_size_A) + 0.02)  # 20 Å at 1.232 Å/px shall be 4
+    return max(least, min(by_detail, max(shape[-2:]) // _LEAST_PX))
+
+
+def denoised(image: Array) -> Array:
+    """Take noise out of a binned micrograph so that particles stand out.
+
+    The image is split into the differences of successive B-spline smoothings (the à trous wavelets; Starck et al.,
+    IEEE Trans Image Process 16, 297, 2007). In each of them, every coefficient is multiplied with its local Wiener
+    gain, the share of the variance around it that white noise does not explain (Mihçak et al., IEEE Signal Process
+    Lett 6, 300, 1999). The noise is estimated from the finest scale, where particles hardly contribute.
+
+    Parameters
+    ----------
+    image : array, shape (h, w)
+        Real grey values, binned to some 5 Å per pixel; at least 64 px on each side.
+
+    Returns
+    -------
+    array, shape (h, w), float32
+    """
+    xp = array_namespace(image)
+    if image.ndim != 2 or min(image.shape) < 4 * 2**_SCALES // 2:
+        raise ValueError(f"an image of shape {tuple(image.shape)} cannot be denoised; give one of at least 64 x 64 px")
+    smooth = xp.astype(image, xp.float32)
+    total = 0.0
+    noise = None
+    for scale in range(_SCALES):
+        smoother = _smoothed(smooth, 2**scale)
+        detail = smooth - smoother
+        if noise is None:
+            # the median of absolute values does not see the few coefficients of edges and hot pixels
+            noise = _median(xp.abs(detail)) / 0.6745 / _WHITE_GAIN[0]
+        half = _WINDOW_PX * 2 ** min(scale, 1) // 2
+        variance = _box_mean(detail * detail, half)
+        independent = max(1.0, ((2 * half + 1) / 2**scale) ** 2)
+        by_noise = (noise * _WHITE_GAIN[scale]) ** 2 * (1 + _CAUTION * math.sqrt(2 / independent))
+        signal = xp.clip(variance - by_noise, 0.0, None)
+        total = total + detail * signal / xp.clip(variance, 1e-30, None)
+        smooth = smoother
+    return smooth + total
+
+
+def _smoothed(image: Array, step: int) -> Array:
+    """Smooth with the B-spline whose points lie ``step`` px apart; the image wraps around."""
+    xp = array_namespace(image)
+    for axis in (-2, -1):
+        image = sum(weight * xp.roll(image, (i - 2) * step, axis=axis) for i, weight in enumerate(_SPLINE))
+    return image
+
+
+def _box_mean(image: Array, half: int) -> Array:
+    """Average over a square of 2 ``half`` + 1 px around each pixel; the image wraps around."""
+    xp = array_namespace(image)
+    size = 2 * half + 1
+    for axis in (-2, -1):
+        length = image.shape[axis]
+        ends = [slice(None)] * 2
+        ends[axis] = slice(length - half - 1, None)
+        first = [slice(None)] * 2
+        first[axis] = slice(0, half)
+        padded = xp.concat([image[tuple(ends)], image, image[tuple(first)]], axis=axis)
+        sums = xp.cumulative_sum(xp.astype(padded, xp.float64), axis=axis)
+        after, before = [slice(None)] * 2, [slice(None)] * 2
+        after[axis], before[axis] = slice(size, None), slice(0, length)
+        image = (sums[tuple(after)] - sums[tuple(before)]) / size
+    return xp.astype(image, xp.float32)
+
+
+def _median(values: Array) -> float:
+    xp = array_namespace(values)
+    flat = xp.sort(xp.reshape(values, (-1,))[:: max(1, values.shape[0] * values.shape[1] // 100_000)])
+    return float(flat[flat.shape[0] // 2])
