@@ -11,13 +11,14 @@ from engine.arrays import Array, array_namespace
 from engine.display import display_binning
 
 _SPLINE = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)  # cubic B-spline
-_SCALES = 5
+_SCALES = 6
+_LEAST_SIDE_PX = 64
+_MIRRORED_PX = 64
 _WINDOW_PX = 15  # of the local variance
 _CAUTION = 2.0  # standard deviations of the noise's own local variance that count as noise too
 _SAMPLES = 4  # pixels within the finest detail that is shown
 _LEAST_PX = 512  # a picture is not made smaller than this for the sake of its low-pass
-# standard deviation of white noise of deviation 1 in the differences of successive B-spline smoothings in 2D
-_WHITE_GAIN = (0.8908, 0.2007, 0.0856, 0.0413, 0.0205)
+_EMPTY_SHARE = 0.3  # of a micrograph: its quietest part, which holds ice alone
 
 
 def picture_binning(shape: tuple[int, ...], pixel_size_A: float, low_pass_A: float, longest_px: int = 2048) -> int:
@@ -49,8 +50,9 @@ def denoised(image: Array) -> Array:
 
     The image is split into the differences of successive B-spline smoothings (the à trous wavelets; Starck et al.,
     IEEE Trans Image Process 16, 297, 2007). In each of them, every coefficient is multiplied with its local Wiener
-    gain, the share of the variance around it that white noise does not explain (Mihçak et al., IEEE Signal Process
-    Lett 6, 300, 1999). The noise is estimated from the finest scale, where particles hardly contribute.
+    gain, the share of the variance around it that noise does not explain (Mihçak et al., IEEE Signal Process Lett 6,
+    300, 1999). The noise of each scale is that of the quietest part of the micrograph, whatever its colour. Shades
+    of the ice that are wider than some 100 px are left out.
 
     Parameters
     ----------
@@ -62,25 +64,28 @@ def denoised(image: Array) -> Array:
     array, shape (h, w), float32
     """
     xp = array_namespace(image)
-    if image.ndim != 2 or min(image.shape) < 4 * 2**_SCALES // 2:
+    if image.ndim != 2 or min(image.shape) < _LEAST_SIDE_PX:
         raise ValueError(f"an image of shape {tuple(image.shape)} cannot be denoised; give one of at least 64 x 64 px")
-    smooth = xp.astype(image, xp.float32)
+    margin = min(_MIRRORED_PX, *image.shape)
+    smooth = _mirrored(xp.astype(image, xp.float32), margin)
     total = 0.0
-    noise = None
     for scale in range(_SCALES):
         smoother = _smoothed(smooth, 2**scale)
         detail = smooth - smoother
-        if noise is None:
-            # the median of absolute values does not see the few coefficients of edges and hot pixels
-            noise = _median(xp.abs(detail)) / 0.6745 / _WHITE_GAIN[0]
         half = _WINDOW_PX * 2 ** min(scale, 1) // 2
         variance = _box_mean(detail * detail, half)
         independent = max(1.0, ((2 * half + 1) / 2**scale) ** 2)
-        by_noise = (noise * _WHITE_GAIN[scale]) ** 2 * (1 + _CAUTION * math.sqrt(2 / independent))
-        signal = xp.clip(variance - by_noise, 0.0, None)
-        total = total + detail * signal / xp.clip(variance, 1e-30, None)
+        noise = _quantile(variance, _EMPTY_SHARE) * (1 + _CAUTION * math.sqrt(2 / independent))
+        total = total + detail * xp.clip(variance - noise, 0.0, None) / xp.clip(variance, 1e-30, None)
         smooth = smoother
-    return smooth + total
+    return (total + float(xp.mean(smooth)))[margin:-margin, margin:-margin]
+
+
+def _mirrored(image: Array, margin: int) -> Array:
+    """Continue an image beyond its edges by its mirror images, so that one edge does not shine through the other."""
+    xp = array_namespace(image)
+    rows = xp.concat([xp.flip(image[:margin, :], axis=0), image, xp.flip(image[-margin:, :], axis=0)], axis=0)
+    return xp.concat([xp.flip(rows[:, :margin], axis=1), rows, xp.flip(rows[:, -margin:], axis=1)], axis=1)
 
 
 def _smoothed(image: Array, step: int) -> Array:
@@ -109,7 +114,7 @@ def _box_mean(image: Array, half: int) -> Array:
     return xp.astype(image, xp.float32)
 
 
-def _median(values: Array) -> float:
+def _quantile(values: Array, share: float) -> float:
     xp = array_namespace(values)
     flat = xp.sort(xp.reshape(values, (-1,))[:: max(1, values.shape[0] * values.shape[1] // 100_000)])
-    return float(flat[flat.shape[0] // 2])
+    return float(flat[int(share * flat.shape[0])])

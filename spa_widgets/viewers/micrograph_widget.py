@@ -65,9 +65,9 @@ class MicrographWidget(SpaWidget):
         return self._session
 
     # ---- questions from the views --------------------------------------------------------------------------------
-    def _ask_image(self, index: int) -> Answer:
+    def _ask_image(self, index: int, low_pass_A: float, high_pass_A: float, denoise: bool) -> Answer:
         self._need()
-        return self._mics.answer(index, self.low_pass_A, self.high_pass_A, self.denoise)
+        return self._mics.answer(index, low_pass_A, high_pass_A, denoise)
 
     def _ask_thumbnail(self, index: int) -> Answer:
         self._need()

@@ -24,6 +24,7 @@ JPEG_QUALITIES = (58, 40, 25)  # the first one that keeps a picture small
 MOST_BYTES = 700_000
 THUMBNAIL_PX = 128
 DENOISED_PIXEL_A = 5.0  # denoising looks at pixels of about this size
+DENOISED_SPAN = 3.0  # times as wide a range: ice is flat then, and particles stick out of it
 _CACHE_BYTES = 160_000_000  # binned micrographs kept, so that moving the low-pass reads no file
 
 
@@ -141,10 +142,11 @@ class Micrographs:
         wanted_A = max(low_pass_A, 4 * DENOISED_PIXEL_A) if denoise else low_pass_A
         factor = picture_binning(self.shape(index), self.pixel_size_A, wanted_A, longest_px)
         image = self.binned(index, factor)
+        sigma = PICTURE_SIGMA
         if denoise and min(image.shape) >= 64:
-            image = denoised(image)
+            image, sigma = denoised(image), PICTURE_SIGMA * DENOISED_SPAN
         pixel_A = self.pixel_size_A * factor
-        return np.asarray(micrograph_picture(image, pixel_A, low_pass_A, high_pass_A, PICTURE_SIGMA))
+        return np.asarray(micrograph_picture(image, pixel_A, low_pass_A, high_pass_A, sigma))
 
     def thumbnail(self, index: int) -> bytes:
         """Give a small JPEG for the list, which also stands in for a picture until that has come."""
@@ -166,7 +168,6 @@ class Micrographs:
         facts = {
             "index": index, "name": self.names[index], "width": width, "height": height, "mime": "image/jpeg",
             "pixel_size_A": self.pixel_size_A, "sigma": PICTURE_SIGMA,
-            "filters": f"{low_pass_A:g}|{high_pass_A:g}|{str(denoise).lower()}",
         }  # fmt: skip
         picture = self.picture(index, low_pass_A, high_pass_A, denoise)
         for quality in JPEG_QUALITIES:

@@ -134,7 +134,7 @@ def _picker(lab: Lab, page: Any, star: Path, seconds: int) -> list[Row]:
     notebook.python("p._mics._binned.clear()")
     page.evaluate("index => null", last)
     rows.append(_opened("another micrograph (from the file)", notebook, last))
-    size = notebook.python("len(p._ask_image(0)[1][0])")
+    size = notebook.python("len(p._ask_image(0, 20.0, 0.0, False)[1][0])")
     rows[-1].accuracy["kB sent"] = size / 1000
     notebook.close()
     return rows

@@ -100,7 +100,7 @@ def test_first_paint_and_frame_rate_of_a_large_micrograph(open_notebook: Any, la
     page = notebook.page
     notebook.widget()
     page.wait_for_selector(".spa-stage[data-shown]")
-    assert notebook.python("len(p._ask_image(0)[1][0])") <= 700_000
+    assert notebook.python("len(p._ask_image(0, 20.0, 0.0, False)[1][0])") <= 700_000
     begun = time.monotonic()
     notebook.python("setattr(p, 'low_pass_A', 11.0)")
     page.wait_for_timeout(50)

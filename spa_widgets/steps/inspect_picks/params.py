@@ -21,7 +21,7 @@ class Params(ThresholdParams):
 STEP = register(
     Step(
         name="inspect_picks",
-        version=1,
+        version=2,
         params=Params,
         title="Inspect picks",
         inputs=[Input("picks", kind="picks")],

@@ -5,6 +5,7 @@ import { Plot, type Range } from "../../viewers/kit/plot.ts";
 import { BOUNDS, type Bound, histogram2D, type Limits, type Scores, span } from "./scores.ts";
 
 const BINS = [72, 60] as const;
+const KNOBS: Record<Bound, number> = { min_ncc: 0.3, max_ncc: 0.7, min_power: 0.3, max_power: 0.7 }; // apart where lines meet
 
 // light to dark blue and on to yellow for the crowded bins; readable on light and dark themes alike
 export function heatColour(part: number): string {
@@ -77,7 +78,7 @@ export class ScorePlot {
     shade(west, top, east - west, north - top);
     const open: Record<Bound, number> = { min_ncc: x0, max_ncc: x1, min_power: y0, max_power: y1 };
     for (const name of BOUNDS) {
-      plot.limit(layer, name.endsWith("ncc") ? "x" : "y", limits[name] ?? open[name], name, `${t(name)} ${human(limits[name] ?? Number.NaN)}`, (value, done) => this.moved(name, value, done));
+      plot.limit(layer, name.endsWith("ncc") ? "x" : "y", limits[name] ?? open[name], name, `${t(name)} ${human(limits[name] ?? Number.NaN)}`, (value, done) => this.moved(name, value, done), KNOBS[name]);
     }
   }
 

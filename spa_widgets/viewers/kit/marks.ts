@@ -8,7 +8,7 @@ const LOOKS: Record<Mark, Look> = {
   [Mark.Plain]: { colour: "#33db9e", width: 1.8, size: 1, dash: 0 },
   [Mark.Chosen]: { colour: "#ffd440", width: 3.4, size: 1, dash: 0 },
   [Mark.Rejected]: { colour: "#ff7a33", width: 1.1, size: 0.55, dash: 0 }, // smaller, thin and faint
-  [Mark.Suggested]: { colour: "#66c2ff", width: 1.8, size: 1, dash: 0.16 },
+  [Mark.Suggested]: { colour: "#7accff", width: 2.2, size: 1, dash: 0.2 },
 };
 const RIM_CSS = 1.2; // dark on both sides, so that a ring is seen on any grey
 const LARGEST_STAMP_CSS = 160; // larger ones are few on the screen and drawn as they are

@@ -47,7 +47,7 @@ export class MicrographList {
     const badge = h("span", { class: "spa-badge" });
     const defocus = row.defocus_A === null ? "" : `${t("defocus")} ${(row.defocus_A / 10000).toFixed(2)} µm`;
     const element = h("div", { class: "spa-row", role: "option", id: `m${index}`, title: row.name, "data-index": index, onclick: () => this.go(index) },
-      picture, h("span", { class: "spa-name spa-end" }, h("bdi", {}, row.name.replace(/\.(mrcs?|tiff?)$/i, ""))), badge, defocus && h("span", { class: "spa-sub" }, defocus));
+      picture, h("span", { class: "spa-name spa-end" }, h("bdi", {}, row.name.replace(/\.(mrcs?|tiff?)$/i, ""))), h("span", { class: "spa-sub" }, defocus), badge);
     return { element, badge, picture, asked: false, bitmap: null };
   }
 

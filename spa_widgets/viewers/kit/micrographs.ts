@@ -6,9 +6,9 @@ import type { Frame } from "./frame.ts";
 import { bytes } from "./link.ts";
 import { LatestOf } from "./latest.ts";
 
-export interface MicrographInfo { index: number; name: string; width: number; height: number; mime: string; pixel_size_A: number; sigma: number; filters: string }
+export interface MicrographInfo { index: number; name: string; width: number; height: number; mime: string; pixel_size_A: number; sigma: number }
 interface Kept { info: MicrographInfo; blob: Blob }
-const FILTERS = ["low_pass_A", "high_pass_A", "denoise"];
+const FILTERS = ["low_pass_A", "high_pass_A", "denoise"] as const;
 const KEPT_PICTURES = 8;
 const AHEAD_MS = 120; // the next micrograph is asked for when the present one has been looked at so long
 
@@ -28,8 +28,13 @@ export class MicrographPicture {
     frame.onClose(() => clearTimeout(this.timer));
   }
 
-  private key(index: number): string {
-    return [index, this.frame.link.get("low_pass_A"), this.frame.link.get("high_pass_A"), this.frame.link.get("denoise") ?? false].join("|");
+  /** The question for a micrograph as it is wanted now: the kernel may hear of a filter later than of the question. */
+  private question(index: number): Record<string, unknown> {
+    return { index, ...Object.fromEntries(FILTERS.map((name) => [name, this.frame.link.get(name)])) };
+  }
+
+  private has(index: number): boolean {
+    return this.kept.get(JSON.stringify(this.question(index))) !== undefined;
   }
 
   private async show(): Promise<void> {
@@ -40,7 +45,7 @@ export class MicrographPicture {
       do {
         this.again = false;
         const index = this.frame.link.get<number>("current");
-        if (!this.kept.get(this.key(index)) && index !== this.info?.index) await this.showStandIn(index);
+        if (!this.has(index) && index !== this.info?.index) await this.showStandIn(index);
         const found = await this.fetch(index);
         if (index === this.frame.link.get("current")) await this.put(found);
       } while (this.again);
@@ -51,11 +56,13 @@ export class MicrographPicture {
   }
 
   private async fetch(index: number): Promise<Kept> {
-    const known = this.kept.get(this.key(index));
+    const question = this.question(index);
+    const key = JSON.stringify(question);
+    const known = this.kept.get(key);
     if (known) return known;
-    const { content, buffers } = await this.frame.link.ask<MicrographInfo>("image", { index });
+    const { content, buffers } = await this.frame.link.ask<MicrographInfo>("image", question);
     const found = { info: content, blob: new Blob([bytes(buffers[0])], { type: content.mime }) };
-    this.kept.set(`${index}|${content.filters}`, found);
+    this.kept.set(key, found);
     return found;
   }
 
@@ -82,7 +89,7 @@ export class MicrographPicture {
     const index = link.get<number>("current");
     const next = index < this.last ? index - 1 : index + 1;
     this.last = index;
-    if (next < 0 || next >= link.get<unknown[]>("micrographs").length || this.kept.get(this.key(next))) return;
+    if (next < 0 || next >= link.get<unknown[]>("micrographs").length || this.has(next)) return;
     this.timer = setTimeout(() => void this.fetch(next).catch(() => undefined), AHEAD_MS);
   }
 

@@ -94,14 +94,14 @@ export class Plot {
     return path;
   }
 
-  /** A limit on x or y that is dragged, or moved by the arrow keys. */
-  limit(layer: SVGElement, axis: "x" | "y", value: number, name: string, label: string, moved: (value: number, done: boolean) => void): void {
+  /** A limit on x or y that is dragged, or moved by the arrow keys; its knob is at this part of its line. */
+  limit(layer: SVGElement, axis: "x" | "y", value: number, name: string, label: string, moved: (value: number, done: boolean) => void, knobAt?: number): void {
     const { left, right, top, bottom } = this.box();
     const [low, high] = axis === "x" ? [this.range[0], this.range[1]] : [this.range[2], this.range[3]];
     const place = clamp(value, low, high);
     const ends = axis === "x" ? { x1: this.x(place), x2: this.x(place), y1: top, y2: bottom } : { x1: left, x2: right, y1: this.y(place), y2: this.y(place) };
     const grip = s("line", { class: `spa-grip${axis === "y" ? " spa-level" : ""}`, ...ends });
-    const knob = axis === "x" ? s("circle", { cx: this.x(place), cy: (top + bottom) / 2, r: 6, fill: "var(--spa-warn)" }) : s("circle", { cx: right - 7, cy: this.y(place), r: 6, fill: "var(--spa-warn)" });
+    const knob = axis === "x" ? s("circle", { cx: this.x(place), cy: top + (bottom - top) * (knobAt ?? 0.5), r: 6, fill: "var(--spa-warn)" }) : s("circle", { cx: knobAt === undefined ? right - 7 : left + (right - left) * knobAt, cy: this.y(place), r: 6, fill: "var(--spa-warn)" });
     const group = s("g", { tabindex: 0, role: "slider", "data-limit": name, "aria-label": label, "aria-valuenow": value, "aria-valuemin": low, "aria-valuemax": high, "aria-orientation": axis === "x" ? "horizontal" : "vertical" },
       s("line", { class: "spa-limit", ...ends }), knob, grip);
     const follow = (event: PointerEvent, done: boolean): void => moved(clamp(this.at(event)[axis === "x" ? 0 : 1], low, high), done);

@@ -100,7 +100,7 @@ def test_every_click_is_kept_in_the_session_and_comes_back(star: Path) -> None:
 
 def test_the_picture_shows_the_particles_where_they_are(star: Path) -> None:
     picker = ManualPicker(None, star, low_pass_A=20)
-    facts, (jpeg,) = picker._ask_image(0)
+    facts, (jpeg,) = picker._ask_image(0, 20.0, 0.0, False)
     picture = np.asarray(Image.open(io.BytesIO(jpeg)), float)
     assert (facts["width"], facts["height"], facts["pixel_size_A"]) == (SIDE, SIDE, 2.464)
     assert picture.shape == (SIDE, SIDE)
