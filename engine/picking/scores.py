@@ -3,8 +3,7 @@
 The default lower bound of the NCC comes from decoys, as in the identification of peptides (Elias & Gygi, Nat Methods 4,
 207, 2007). Noise is as likely to look like a template in the opposite contrast as like the template itself, so the
 peaks of the opposite contrast tell how many of the candidates above a score are noise. Particles surround themselves
-with fringes of the opposite contrast, which count as decoys too: the estimate errs on the side of caution, the more so
-the denser the particles lie.
+with fringes of the opposite contrast, which are no noise: `fringes` tells which decoys these are.
 """
 
 from __future__ import annotations
@@ -13,13 +12,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
-DECOY_SHARE = 0.17
-"""Decoys per candidate that the automatic bound of the NCC allows."""
+DECOY_SHARE = 0.02
+"""Decoys per candidate that the automatic bound of the NCC allows. On simulated micrographs of several particles one or
+two candidates are false for each decoy, and the best F1 lies there."""
 
-BLOB_DECOY_WEIGHT = 0.5
-"""What a decoy of the blob picker counts. A blob in the opposite contrast is a ring of density around ice, of which
-closely packed particles make many: on simulated micrographs twice as many decoys as false candidates."""
+FLOODED, FEWEST = 0.3, 30
+"""No score counts below the one where, among at least FEWEST candidates, this share of decoys is reached: noise is so
+dense there that most decoys lie beside a better candidate and are taken for fringes."""
+
+_ACCIDENTS = 2.0
+
+FRINGE_RATIO = 1.1
+"""A decoy is a fringe where a candidate beside it has this many times its score."""
 
 POWER_SPREADS = 5.0
 """Robust standard deviations (of the logarithm) above the median from which the power counts as ice or carbon."""
@@ -62,16 +68,36 @@ class ScoreSample:
         return ncc if max_power is None else ncc[np.asarray(self.power) <= max_power]
 
 
-def automatic_thresholds(
-    candidates: ScoreSample, decoys: ScoreSample, given: Thresholds, decoy_weight: float = 1.0
-) -> Thresholds:
+def fringes(
+    decoys_px: NDArray[np.floating],
+    decoy_ncc: NDArray[np.floating],
+    candidates_px: NDArray[np.floating],
+    candidate_ncc: NDArray[np.floating],
+    reach_px: float,
+) -> NDArray[np.bool_]:
+    """Tell which decoys are fringes of a particle: those with a clearly better candidate within reach.
+
+    Parameters
+    ----------
+    decoys_px, candidates_px : (d, 2) and (m, 2) positions on one micrograph.
+    decoy_ncc, candidate_ncc : (d,) and (m,) scores.
+    reach_px : one particle diameter.
+    """
+    found = np.zeros(len(decoy_ncc), dtype=bool)
+    if len(decoy_ncc) and len(candidate_ncc):
+        beside = cKDTree(candidates_px).query_ball_point(decoys_px, reach_px)
+        for i, near in enumerate(beside):
+            found[i] = bool((candidate_ncc[near] > FRINGE_RATIO * decoy_ncc[i]).any())
+    return found
+
+
+def automatic_thresholds(candidates: ScoreSample, decoys: ScoreSample, given: Thresholds) -> Thresholds:
     """Fill in the lower bound of the NCC and the upper bound of the power where they are not given.
 
     Parameters
     ----------
-    candidates, decoys : scores over the whole data set.
+    candidates, decoys : scores over the whole data set, decoys without `fringes`.
     given : bounds that are kept as they are.
-    decoy_weight : false candidates that a decoy stands for.
 
     Returns
     -------
@@ -79,11 +105,10 @@ def automatic_thresholds(
         With `min_ncc` just above the best candidate where none stands out from the decoys.
     """
     min_ncc, max_power = given.min_ncc, given.max_power
-    share = DECOY_SHARE / decoy_weight
     # the bounds depend on each other: ice must not count among the decoys, nor noise among the particles
     for _ in range(2):
         if given.min_ncc is None:
-            min_ncc = decoy_threshold(candidates.below_power(max_power), decoys.below_power(max_power), share)
+            min_ncc = decoy_threshold(candidates.below_power(max_power), decoys.below_power(max_power))
         if given.max_power is None:
             chosen = replace(given, min_ncc=min_ncc, max_power=None).accept(candidates.ncc, candidates.power)
             max_power = power_bound(np.asarray(candidates.power)[chosen])
@@ -105,8 +130,11 @@ def decoy_threshold(
         return 0.0
     above = np.arange(1, len(scores) + 1)
     false = len(decoys) - np.searchsorted(np.sort(np.asarray(decoys, np.float64)), scores, side="left")
-    # one more than were counted: a few candidates without any decoy above them prove nothing
-    good = np.flatnonzero(false + 1 <= share * above)
+    flooded = np.flatnonzero((above >= FEWEST) & (false > FLOODED * above))
+    end = flooded[0] if len(flooded) else len(scores)
+    # in a small set the share is less than a decoy: one or two of them are accidents
+    allowed = np.maximum(share * above[:end], np.where(above[:end] >= FEWEST, _ACCIDENTS, 0.0))
+    good = np.flatnonzero(false[:end] <= allowed)
     return float(scores[good[-1]]) if len(good) else float(np.nextafter(scores[0], np.inf))
 
 

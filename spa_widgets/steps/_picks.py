@@ -37,8 +37,6 @@ NCC, POWER, DEFOCUS, MICROGRAPH = (
     "rlnMicrographName",
 )
 
-DECOY_WEIGHT = "spaDecoyWeight"
-
 _PICK_COLUMNS = {
     "x_px": "rlnCoordinateX",
     "y_px": "rlnCoordinateY",
@@ -52,7 +50,7 @@ _DECOY_COLUMNS = {"decoy_ncc": NCC, "decoy_power": POWER}
 MakeBanks = Callable[[PickingGrid], Sequence[TemplateBank]]
 
 
-def pick_all(ctx: JobContext, make_banks: MakeBanks, use_ctf: bool, decoy_weight: float = 1.0) -> None:
+def pick_all(ctx: JobContext, make_banks: MakeBanks, use_ctf: bool) -> None:
     """Pick every micrograph, keep all candidates, and write those within the thresholds as picks.
 
     Parameters
@@ -60,7 +58,6 @@ def pick_all(ctx: JobContext, make_banks: MakeBanks, use_ctf: bool, decoy_weight
     ctx : the job; its parameters are `PickerParams`.
     make_banks : makes the templates for a grid.
     use_ctf : filter the templates with each micrograph's CTF.
-    decoy_weight : see `engine.picking.scores.automatic_thresholds`; kept with the decoys.
     """
     micrographs = MicrographSet.read(ctx.input("micrographs"))
     settings = pick_settings(ctx.params)
@@ -85,7 +82,6 @@ def pick_all(ctx: JobContext, make_banks: MakeBanks, use_ctf: bool, decoy_weight
     ctx.figure("failed", len(loop.faults))
     ctx.progress(micrographs.count, micrographs.count, "thresholds")
     candidates = {name: pd.concat([t[name] for t in tables], ignore_index=True) for name in ("particles", "decoys")}
-    candidates["decoys"][DECOY_WEIGHT] = decoy_weight
     write_star(ctx.out / CANDIDATES_FILE, candidates)
     write_within_thresholds(ctx, candidates)
 
@@ -213,8 +209,7 @@ def within_thresholds(
     """Thresholds in use, and which of the candidates lie within them."""
     given = Thresholds(params.min_ncc, params.max_ncc, params.min_power, params.max_power)
     sample, opposite = _sample(candidates), _sample(decoys)
-    weight = 1.0 if decoys is None or DECOY_WEIGHT not in decoys else float(decoys[DECOY_WEIGHT].max())
-    bounds = _filled_in(sample, opposite, given, params, weight)
+    bounds = _filled_in(sample, opposite, given, params)
     if params.calibrate_to_defocus:
         trend = ncc_trend(candidates, bounds.accept(sample.ncc, sample.power))
         defocus_A = candidates[DEFOCUS].to_numpy(np.float64)
@@ -223,7 +218,7 @@ def within_thresholds(
             opposite = ScoreSample(
                 calibrate_to_defocus(opposite.ncc, decoys[DEFOCUS].to_numpy(np.float64), trend), opposite.power
             )
-        bounds = _filled_in(sample, opposite, given, params, weight)
+        bounds = _filled_in(sample, opposite, given, params)
     return bounds, bounds.accept(sample.ncc, sample.power)
 
 
@@ -242,13 +237,11 @@ def ncc_trend(candidates: pd.DataFrame, chosen: NDArray[np.bool_]) -> tuple[floa
     return defocus_trend(ncc, group[chosen], defocus_A)
 
 
-def _filled_in(
-    sample: ScoreSample, opposite: ScoreSample, given: Thresholds, params: ThresholdParams, weight: float
-) -> Thresholds:
+def _filled_in(sample: ScoreSample, opposite: ScoreSample, given: Thresholds, params: ThresholdParams) -> Thresholds:
     """Thresholds with the automatic ones; without decoys (a file from elsewhere) every NCC passes."""
     if not params.automatic_thresholds:
         return given
-    bounds = automatic_thresholds(sample, opposite, given, weight)
+    bounds = automatic_thresholds(sample, opposite, given)
     return bounds if len(opposite.ncc) else replace(bounds, min_ncc=given.min_ncc)
 
 

@@ -14,7 +14,7 @@ class Params(PickerParams):
         None,
         label="Smallest blob",
         unit="Å",
-        help="Diameter of the smallest blob. Empty: 0.85 of the particle diameter.",
+        help="Diameter of the smallest blob. Empty: 0.6 of the particle diameter.",
         ge=10,
         le=5000,
     )
@@ -22,15 +22,15 @@ class Params(PickerParams):
         None,
         label="Largest blob",
         unit="Å",
-        help="Diameter of the largest blob. Empty: the particle diameter.",
+        help="Diameter of the largest blob. Empty: 1.1 particle diameters.",
         ge=10,
         le=5000,
     )
-    ring: bool = param(False, label="Rings as well", help="Look for rings as well as for discs.", group="advanced")
+    ring: bool = param(False, label="Rings as well", help="Look for rings as well as for blobs.", group="advanced")
     use_ctf: bool = param(
-        False,
+        True,
         label="Filter blobs with the CTF",
-        help="Filter the blobs with each micrograph's CTF; plain blobs find more on simulated micrographs.",
+        help="Filter the blobs with each micrograph's CTF, as its particles are.",
         group="advanced",
     )
 
@@ -38,7 +38,7 @@ class Params(PickerParams):
 STEP = register(
     Step(
         name="pick_blobs",
-        version=1,
+        version=2,
         params=Params,
         title="Blob picker",
         inputs=[Input("micrographs", kind="micrographs")],

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.picking.blob import round_bank
 from engine.picking.grid import PickingGrid
 from engine.picking.templates import TemplateBank, template_bank
 from spa_widgets.errors import UserError
@@ -24,7 +25,8 @@ def run(ctx: JobContext) -> None:
     def banks(grid: PickingGrid) -> list[TemplateBank]:
         coarse_A = grid.coarse_pixel_size_A
         step = params.angle_step_deg
-        return [template_bank(averages, size_A, coarse_A, params.diameter_A, params.low_pass_A, step)]
+        made = [template_bank(averages, size_A, coarse_A, params.diameter_A, params.low_pass_A, step)]
+        return made + [round_bank(params.diameter_A, coarse_A, params.low_pass_A)] * params.blobs_too
 
     pick_all(ctx, banks, params.use_ctf)
 

@@ -25,6 +25,12 @@ class Params(PickerParams):
         help="Filter the templates with each micrograph's CTF, as its particles are.",
         group="advanced",
     )
+    blobs_too: bool = param(
+        True,
+        label="Blobs as well",
+        help="Find with blobs of the particle's size, too, what no template shows: other views, faint or empty discs.",
+        group="advanced",
+    )
     template_pixel_size_A: float | None = param(
         None,
         label="Pixel size of the templates",
@@ -39,7 +45,7 @@ class Params(PickerParams):
 STEP = register(
     Step(
         name="pick_templates",
-        version=1,
+        version=2,
         params=Params,
         title="Template picker",
         inputs=[

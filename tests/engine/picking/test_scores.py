@@ -12,6 +12,7 @@ from engine.picking.scores import (
     calibrate_to_defocus,
     decoy_threshold,
     defocus_trend,
+    fringes,
     power_bound,
 )
 
@@ -37,8 +38,21 @@ def test_nothing_is_kept_where_nothing_stands_out(rng: np.random.Generator) -> N
     noise = rng.normal(0.25, 0.04, 3000)
     threshold = decoy_threshold(noise, np.append(rng.normal(0.25, 0.04, 3000), 1.0))
     assert (noise >= threshold).mean() < 0.01
-    assert decoy_threshold(np.array([0.9, 0.8, 0.7]), np.zeros(0)) > 0.9
     assert decoy_threshold(np.zeros(0), noise) == 0.0
+
+
+def test_decoys_beside_a_better_candidate_are_fringes() -> None:
+    decoys, candidates = np.array([[0.0, 0.0], [10.0, 0.0], [100.0, 0.0]]), np.array([[5.0, 0.0], [60.0, 0.0]])
+    found = fringes(decoys, np.array([0.3, 0.45, 0.3]), candidates, np.array([0.48, 0.9]), 20.0)
+    assert found.tolist() == [True, False, False]
+    assert not fringes(decoys, np.ones(3), np.zeros((0, 2)), np.zeros(0), 20.0).any()
+
+
+def test_a_flood_of_fringes_does_not_hide_the_noise(rng: np.random.Generator) -> None:
+    """Far below the particles' scores decoys may be few again: the threshold stays above the noise."""
+    candidates = np.concatenate([rng.normal(0.5, 0.05, 300), rng.uniform(0.1, 0.25, 4000)])
+    threshold = decoy_threshold(candidates, rng.uniform(0.2, 0.25, 200))
+    assert threshold > 0.24
 
 
 def test_ice_is_left_out_by_its_power(rng: np.random.Generator) -> None:
