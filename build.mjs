@@ -25,6 +25,9 @@ function entries() {
   return found;
 }
 
+/** Libraries that a view asks its kernel for, once for the page. */
+const libraries = { plotly: "plotly.js-cartesian-dist-min" };
+
 const common = { bundle: true, format: "esm", target: "es2022", minify: !watch, legalComments: "none", loader: { ".css": "text" } };
 
 /** `import source from "./x.worker.ts?worker"` gives the bundled worker as a string (started from a Blob). */
@@ -50,6 +53,7 @@ if (watch) {
   console.log("watching; set ANYWIDGET_HMR=1 before JupyterLab for hot reload");
 } else {
   await esbuild.build(options);
+  await esbuild.build({ ...common, minify: true, entryPoints: libraries, outdir: out });
   const sizes = {};
   for (const name of Object.keys(entries())) {
     const bytes = readFileSync(join(out, `${name}.js`));

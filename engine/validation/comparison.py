@@ -11,6 +11,7 @@ from engine.arrays import Array, array_namespace, to_numpy
 from engine.fourier.filters import low_pass_gain
 from engine.fourier.shells import spectra_correlation
 from engine.fourier.transforms import irfft3, rfft3
+from engine.symmetry import point_group
 from engine.validation.curves import (
     FSCCurves,
     corrected_error,
@@ -49,6 +50,8 @@ class HalfMapComparison:
     randomise_at_fsc : float
         Phases are randomised from the shell where the no-mask curve first drops below this: 0.143, or 0.8 as RELION
         does.
+    symmetry : str
+        Point group that was imposed on the maps: errors are larger by the square root of its order.
 
     Raises
     ------
@@ -63,15 +66,17 @@ class HalfMapComparison:
         pixel_size_A: float,
         rng: np.random.Generator,
         randomise_at_fsc: float = 0.143,
+        symmetry: str = "C1",
     ) -> None:
         check_cubes(half_a, half_b)
         self.halves = (half_a, half_b)
         self.pixel_size_A = float(pixel_size_A)
         n = int(half_a.shape[0])
         self.shape = (n, n, n)
+        self._mates = len(point_group(symmetry))
         spectra = (rfft3(half_a), rfft3(half_b))
         no_mask = spectra_correlation(spectra[0], spectra[1], self.shape)
-        self._no_mask = _Compared(np.ones((1, 1, 1), np.float32), no_mask, independent_voxels(self.box_px))
+        self._no_mask = _Compared(np.ones((1, 1, 1), np.float32), no_mask, self._independent())
         self.start = randomisation_start(no_mask, randomise_at_fsc)
         self._mean = 0.5 * (spectra[0] + spectra[1])
         self._noise = tuple(irfft3(randomised_spectrum(s, self.shape, self.start, rng), self.shape) for s in spectra)
@@ -150,6 +155,9 @@ class HalfMapComparison:
         used = {name: each.mask for name, each in found.items() if name != "no_mask"}
         return FSCCurves(curves, randomised, from_A, used, self.box_px, self.pixel_size_A, errors)
 
+    def _independent(self, mask: NDArray[np.float32] | None = None) -> NDArray[np.float64]:
+        return independent_voxels(self.box_px, mask, self._mates)
+
     def _kept(self, name: str) -> _Compared:
         """Compare in a mask that stays the same."""
         if name not in self._fixed:
@@ -158,7 +166,7 @@ class HalfMapComparison:
         return self._fixed[name]
 
     def _compared(self, mask: NDArray[np.float32]) -> _Compared:
-        return _Compared(mask, self.masked(mask), independent_voxels(self.box_px, mask))
+        return _Compared(mask, self.masked(mask), self._independent(mask))
 
     def _correlation(self, maps: tuple[Array, ...], mask: Array) -> NDArray[np.float64]:
         window = array_namespace(maps[0]).asarray(mask)

@@ -108,13 +108,14 @@ def corrected_fsc(tight: NDArray[np.floating], randomised: NDArray[np.floating],
     return np.clip(corrected, -1.0, 1.0)
 
 
-def independent_voxels(box_px: int, mask: NDArray[np.floating] | None = None) -> NDArray[np.float64]:
+def independent_voxels(box_px: int, mask: NDArray[np.floating] | None = None, mates: int = 1) -> NDArray[np.float64]:
     """Number of independent complex coefficients on each shell.
 
     Half of the shell's coefficients (the others are their conjugates), and fewer inside a mask m: there the noise of
     two coefficients q apart is correlated by ``|FT(m²)(q)|² / |FT(m²)(0)|²``, which counts where both lie on the shell.
+    Symmetry that was imposed makes as many alike as the point group has operators, `mates`.
     """
-    count = 0.5 * shell_counts((box_px,) * 3)
+    count = 0.5 * shell_counts((box_px,) * 3) / mates
     if mask is None:
         return np.maximum(count, 1.0)
     # the transform of a mask is narrow: a coarse copy of the mask has it all
@@ -129,10 +130,7 @@ def independent_voxels(box_px: int, mask: NDArray[np.floating] | None = None) ->
 
 
 def correlation_error(curve: NDArray[np.floating], independent: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Standard error ``(1 - FSC²) / sqrt(2 N)`` of an FSC curve with N independent complex coefficients on each shell.
-
-    Symmetry that was imposed makes them fewer: with symmetry this is a lower bound.
-    """
+    """Standard error ``(1 - FSC²) / sqrt(2 N)`` of an FSC curve, N coefficients of a shell being independent."""
     return np.asarray((1.0 - np.square(np.clip(curve, -1.0, 1.0))) / np.sqrt(2.0 * independent))
 
 

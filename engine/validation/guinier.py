@@ -67,6 +67,21 @@ class GuinierFit:
     error_A2: float = float("nan")
 
     @property
+    def resolution_A(self) -> NDArray[np.float64]:
+        """Resolution of each shell; infinite for shell 0."""
+        return np.where(self.k2_per_A2 > 0, 1.0 / np.sqrt(np.maximum(self.k2_per_A2, 1e-30)), np.inf)
+
+    @property
+    def line(self) -> NDArray[np.float64]:
+        """The fitted line on every shell."""
+        return self.intercept + 0.25 * self.b_factor_A2 * self.k2_per_A2
+
+    @property
+    def model(self) -> NDArray[np.float64]:
+        """Line and expected fall together: what was fitted to the logarithm of the amplitude."""
+        return self.line + self.expected
+
+    @property
     def cautious_b_factor_A2(self) -> float:
         """The B-factor less its standard error, never blurring; 0 where nothing could be fitted.
 

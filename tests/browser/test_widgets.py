@@ -11,9 +11,9 @@ from tests.support.widget_data import (
     PIXEL_A,
     ball,
     make_classes,
-    make_fsc,
     make_micrographs,
     make_picks,
+    make_refinement,
     make_spectra,
 )
 
@@ -115,11 +115,32 @@ def test_contour_level_and_camera_are_linked_with_napari(open_notebook: Any, lab
     assert colours[1] == [255, 255, 255] and colours[0][2] > colours[0][0], "a blue ball on the page's ground"
 
 
-def test_the_fsc_plot_is_drawn(open_notebook: Any, lab: Any) -> None:
-    path = make_fsc(lab.folder / "fsc.csv")
-    notebook = open_notebook([f"from spa_widgets import FSCPlot\nf = FSCPlot({str(path)!r})\nf"])
-    notebook.page.locator(".js-plotly-plot .scatterlayer .trace").nth(4).wait_for(state="attached", timeout=90_000)
-    assert "Corrected (6.79 Å)" in notebook.page.locator(".legend").text_content()
+def test_a_mask_is_tried_on_the_fsc_plot(open_notebook: Any, lab: Any) -> None:
+    folder = make_refinement(lab.folder / "refined")
+    cell = f"from spa_widgets import FSCPlot\nf = FSCPlot({str(folder)!r}, labels=['J1'])\nf"
+    notebook = open_notebook([cell])
+    page, root = notebook.page, notebook.widget()
+    page.wait_for_selector(".spa[data-shown=fsc]")
+    corrected = notebook.python("f.resolutions['J1']['corrected']")
+    assert f"Corrected ({corrected:.2f} Å)" in page.locator(".legend").text_content()
+    plot, widget = page.locator(".js-plotly-plot .main-svg").first.bounding_box(), root.bounding_box()
+    assert widget["width"] > 900 and plot["width"] > 0.6 * widget["width"], "as wide as the cell"
+    page.wait_for_function("document.querySelector('.spa img').naturalWidth === 168")  # three sections of 56 px
+    field = root.locator("input[aria-label='Threshold'][type=number]")
+    field.fill("0.75")
+    field.press("Enter")
+    notebook.wait_python("f.own_mask and f.mask_threshold", 0.75)
+    page.wait_for_function("document.querySelector('.spa').dataset.revision > 0")
+    notebook.python("f.set_mask(0.75, 0, 0) and 1")
+    wait_text(page, "too tight")
+    root.get_by_text("Reset").click()
+    notebook.wait_python("f.own_mask", False)
+    assert notebook.python("f.resolutions['J1']['corrected']") == corrected
+    for tab, word in (("guinier", "B-factor"), ("orientations", "300 particles")):
+        page.locator(f"[data-tab={tab}]").click()
+        page.wait_for_selector(f".spa[data-shown={tab}]")
+        wait_text(page, word)
+    assert notebook.python("f.tab") == "orientations"
 
 
 def test_jobs_are_followed_while_a_cell_is_busy(open_notebook: Any, lab: Any) -> None:

@@ -7,6 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from engine.geometry import matrix_to_euler, random_rotations
+from engine.simulation.phantom import channel
+from engine.simulation.projection import density
+from engine.validation.fsc import fsc_curves
 from spa_widgets.io.curves import write_fsc_csv
 from spa_widgets.io.mrc import write_mrc
 from spa_widgets.io.star import write_star
@@ -121,6 +125,24 @@ def make_fsc(path: Path, box_px: int = 64, pixel_A: float = 2.0) -> Path:
     ends = (16, 18, 20, 24, 22)
     write_fsc_csv(path, resolution, {n: np.clip(1 - shells / end, 0, 1) for n, end in zip(names, ends, strict=True)})
     return path
+
+
+def make_refinement(folder: Path, box_px: int = 56, pixel_A: float = 2.5, views: int = 300) -> Path:
+    """Write what a refinement leaves: half maps of the channel, their curves and mask, and particles with poses."""
+    truth, rng = density(channel(), box_px, pixel_A), np.random.default_rng(2)
+    halves = [truth + 4.0 * truth.std() * rng.standard_normal(truth.shape).astype(np.float32) for _ in range(2)]
+    found = fsc_curves(*halves, pixel_A, rng)
+    folder.mkdir(parents=True, exist_ok=True)
+    maps = {"half_A": halves[0], "half_B": halves[1], "mask_fsc": found.masks["tight"]}
+    for name, volume in maps.items():
+        write_mrc(folder / f"{name}.mrc", volume, pixel_A)
+    write_fsc_csv(folder / "fsc.csv", found.resolution_A, found.curves)
+    angles_deg = matrix_to_euler(random_rotations(views, rng))
+    rows = pd.DataFrame(angles_deg, columns=["rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi"])
+    rows = rows.assign(rlnImageName="1@x.mrcs", rlnOpticsGroup=1, rlnOriginXAngst=0.0, rlnOriginYAngst=0.0)
+    optics = pd.DataFrame({"rlnOpticsGroup": [1], "rlnImagePixelSize": [pixel_A], "rlnImageSize": [box_px]})
+    write_star(folder / "particles.star", {"optics": optics, "particles": rows})
+    return folder
 
 
 def ball(n: int = 32, radius_px: float = 8.0) -> np.ndarray:

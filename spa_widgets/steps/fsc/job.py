@@ -12,6 +12,7 @@ from spa_widgets.io.curves import write_fsc_csv
 from spa_widgets.io.mrc import write_mrc
 from spa_widgets.io.volumes import check_mask, read_volumes
 from spa_widgets.session.context import JobContext
+from spa_widgets.steps.fsc.sentences import too_tight
 
 
 def run(ctx: JobContext) -> None:
@@ -39,16 +40,6 @@ def run(ctx: JobContext) -> None:
     write_fsc_csv(ctx.out / "fsc.csv", found.resolution_A, {**found.curves, **more})
     report_curves(ctx, found)
     ctx.progress(2, 2, "done")
-
-
-def too_tight(found: FSCCurves) -> str:
-    """Say that a mask makes correlation of its own, and what to do."""
-    return (
-        f"The mask makes correlation of its own: inside it the FSC reaches {found.resolution('tight'):.2f} Å, but "
-        f"noise correlates by {found.mask_correlation:.2f} there and the corrected curve ends at "
-        f"{found.resolution('corrected'):.2f} Å. The mask is too tight or its edge too sharp: dilate it or make the "
-        "edge softer."
-    )
 
 
 def report_curves(ctx: JobContext, found: FSCCurves) -> None:

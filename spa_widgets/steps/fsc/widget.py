@@ -1,41 +1,44 @@
-"""FSCPlot: the FSC curves of one job or several, with the resolution where each falls below the threshold."""
+"""FSCPlot: FSC curves of jobs, with a mask to try, the Guinier plot and the views of the particles."""
 
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
-from numpy.typing import NDArray
+import traitlets
 
-from engine.fourier.shells import resolution_at
+from engine.validation.curves import FSCCurves, randomisation_start
 from spa_widgets.errors import UserError
-from spa_widgets.io.curves import FSC_COLUMNS
-from spa_widgets.viewers import sources
+from spa_widgets.io.mrc import write_mrc
+from spa_widgets.steps.fsc.curves import CURVES, JobCurves, angstrom, read_job
+from spa_widgets.steps.fsc.figures import Shown, fsc_figure
+from spa_widgets.steps.fsc.live import DEFAULTS, LiveMaps
+from spa_widgets.steps.fsc.more_figures import guinier_figure, orientation_figure
+from spa_widgets.steps.fsc.sentences import too_tight
+from spa_widgets.steps.fsc.style import COLOURS, Style
+from spa_widgets.viewers.base import STATIC, Answer, SpaWidget, bundle
+from spa_widgets.viewers.encode import PNG, encode
+from spa_widgets.viewers.labels import translator
 from spa_widgets.viewers.svg import Line, chart
 
-CURVES = FSC_COLUMNS[1:]
-TITLES = {
-    "no_mask": "No mask", "spherical": "Spherical", "loose": "Loose", "tight": "Tight", "corrected": "Corrected",
-}  # fmt: skip
-# Okabe and Ito's colours: told apart by colour-blind eyes; the corrected curve, the one that counts, is the boldest
-COLOURS = {"no_mask": "#999999", "spherical": "#56b4e9", "loose": "#009e73", "tight": "#e69f00", "corrected": "#0072b2"}
-DASHES = ("solid", "dash", "dot", "dashdot")
 THRESHOLD = 0.143
-# the axis is in 1/Å (its ticks are written in Å); plotly before 6.3 shows the bare number
-_HOVER_TITLE = {"unifiedhovertitle": {"text": "%{x:.3f} 1/Å"}} if hasattr(go.layout.XAxis, "unifiedhovertitle") else {}
+TABS = ("fsc", "guinier", "orientations")
+_OPTIONS = ("mask_threshold", "dilation_A", "soft_edge_A")
 
 
-class FSCPlot(go.FigureWidget):
-    """Fourier shell correlation curves, drawn by plotly.
+class FSCPlot(SpaWidget):
+    """Fourier shell correlation curves, drawn by plotly in the page.
 
     Parameters
     ----------
     *jobs : job or path
-        Refinements or FSC jobs, their folders, or ``fsc.csv`` files. Several are compared by line style.
+        Refinements or FSC jobs, their folders, or ``fsc.csv`` files. Several are compared by line style; masks are
+        tried on the first.
     labels : sequence of str, optional
         A name for each.
     curves : sequence of str
@@ -43,148 +46,255 @@ class FSCPlot(go.FigureWidget):
     threshold : float
         Where the resolution is read, 0.143.
     height : int
-        Pixels.
+        Of the plot, in pixels.
+    **options
+        ``mask_threshold``, ``dilation_A``, ``soft_edge_A`` of a mask to try; ``tab`` (fsc, guinier, orientations);
+        ``language``.
     """
 
+    _esm = bundle("fsc")
+    threshold = traitlets.Float(THRESHOLD).tag(sync=True)
+    height = traitlets.Int(430).tag(sync=True)
+    tab = traitlets.Enum(TABS, "fsc").tag(sync=True)
+    mask_threshold = traitlets.Float(DEFAULTS[0], min=0.01, max=0.99).tag(sync=True)
+    dilation_A = traitlets.Float(DEFAULTS[1], min=0.0, max=60.0).tag(sync=True)
+    soft_edge_A = traitlets.Float(DEFAULTS[2], min=0.0, max=60.0).tag(sync=True)
+    own_mask = traitlets.Bool(False).tag(sync=True)
+    can_mask = traitlets.Bool(False).tag(sync=True)
+    tabs = traitlets.List(traitlets.Unicode(), ["fsc"]).tag(sync=True)
+    revision = traitlets.Int(0).tag(sync=True)
+
     def __init__(
-        self,
-        *jobs: Any,
-        labels: Sequence[str] | None = None,
-        curves: Sequence[str] = CURVES,
-        threshold: float = THRESHOLD,
-        height: int = 430,
+        self, *jobs: Any, labels: Sequence[str] | None = None, curves: Sequence[str] = CURVES, **options: Any
     ) -> None:
         if not jobs:
             raise UserError("there is no FSC to show; give a refinement, an FSC job or fsc.csv")
         wrong = [name for name in curves if name not in CURVES]
         if wrong:
             raise UserError(f"there is no curve {wrong[0]!r}; there are {', '.join(CURVES)}")
-        names = [labels[i] if labels and i < len(labels) else _label(job) for i, job in enumerate(jobs)]
-        tables = dict(zip(names, map(_read, jobs), strict=True))
-        self.__dict__["_spa"] = (tables, tuple(curves), threshold)  # plotly keeps its own attributes in check
-        super().__init__(data=self._traces(), layout=self._own_layout(height))
+        self._sources, self._labels, self._chosen = jobs, list(labels or ()), tuple(curves)
+        self._errors: dict[str, dict[str, Any]] = {}
+        super().__init__(**options)
+        self._given = any(name in options for name in _OPTIONS)
+        self._when_ready(jobs, self._load)
 
+    def _load(self) -> None:
+        names = [self._labels[i] if i < len(self._labels) else None for i in range(len(self._sources))]
+        self._jobs = [read_job(job, name) for job, name in zip(self._sources, names, strict=True)]
+        self._live = LiveMaps(self._jobs[0])
+        self.can_mask = self._live.can_compare
+        self.tabs = ["fsc", *["guinier"] * self.can_mask, *["orientations"] * ("particles" in self._jobs[0].files)]
+        if self._given:
+            self.set_mask()
+
+    # ---- what it knows -------------------------------------------------------------------------------------------
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
         """The curves of each job as a table: resolution_A and a column for each curve."""
-        return dict(self.__dict__["_spa"][0])
+        self._need()
+        return {job.name: job.table for job in self._jobs}
 
     @property
     def resolutions(self) -> dict[str, dict[str, float]]:
-        """Resolution in Å of each curve of each job."""
-        tables, curves, threshold = self.__dict__["_spa"]
+        """Resolution in Å of each curve of each job; with a mask tried, of the first job inside that mask."""
+        self._need()
         return {
-            name: {curve: _crossing(table, curve, threshold) for curve in curves if curve in table}
-            for name, table in tables.items()
+            job.name: {c: job.resolution(c, self.threshold) for c in self._chosen if c in job.table}
+            for job in self._shown_jobs()
         }
+
+    @property
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """Resolutions in Å (finer, coarser) between which each job's corrected curve crosses, by its standard error."""
+        self._need()
+        return {
+            each.job.name: each.job.interval("corrected", each.errors["corrected"], self.threshold)
+            for each in self._shown()
+            if "corrected" in each.errors and not each.faint
+        }
+
+    @property
+    def found(self) -> FSCCurves | None:
+        """The curves inside the mask that is tried; None without one."""
+        self._need()
+        return self._live.found
+
+    # ---- gestures ------------------------------------------------------------------------------------------------
+    def set_mask(
+        self, threshold: float | None = None, dilation_A: float | None = None, soft_edge_A: float | None = None
+    ) -> FSCCurves:
+        """Try a mask on the first job's half maps: what is not given stays as it is.
+
+        Parameters
+        ----------
+        threshold : float
+            Share of the maximum of the map, low-passed to 15 Å.
+        dilation_A, soft_edge_A : float
+            The mask is 1 that far from the voxels above the threshold, and falls to 0 over the edge.
+        """
+        self._need()
+        with self._lock:
+            for name, value in zip(_OPTIONS, (threshold, dilation_A, soft_edge_A), strict=True):
+                if value is not None:
+                    setattr(self, name, float(value))
+            found = self._live.set_mask(self.mask_threshold, self.dilation_A, self.soft_edge_A)
+            self.own_mask = True
+            self.revision += 1
+            return found
+
+    def reset_mask(self) -> None:
+        """Go back to the job's own mask and curves."""
+        self._need()
+        with self._lock:
+            self._live.drop_mask()
+            self.mask_threshold, self.dilation_A, self.soft_edge_A = DEFAULTS
+            self.own_mask = False
+            self.revision += 1
+
+    def save_mask(self, path: str | Path) -> Path:
+        """Write the mask shown as an MRC file, for a refinement or the fsc step."""
+        self._need()
+        mask = self._live.mask()
+        if mask is None:
+            raise UserError("there is no mask to save; move a slider or call set_mask first")
+        write_mrc(path, mask, self._live.pixel_size_A)
+        return Path(path)
+
+    def show(self, tab: str) -> None:
+        """Show a tab: fsc, guinier or orientations."""
+        self._need()
+        if tab not in self.tabs:
+            raise UserError(f"there is no tab {tab!r} here; there are {', '.join(self.tabs)}")
+        self.tab = tab
+
+    def figure(self, tab: str | None = None, dark: bool = False) -> Any:
+        """Give a tab as a plotly figure, to change or to save."""
+        import plotly.graph_objects as go
+
+        return go.Figure(self._figure(tab or self.tab, self.language, dark)[0])
 
     def code(self) -> str:
         """Give the plot as Python that reproduces it."""
-        _, curves, threshold = self.__dict__["_spa"]
-        chosen = "" if curves == CURVES else f", curves={list(curves)}"
-        limit = "" if threshold == THRESHOLD else f", threshold={threshold}"
-        return f"FSCPlot(refined{chosen}{limit})"
+        parts = ["refined"]
+        if self._chosen != CURVES:
+            parts.append(f"curves={list(self._chosen)}")
+        if self.threshold != THRESHOLD:
+            parts.append(f"threshold={self.threshold}")
+        if self.own_mask:
+            parts += [f"{name}={getattr(self, name):g}" for name in _OPTIONS]
+        return f"FSCPlot({', '.join(parts)})"
 
-    def _traces(self) -> list[go.Scatter]:
-        tables, curves, _ = self.__dict__["_spa"]
-        traces = []
-        for place, (name, table) in enumerate(tables.items()):
-            prefix = f"{name} · " if len(tables) > 1 else ""
-            for curve in curves:
-                if curve not in table:
-                    continue
-                resolution = self.resolutions[name][curve]
-                traces.append(
-                    go.Scatter(
-                        x=_frequency(table), y=table[curve], mode="lines",
-                        name=f"{prefix}{TITLES[curve]} ({_angstrom(resolution)})",
-                        line={"color": COLOURS[curve], "width": 3 if curve == "corrected" else 1.8,
-                              "dash": DASHES[place % len(DASHES)]},
-                        customdata=table["resolution_A"],
-                        hovertemplate="%{y:.3f} at %{customdata:.2f} Å<extra>" + prefix + TITLES[curve] + "</extra>",
-                    )
-                )  # fmt: skip
-        return traces
+    # ---- what is drawn -------------------------------------------------------------------------------------------
+    def _shown_jobs(self) -> list[JobCurves]:
+        table = self._live.table()
+        first = self._jobs[0] if table is None else replace(self._jobs[0], table=table)
+        return [first, *self._jobs[1:]]
 
-    def _own_layout(self, height: int) -> dict[str, Any]:
-        tables, _, threshold = self.__dict__["_spa"]
-        last = max(_frequency(table)[-1] for table in tables.values())
-        ticks = [value for value in (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5) if value <= last]
-        line = {
-            "type": "line",
-            "xref": "paper",
-            "x0": 0,
-            "x1": 1,
-            "line": {"color": "#d55e00", "width": 1.5, "dash": "dot"},
-        }
-        shapes: list[dict[str, Any]] = [{**line, "y0": threshold, "y1": threshold}]
-        for found in self.resolutions.values():
-            best = found.get("corrected", math.inf)
-            if math.isfinite(best):
-                mark = {"type": "line", "x0": 1 / best, "x1": 1 / best, "y0": -0.05, "y1": threshold}
-                shapes.append({**mark, "line": {"color": COLOURS["corrected"], "width": 1.5, "dash": "dot"}})
+    def _shown(self, before: str = "") -> list[Shown]:
+        live, several = self._live.found, len(self._jobs) > 1
+        chosen = [c for c in self._chosen if not several or c in ("no_mask", "corrected")] or list(self._chosen)
+        shown = [Shown(job, chosen, self._error_of(job)) for job in self._jobs]
+        if live is not None:
+            shown[0] = Shown(self._shown_jobs()[0], chosen, live.errors)
+            # the job's own curve stays in sight, to see what the mask changed
+            shown.append(Shown(replace(self._jobs[0], name=before), ["corrected"], faint=True))
+        return shown
+
+    def _error_of(self, job: JobCurves) -> dict[str, Any]:
+        if job.name not in self._errors:
+            self._errors[job.name] = job.errors()
+        return self._errors[job.name]
+
+    def _figure(self, tab: str, language: str, dark: bool) -> tuple[dict[str, Any], str]:
+        """Give a tab's figure and its text for those who do not see it."""
+        self._need()
+        style = Style(translator(language), dark)
+        if tab == "guinier":
+            fit = self._live.guinier()
+            b = f"{fit.cautious_b_factor_A2:.0f}"
+            return guinier_figure(fit, style), style.label("guinier_text", b=b)
+        if tab == "orientations":
+            views = self._live.orientations()
+            values = {"count": f"{views.views:,}", "efficiency": f"{views.efficiency:.2f}"}
+            return orientation_figure(views, style), style.label("orientation_text", **values)
+        shown = self._shown(style.label("fsc_mask_own"))
+        return fsc_figure(shown, self.threshold, self._randomised_from_A(), style), self._text(style)
+
+    def _randomised_from_A(self) -> float | None:
+        if self._live.found is not None:
+            return self._live.found.randomised_from_A
+        job = self._jobs[0]
+        if "no_mask" not in job.table:
+            return None
+        return job.box_px * job.pixel_size_A / randomisation_start(job.values("no_mask"), THRESHOLD)
+
+    def _text(self, style: Style) -> str:
+        parts = []
+        for name, found in self.resolutions.items():
+            best = found.get("corrected", next(iter(found.values())))
+            interval = self.intervals.get(name)
+            text = f"{name}: {angstrom(best)}"
+            if interval and math.isfinite(interval[1]):
+                text += f" ({interval[0]:.2f}–{angstrom(interval[1])})"
+            parts.append(text)
+        return style.label("fsc_text", resolutions="; ".join(parts), threshold=f"{self.threshold:g}")
+
+    # ---- questions from the views --------------------------------------------------------------------------------
+    def _ask_figure(self, tab: str, language: str, dark: bool) -> dict[str, Any]:
+        figure, text = self._figure(tab, language, dark)
         return {
-            "height": height, "autosize": True, "margin": {"l": 56, "r": 16, "t": 36, "b": 52},
-            "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": "#808a94", "activecolor": COLOURS["corrected"]},
-            "shapes": shapes, "hovermode": "x unified",
-            "xaxis": {"title": "Resolution (Å)", **_HOVER_TITLE, "tickvals": ticks,
-                      "ticktext": [f"{1 / value:.3g}" for value in ticks],
-                      "range": [0, last], "gridcolor": "rgba(128,128,128,0.25)", "zeroline": False},
-            "yaxis": {"title": "Fourier shell correlation", "range": [-0.06, 1.04], "zeroline": True,
-                      "gridcolor": "rgba(128,128,128,0.25)", "zerolinecolor": "rgba(128,128,128,0.6)"},
-            "legend": {"x": 0.99, "xanchor": "right", "y": 0.99, "bgcolor": "rgba(128,128,128,0.08)"},
-            "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "font": {"color": "#808a94"},
-            "annotations": [{"x": 0, "y": threshold, "xref": "paper", "text": f"{threshold:g}", "showarrow": False,
-                             "xanchor": "left", "yanchor": "bottom", "font": {"color": "#d55e00"}}],
-        }  # fmt: skip
+            "figure": figure,
+            "text": text,
+            "rows": self._rows(Style(translator(language), dark)),
+            "warning": self._warning(),
+        }
+
+    def _ask_mask(self, threshold: float, dilation_A: float, soft_edge_A: float) -> None:
+        self.set_mask(threshold, dilation_A, soft_edge_A)
+
+    def _ask_reset(self) -> None:
+        self.reset_mask()
+
+    def _ask_sections(self) -> Answer:
+        self._need()
+        picture = self._live.sections()
+        return ({"mime": ""}, []) if picture is None else ({"mime": PNG}, [encode(picture, PNG)])
+
+    def _ask_plotly(self) -> Answer:
+        path = STATIC / "plotly.js"
+        if not path.exists():
+            raise UserError("the widget is not built: run python -m spa_widgets.build_static")
+        return {}, [zlib.compress(path.read_bytes(), 6)]
+
+    def _rows(self, style: Style) -> list[dict[str, str]]:
+        rows = []
+        for job in self._shown_jobs():
+            for curve in [c for c in self._chosen if c in job.table]:
+                interval = self.intervals.get(job.name) if curve == "corrected" else None
+                known = interval is not None and math.isfinite(interval[1])
+                rows.append({
+                    "job": job.name if len(self._jobs) > 1 else "", "curve": style.label(f"fsc_{curve}"),
+                    "colour": style.colour(curve), "resolution": angstrom(job.resolution(curve, self.threshold)),
+                    "half": angstrom(job.resolution(curve, 0.5)),
+                    "interval": f"{interval[0]:.2f}–{interval[1]:.2f}" if known and interval else "",
+                })  # fmt: skip
+        return rows
+
+    def _warning(self) -> str:
+        found = self._live.found
+        return too_tight(found) if found is not None and found.mask_is_too_tight else ""
 
     def static_html(self) -> str:
-        """Give the plot as SVG, for reports without a kernel."""
-        tables, curves, threshold = self.__dict__["_spa"]
+        """Give the curves as SVG, for reports without a kernel."""
+        self._need()
+        label = translator(self.language)
         lines = [
-            Line(_frequency(table), table[curve].to_numpy(),
-                 f"{TITLES[curve]} {_angstrom(self.resolutions[name][curve])}",
+            Line(each.job.frequency_per_A, each.job.table[curve].to_numpy(),
+                 f"{label('fsc_' + curve)} {angstrom(each.job.resolution(curve, self.threshold))}",
                  COLOURS[curve], 2.6 if curve == "corrected" else 1.4)
-            for name, table in tables.items()
-            for curve in curves
-            if curve in table
+            for each in self._shown()
+            for curve in each.curves
+            if curve in each.job.table and not each.faint
         ]  # fmt: skip
-        return chart(
-            lines, "Resolution (Å)", "Fourier shell correlation", (-0.05, 1.02), level=threshold, as_resolution=True
-        )
-
-    def _repr_mimebundle_(self, *args: Any, **kwargs: Any) -> Any:
-        """Offer the live plot and, for pages without a kernel, an SVG."""
-        found = super()._repr_mimebundle_(*args, **kwargs)
-        data, metadata = found if isinstance(found, tuple) else (found or {}, {})
-        return {**data, "text/html": self.static_html()}, metadata
-
-
-def _label(job: Any) -> str:
-    source = sources.job_of(job)
-    return str(job) if source is None else sources.name_of(source)
-
-
-def _read(job: Any) -> pd.DataFrame:
-    path = sources.file_of(job, ["fsc", "fsc.csv"], ["fsc.csv"])
-    table = pd.read_csv(path)
-    if "resolution_A" not in table or not any(curve in table for curve in CURVES):
-        columns = ", ".join(map(str, table.columns))
-        raise UserError(f"{path} has the columns {columns}; expected resolution_A and FSC curves")
-    return table[np.isfinite(table["resolution_A"])].reset_index(drop=True)
-
-
-def _frequency(table: pd.DataFrame) -> NDArray[np.float64]:
-    return np.asarray(1.0 / table["resolution_A"].to_numpy(np.float64))
-
-
-def _crossing(table: pd.DataFrame, curve: str, threshold: float) -> float:
-    """Give the resolution where a curve falls below the threshold; the table starts at shell 1 of the box."""
-    values = np.append(1.0, table[curve].to_numpy(np.float64))
-    box_A = float(table["resolution_A"].iloc[0])
-    box_px = 2 * (len(values) - 1)
-    return float(resolution_at(values, box_px, box_A / box_px, threshold))
-
-
-def _angstrom(resolution: float) -> str:
-    return f"{resolution:.2f} Å" if math.isfinite(resolution) else "–"
+        axes = label("fsc_axis"), label("fsc_correlation")
+        return chart(lines, *axes, (-0.05, 1.02), level=self.threshold, as_resolution=True)

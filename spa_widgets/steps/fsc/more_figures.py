@@ -1,0 +1,63 @@
+"""The Guinier plot and the map of views as plain dictionaries of plotly's."""
+
+from __future__ import annotations
+
+import math
+
+from engine.validation.guinier import GuinierFit
+from engine.validation.orientation import OrientationDistribution
+from spa_widgets.steps.fsc.style import COLOURS, TICKS_A, WARN, Figure, Style, note, numbers
+
+_COARSEST_A = 25.0
+_CLOSEST_TICKS = 0.05
+
+
+def guinier_figure(fit: GuinierFit, style: Style) -> Figure:
+    """Draw a Guinier plot: the amplitudes, what is expected of a protein, and the fitted B-factor."""
+    t, k2 = style.label, fit.k2_per_A2
+    # no further than a little beyond the fit: what comes after is noise without weight
+    end = 1.35 * float(k2[fit.fitted].max()) if fit.fitted.any() else float(k2[-1])
+    seen = (fit.log_amplitude > -50) & (k2 <= end) & (k2 >= _COARSEST_A**-2)
+    lines: list[Figure] = [{
+        "type": "scatter", "mode": "markers+lines", "x": numbers(k2[seen]), "y": numbers(fit.log_amplitude[seen]),
+        "name": t("guinier_measured"), "line": {"color": COLOURS["no_mask"], "width": 1}, "marker": {"size": 6},
+        "customdata": numbers(fit.resolution_A[seen]), "hovertemplate": "%{y:.2f} @ %{customdata:.2f} Å<extra></extra>",
+    }]  # fmt: skip
+    title = t("guinier_none")
+    if fit.fitted.any():
+        found = {"b": fit.b_factor_A2, "error": fit.error_A2, "used": fit.cautious_b_factor_A2}
+        title = t("guinier_b", **{name: f"{value:.0f}" for name, value in found.items()})
+        drawn = {"type": "scatter", "mode": "lines", "x": numbers(k2[fit.fitted]), "hoverinfo": "skip"}
+        for name, values, line in (
+            ("guinier_fit", fit.model, {"color": style.colour("corrected"), "width": 3}),
+            ("guinier_slope", fit.line, {"color": WARN, "width": 1.6, "dash": "dash"}),
+        ):
+            lines.append({**drawn, "y": numbers(values[fit.fitted]), "name": t(name), "line": line})
+    ticks = [2 * _COARSEST_A]
+    for a in TICKS_A:
+        if a < _COARSEST_A and a**-2 <= end and a**-2 - ticks[-1] ** -2 > _CLOSEST_TICKS * end:
+            ticks.append(a)
+    labels = {"tickvals": [a**-2 for a in ticks[1:]], "ticktext": [f"{a:g}" for a in ticks[1:]]}
+    layout = style.layout(
+        xaxis=style.axis(t("guinier_axis"), range=[0, end], **labels),
+        yaxis=style.axis(t("guinier_amplitude")),
+        legend=style.legend(),
+        annotations=[note(title, style.ink, xref="paper", yref="paper", x=0.02, y=0.03, xanchor="left")],
+    )
+    return {"data": lines, "layout": layout}
+
+
+def orientation_figure(found: OrientationDistribution, style: Style) -> Figure:
+    """Draw how often the map was seen from where, in bins of equal area."""
+    t, tilts = style.label, (0, 30, 60, 90, 120, 150, 180)
+    heat = {
+        "type": "heatmap", "x": numbers(found.rot_deg), "y": numbers(found.cos_tilt), "z": found.counts.tolist(),
+        "colorscale": "Viridis", "zmin": 0, "hovertemplate": "rot %{x:.0f}°<br>%{z}<extra></extra>",
+        "colorbar": {"title": {"text": t("orientation_views"), "side": "right"}, "thickness": 14, "outlinewidth": 0},
+    }  # fmt: skip
+    labels = {"tickvals": [math.cos(math.radians(a)) for a in tilts], "ticktext": [f"{a}°" for a in tilts]}
+    layout = style.layout(
+        xaxis=style.axis(t("orientation_rot"), range=[-180, 180], showgrid=False, tickvals=list(range(-180, 181, 60))),
+        yaxis=style.axis(t("orientation_tilt"), range=[-1, 1], showgrid=False, **labels),
+    )
+    return {"data": [heat], "layout": layout}
