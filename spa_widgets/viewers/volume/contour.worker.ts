@@ -1,4 +1,4 @@
-/** Keeps volumes and contours them off the main thread. */
+/** The worker: holds the volumes and contours them off the main thread. */
 import { surfaceNets, type Shape } from "./surfaceNets.ts";
 
 type Message = { kind: "volume"; id: string; data: Uint8Array; shape: Shape } | { kind: "contour"; id: string; level: number; step: number; ticket: number };
@@ -13,6 +13,7 @@ scope.onmessage = ({ data: message }) => {
   }
   const volume = volumes.get(message.id);
   if (!volume) return;
+  const start = performance.now();
   const mesh = surfaceNets(volume.data, volume.shape, message.level, message.step);
-  scope.postMessage({ id: message.id, ticket: message.ticket, ...mesh }, [mesh.positions.buffer, mesh.normals.buffer, mesh.indices.buffer]);
+  scope.postMessage({ id: message.id, ticket: message.ticket, ...mesh, took_ms: performance.now() - start }, [mesh.positions.buffer, mesh.normals.buffer, mesh.indices.buffer]);
 };

@@ -2,50 +2,29 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrays import to_numpy
-from engine.display import bin_volume, contour_floor, level_histogram, suggested_contour, volume_to_uint8
+from engine.volume_view import height
 from spa_widgets.errors import UserError
-from spa_widgets.io.mrc import read_mrc
-from spa_widgets.viewers import sources
+from spa_widgets.viewers.volume.mirror import camera_of
+from spa_widgets.viewers.volume.stand_in import COLOUR_BY
 
-LONGEST_PX = 256  # larger maps are binned for the screen
 # colour-blind-safe (Okabe and Ito), in the order in which maps get them
 COLOURS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#d55e00", "#0072b2", "#999999")
-_OUTPUTS = ("map_sharp", "map", "volume", "volume_1", "mask", "half_a")
-_FILES = ("map_sharp.mrc", "map.mrc", "volume_1.mrc")
-
-
-@dataclass(frozen=True)
-class Quantised:
-    """A map as the browser gets it: 256 levels between two map values."""
-
-    levels: NDArray[np.uint8]
-    low: float
-    high: float
-    mean: float
-    std: float
-    pixel_size_A: float
-    packed: bytes
-    histogram: list[int]
-
-    def facts(self) -> dict[str, Any]:
-        """What a view needs to know besides the levels."""
-        return {
-            "shape": list(self.levels.shape[::-1]), "low": self.low, "high": self.high, "mean": self.mean,
-            "std": self.std, "pixel_size_A": self.pixel_size_A, "histogram": self.histogram,
-        }  # fmt: skip
+STYLES = ("surface", "mesh")
 
 
 @dataclass
 class Shown:
-    """A map and how it is drawn, until napari holds it as a layer."""
+    """A map and how it is drawn, until napari holds it as a layer.
+
+    ``clip`` is a plane in world coordinates (x, y, z and distance in Å): what lies on its positive side is seen.
+    ``colour_by`` is the map whose values colour this one: its name (``by``), ``range`` and ``stops`` of the colours.
+    """
 
     key: str
     name: str
@@ -57,78 +36,118 @@ class Shown:
     std: float
     opacity: float = 1.0
     visible: bool = True
+    style: str = "surface"
+    contrast: tuple[float, float] = (0.0, 1.0)
+    clip: tuple[float, float, float, float] | None = None
+    colour_by: dict[str, Any] | None = None
+    origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    version: int = 0
 
-    def change(self, what: str, value: Any) -> None:
-        """Change level, sigma, opacity, visible or colour (#rrggbb)."""
+    def change(self, what: str, value: Any) -> str:
+        """Change one of its looks and give its name; ``sigma`` is the level in standard deviations above the mean."""
         if what == "sigma":
             what, value = "level", self.mean + float(value) * self.std
-        kinds: dict[str, Any] = {"level": float, "opacity": _part, "visible": bool, "colour": str}
-        setattr(self, what, kinds[what](value))
+        setattr(self, what, _KINDS[what](value))
+        return what
 
     def facts(self) -> dict[str, Any]:
         """What the views show of it."""
-        names = ("name", "level", "opacity", "visible", "colour", "mean", "std")
-        return {"id": self.key, **{name: getattr(self, name) for name in names}}
+        names = ("name", "level", "opacity", "visible", "colour", "mean", "std", "style", "colour_by", "version")
+        plain = {name: getattr(self, name) for name in names}
+        return {
+            "id": self.key, **plain, "contrast": list(self.contrast), "origin": list(self.origin),
+            "clip": None if self.clip is None else list(self.clip),
+        }  # fmt: skip
 
     def follow(self, layer: Any) -> None:
         """Take over what napari's layer says."""
         self.name, self.level, self.colour = layer.name, float(layer.iso_threshold), colour_of(layer)
         self.opacity, self.visible = float(layer.opacity), bool(layer.visible)
+        low, high = (float(value) for value in layer.contrast_limits)
+        self.contrast, self.clip = (low, high), clip_of(layer)
+        self.style, self.colour_by = layer.metadata.get("style", "surface"), layer.metadata.get(COLOUR_BY)
+        self.origin = _xyz(layer.translate)
+
+    def put(self, what: str, layer: Any) -> None:
+        """Make one of the looks napari's."""
+        if what == "level":
+            layer.iso_threshold = self.level
+        elif what in ("visible", "opacity"):
+            setattr(layer, what, getattr(self, what))
+        elif what == "contrast":
+            layer.contrast_limits = self.contrast
+        elif what == "clip":
+            layer.experimental_clipping_planes = planes_of(self.clip, layer)
+        else:
+            layer.metadata.update({"style": self.style, COLOUR_BY: self.colour_by})
+            layer.events.opacity()  # napari has no event for metadata; whoever mirrors the layer looks at all of it
 
     def add_to(self, model: Any) -> Any:
         """Add it to a napari model and give the layer."""
-        low, high = float(self.volume.min()), float(self.volume.max())
-        return model.add_image(
+        layer = model.add_image(
             self.volume, name=self.name, scale=(self.pixel_size_A,) * 3, rendering="iso", blending="translucent",
             iso_threshold=self.level, colormap=colormap(self.colour), opacity=self.opacity, visible=self.visible,
-            contrast_limits=(low, high if high > low else low + 1),
-            metadata={"mean": self.mean, "std": self.std, "pixel_size_A": self.pixel_size_A},
+            contrast_limits=self.contrast, translate=self.origin[::-1],
+            metadata={"mean": self.mean, "std": self.std, "style": self.style, COLOUR_BY: self.colour_by},
         )  # fmt: skip
+        if self.clip is not None:
+            layer.experimental_clipping_planes = planes_of(self.clip, layer)
+        return layer
+
+
+def clip_of(layer: Any) -> tuple[float, float, float, float] | None:
+    """Give the first clipping plane that is switched on, in world coordinates: x, y, z of its normal and its place."""
+    for plane in layer.experimental_clipping_planes:
+        if plane.enabled:
+            normal = np.asarray(plane.normal[::-1], float)
+            point = np.asarray(_xyz(layer.translate)) + np.asarray(plane.position[::-1]) * layer.scale[::-1]
+            x, y, z = (float(value) for value in normal)
+            return x, y, z, height(normal, point)
+    return None
+
+
+def planes_of(clip: tuple[float, float, float, float] | None, layer: Any) -> list[dict[str, Any]]:
+    """Give a plane of the world as napari keeps it: in voxels of the layer, z, y, x."""
+    if clip is None:
+        return []
+    normal = np.asarray(clip[:3], float)
+    point = (normal * clip[3] - np.asarray(_xyz(layer.translate))) / np.asarray(layer.scale[::-1])
+    return [{"position": tuple(point[::-1]), "normal": tuple(normal[::-1]), "enabled": True}]
+
+
+def _xyz(values: Any) -> tuple[float, float, float]:
+    z, y, x = (float(value) for value in values)
+    return x, y, z
 
 
 def _part(value: Any) -> float:
     return min(max(float(value), 0.0), 1.0)
 
 
-def quantise(volume: NDArray[np.float32], pixel_size_A: float) -> Quantised:
-    """Quantise a map for the screen and pack it.
-
-    Values in the noise are cut off: nobody contours there, and without them 180³ voxels pack into 0.6 MB, not 3.6.
-    """
-    factor = max(1, -(-max(volume.shape) // LONGEST_PX))
-    shown = bin_volume(volume, factor) if factor > 1 else volume
-    mean, std, _ = suggested_contour(shown)
-    levels, low, high = volume_to_uint8(np.maximum(shown, contour_floor(shown)))
-    return Quantised(
-        levels,
-        low,
-        high,
-        mean,
-        std,
-        pixel_size_A * factor,
-        zlib.compress(levels.tobytes(), 6),
-        level_histogram(levels).tolist(),
-    )
+def _style(value: Any) -> str:
+    if value not in STYLES:
+        raise UserError(f"a map cannot be drawn as {value!r}; give {' or '.join(STYLES)}")
+    return str(value)
 
 
-def read_volume(source: Any, pixel_size_A: float | None) -> tuple[NDArray[np.float32], float, str]:
-    """Give map, Å per voxel and a name for whatever stands for a volume: a job, an output, a file, an array.
+def _pair(value: Any) -> tuple[float, float]:
+    low, high = (float(each) for each in value)
+    if not low < high:
+        raise UserError(f"black ({low:g}) must lie below white ({high:g}); give the smaller map value first")
+    return low, high
 
-    Raises
-    ------
-    UserError
-        When it is not a volume.
-    """
-    if hasattr(source, "ndim"):
-        volume, size, name = np.asarray(to_numpy(source), np.float32), 0.0, "map"
-    else:
-        path = sources.file_of(source, _OUTPUTS, _FILES)
-        volume, size = read_mrc(path)
-        job = sources.job_of(source)
-        name = path.stem if job is None else f"{job.name} {path.stem}"
-    if volume.ndim != 3 or min(volume.shape) < 4:
-        raise UserError(f"{name} has the shape {volume.shape}; give a volume of at least 4 voxels on each side")
-    return volume, pixel_size_A or size or 1.0, name
+
+def _plane(value: Any) -> tuple[float, float, float, float] | None:
+    if value is None:
+        return None
+    x, y, z, place = (float(each) for each in value)
+    return x, y, z, place
+
+
+_KINDS: dict[str, Any] = {
+    "level": float, "opacity": _part, "visible": bool, "colour": str, "style": _style, "contrast": _pair,
+    "clip": _plane, "colour_by": lambda value: value,
+}  # fmt: skip
 
 
 def new_model() -> Any:
@@ -141,19 +160,14 @@ def new_model() -> Any:
     return model
 
 
-def camera_of(model: Any) -> Any:
-    """Give the camera of a model, where this version of napari keeps it."""
-    return model.scene.camera if hasattr(model, "scene") else model.camera
-
-
 def colour_of(layer: Any) -> str:
     """Give the colour of a layer as #rrggbb: the bright end of its colormap."""
     red, green, blue = (round(255 * float(part)) for part in layer.colormap.colors[-1][:3])
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 
-def colormap(colour: str) -> Any:
-    """Give a napari colormap from black to a colour."""
+def colormap(colour: str, dark: str = "#000000") -> Any:
+    """Give a napari colormap to a colour."""
     from napari.utils import Colormap
 
-    return Colormap(["#000000", colour], name=colour)
+    return Colormap([dark, colour], name=colour)

@@ -1,9 +1,17 @@
-/** One slice of a volume with the contour on it, along x, y or z. */
-import { slider } from "../kit/controls.ts";
-import { h } from "../kit/dom.ts";
+/** Three slices through a volume with the contours of all maps on them; a click or drag moves the other two. */
+import { slider, type Slider } from "../kit/controls.ts";
+import { clamp, h, throttle } from "../kit/dom.ts";
 import type { Frame } from "../kit/frame.ts";
-import type { Vector } from "./scene.ts";
-import type { Volume } from "./widget.ts";
+import type { Vector } from "./geometry.ts";
+import type { Volume } from "./maps.ts";
+
+export type Axis = "x" | "y" | "z";
+const PLACE: Record<Axis, 0 | 1 | 2> = { x: 0, y: 1, z: 2 };
+/** Axes to the right and up. */
+const SHOWN: Record<Axis, [Axis, Axis]> = { z: ["x", "y"], y: ["x", "z"], x: ["y", "z"] };
+const SHOWN_PX = 360;
+
+export interface Outline { volume: Volume; level: number; colour: Vector }
 
 /** Grey levels of a slice, first row the largest coordinate: y (or z) points up. */
 export function sliceOf(volume: Pick<Volume, "data" | "shape">, axis: "x" | "y" | "z", index: number): { width: number; height: number; levels: Uint8Array } {
@@ -19,9 +27,6 @@ export function sliceOf(volume: Pick<Volume, "data" | "shape">, axis: "x" | "y" 
   }
   return { width, height, levels };
 }
-
-const SHOWN_PX = 420;
-const BRIGHTEN = 0.6; // the density of interest fills the lower half of the grey levels
 
 /** A slice enlarged with bilinear interpolation, so that the contour's line is thin beside the density. */
 export function enlarged(slice: { width: number; height: number; levels: Uint8Array }, wanted_px: number): { width: number; height: number; levels: Float32Array } {
@@ -45,46 +50,122 @@ export function enlarged(slice: { width: number; height: number; levels: Uint8Ar
   return { width, height, levels };
 }
 
-export class SliceView {
-  readonly element: HTMLElement;
-  level = 128;
-  colour: Vector = [0.3, 0.7, 0.9];
-  private canvas = h("canvas", { style: "width: 100%; image-rendering: auto; border-radius: 5px; background: #000; display: block" });
-  private volume: Volume | null = null;
-  private axis: "x" | "y" | "z" = "z";
-  private place = h("div");
-  private index = 0;
 
-  constructor(private frame: Frame) {
-    const axis = h("select", { "aria-label": frame.t("slice"), onchange: () => { this.axis = axis.value as "x"; this.show(this.volume!); } },
-      ...["z", "y", "x"].map((name) => h("option", { value: name }, name)));
-    this.element = h("div", { style: "padding: 6px 14px 14px" }, h("div", { class: "spa-slider", style: "margin-bottom: 6px" }, h("b", {}, frame.t("slices")), axis, this.place), this.canvas);
+class Slice {
+  readonly element: HTMLElement;
+  readonly slider: Slider;
+  private canvas = h("canvas", { style: "width: 100%; display: block; image-rendering: auto; touch-action: none; cursor: crosshair" });
+
+  constructor(frame: Frame, readonly axis: Axis, count: number, private moved: (at: Partial<Record<Axis, number>>) => void, private shape: readonly number[]) {
+    this.slider = slider({ label: axis, min: 0, max: count - 1, step: 1, value: Math.floor(count / 2), input: (value) => this.moved({ [axis]: value }) });
+    this.slider.element.querySelectorAll("input").forEach((input) => input.setAttribute("aria-label", `${frame.t("slice")} ${axis}`));
+    this.element = h("div", { class: "spa-slice", "data-axis": axis, style: "flex: 1 1 150px; min-width: 0; max-width: 236px" }, this.canvas, h("div", { style: "padding-top: 4px" }, this.slider.element));
+    this.canvas.setAttribute("role", "img");
+    this.canvas.setAttribute("aria-label", `${frame.t("slice")} ${axis}`);
+    const point = (event: PointerEvent): void => {
+      const box = this.canvas.getBoundingClientRect();
+      const [right, up] = SHOWN[axis];
+      const along = (name: Axis, part: number): number => clamp(Math.floor(part * shape[PLACE[name]]), 0, shape[PLACE[name]] - 1);
+      this.moved({ [right]: along(right, (event.clientX - box.left) / box.width), [up]: along(up, 1 - (event.clientY - box.top) / box.height) });
+    };
+    this.canvas.addEventListener("pointerdown", (event) => { try { this.canvas.setPointerCapture(event.pointerId); } catch { /* synthetic */ } point(event); });
+    this.canvas.addEventListener("pointermove", (event) => { if (event.buttons & 1) point(event); });
+    this.canvas.addEventListener("wheel", (event) => { event.preventDefault(); this.moved({ [axis]: clamp(this.slider.get() + Math.sign(event.deltaY), 0, count - 1) }); }, { passive: false });
   }
 
-  show(volume: Volume): void {
-    this.volume = volume;
-    const count = volume.shape[{ x: 0, y: 1, z: 2 }[this.axis]];
-    this.index = Math.floor(count / 2);
-    const range = slider({ label: "", min: 0, max: count - 1, step: 1, value: this.index, input: (value) => { this.index = value; this.draw(); } });
-    range.element.querySelectorAll("input").forEach((input) => input.setAttribute("aria-label", this.frame.t("slice")));
-    this.place.replaceChildren(range.element);
+  paint(volume: Volume, at: Record<Axis, number>, grey: [number, number], outlines: Outline[]): void {
+    this.slider.set(at[this.axis]);
+    const { width, height, levels } = enlarged(sliceOf(volume, this.axis, at[this.axis]), SHOWN_PX);
+    [this.canvas.width, this.canvas.height] = [width, height];
+    const pen = this.canvas.getContext("2d")!;
+    const picture = pen.createImageData(width, height);
+    const [low, high] = grey;
+    for (let place = 0; place < levels.length; place++) {
+      const value = (255 * (levels[place] - low)) / (high - low || 1);
+      picture.data.fill(clamp(value, 0, 255), 4 * place, 4 * place + 3);
+      picture.data[4 * place + 3] = 255;
+    }
+    for (const outline of outlines) this.trace(picture, outline, outline.volume === volume ? levels : enlarged(sliceOf(outline.volume, this.axis, at[this.axis]), SHOWN_PX).levels, width);
+    pen.putImageData(picture, 0, 0);
+    this.cross(pen, at, width, height);
+  }
+
+  private trace(picture: ImageData, { level, colour }: Outline, levels: Float32Array, width: number): void {
+    for (let place = 0; place < levels.length; place++) {
+      if (levels[place] <= level) continue;
+      if (levels[place - 1] > level && levels[place + 1] > level && levels[place - width] > level && levels[place + width] > level) continue;
+      for (let channel = 0; channel < 3; channel++) picture.data[4 * place + channel] = 255 * colour[channel];
+    }
+  }
+
+  private cross(pen: CanvasRenderingContext2D, at: Record<Axis, number>, width: number, height: number): void {
+    const [right, up] = SHOWN[this.axis];
+    const [x, y] = [((at[right] + 0.5) / this.shape[PLACE[right]]) * width, (1 - (at[up] + 0.5) / this.shape[PLACE[up]]) * height];
+    pen.strokeStyle = "rgba(255, 210, 60, .6)";
+    pen.lineWidth = Math.max(1, width / 360);
+    pen.beginPath();
+    pen.moveTo(x, 0); pen.lineTo(x, height); pen.moveTo(0, y); pen.lineTo(width, y);
+    pen.stroke();
+  }
+}
+
+export class SliceStrip {
+  readonly element = h("div", { class: "spa-slices", style: "display: flex; gap: 10px; padding: 8px 12px; flex: 1 1 480px; max-width: 752px" });
+  private slices: Slice[] = [];
+  private volume: Volume | null = null;
+  private at: Record<Axis, number> = { x: 0, y: 0, z: 0 };
+  private pending = false;
+  private origin: Vector = [0, 0, 0];
+  outlines: Outline[] = [];
+  grey: [number, number] = [0, 255];
+
+  constructor(private frame: Frame) {
+    frame.link.watch(["cut"], () => this.follow());
+  }
+
+  show(volume: Volume, origin: Vector): void {
+    this.origin = origin;
+    if (this.volume !== volume) {
+      this.volume = volume;
+      this.slices = (["z", "y", "x"] as Axis[]).map((axis) => new Slice(this.frame, axis, volume.shape[PLACE[axis]], (at) => this.move(at), volume.shape));
+      this.element.replaceChildren(...this.slices.map((slice) => slice.element));
+    }
+    this.follow();
+  }
+
+  /** Where Python, or another view, has the slices. */
+  private follow(): void {
+    const { volume } = this;
+    if (!volume) return;
+    const cut = this.frame.link.get<number[] | null>("cut");
+    for (const axis of ["x", "y", "z"] as Axis[]) {
+      const side = volume.shape[PLACE[axis]];
+      this.at[axis] = cut ? clamp(Math.round((cut[PLACE[axis]] - this.origin[PLACE[axis]]) / volume.pixel_size_A), 0, side - 1) : Math.floor(side / 2);
+    }
     this.draw();
   }
 
+  private move(at: Partial<Record<Axis, number>>): void {
+    Object.assign(this.at, at);
+    this.draw();
+    this.send();
+  }
+
+  private send = throttle(() => {
+    const size = this.volume!.pixel_size_A;
+    this.frame.link.set("cut", [0, 1, 2].map((place) => this.origin[place] + size * this.at[(["x", "y", "z"] as Axis[])[place]]));
+  }, 120);
+
   draw(): void {
-    if (!this.volume) return;
-    const { width, height, levels } = enlarged(sliceOf(this.volume, this.axis, this.index), SHOWN_PX);
-    this.canvas.width = width;
-    this.canvas.height = height;
-    const pen = this.canvas.getContext("2d")!;
-    const picture = pen.createImageData(width, height);
-    const ink = this.colour.map((value) => value * 255);
-    for (let place = 0; place < levels.length; place++) {
-      const inside = levels[place] > this.level;
-      const edge = inside && (levels[place - 1] <= this.level || levels[place + 1] <= this.level || levels[place - width] <= this.level || levels[place + width] <= this.level);
-      for (let channel = 0; channel < 3; channel++) picture.data[4 * place + channel] = edge ? ink[channel] : 255 * (levels[place] / 255) ** BRIGHTEN;
-      picture.data[4 * place + 3] = 255;
-    }
-    pen.putImageData(picture, 0, 0);
+    if (this.pending || !this.volume) return;
+    this.pending = true;
+    requestAnimationFrame(() => {
+      this.pending = false;
+      const { volume } = this;
+      if (!volume) return;
+      const same = this.outlines.filter((outline) => outline.volume.shape.every((side, axis) => side === volume.shape[axis]));
+      for (const slice of this.slices) slice.paint(volume, this.at, this.grey, same);
+      this.element.dataset.at = `${this.at.x} ${this.at.y} ${this.at.z}`;
+    });
   }
 }

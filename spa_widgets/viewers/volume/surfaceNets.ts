@@ -1,6 +1,6 @@
 /** Isosurfaces of an 8-bit volume by surface nets: one vertex in each cell that the surface crosses (Gibson, 1998). */
 
-export interface Mesh { positions: Float32Array<ArrayBuffer>; normals: Float32Array<ArrayBuffer>; indices: Uint32Array<ArrayBuffer> }
+export interface Mesh { positions: Float32Array<ArrayBuffer>; normals: Float32Array<ArrayBuffer>; indices: Uint32Array<ArrayBuffer>; took_ms?: number }
 export type Shape = readonly [nx: number, ny: number, nz: number];
 
 /** A typed array that grows. */

@@ -1,114 +1,89 @@
-/** VolumeViewer: the browser's renderer of the napari model. Each map comes once, packed; contouring needs no network. */
+/** VolumeViewer: the view of the napari model. Each map comes once, packed; contouring needs no network. */
 import type { RenderProps } from "@anywidget/types";
-import { slider, type Slider } from "../kit/controls.ts";
-import { clamp, h, human, throttle } from "../kit/dom.ts";
+import { h, throttle } from "../kit/dom.ts";
 import { Frame } from "../kit/frame.ts";
-import { bytes } from "../kit/link.ts";
-import { Plot } from "../kit/plot.ts";
+import { bytes, floats } from "../kit/link.ts";
+import { Bar } from "./bar.ts";
 import { Contourer } from "./contourer.ts";
-import { Scene, type Look, type Vector } from "./scene.ts";
-import { SliceView } from "./slices.ts";
-import type { Shape } from "./surfaceNets.ts";
+import { normalsOf, rgb, type Vector } from "./geometry.ts";
+import { centreOf, extentOf, tintsBy, toLevel, unpack, type Facts, type Row, type Thing, type Volume } from "./maps.ts";
+import type { Look } from "./meshes.ts";
+import { Panel } from "./panel.ts";
+import { Scene } from "./scene.ts";
+import { SliceStrip, type Axis } from "./slices.ts";
+import type { Camera, Stage } from "./stage.ts";
+import { Stream } from "./stream.ts";
+import type { Mesh } from "./surfaceNets.ts";
+import { follow, keep, keysOf, LINKED } from "./together.ts";
 
-interface Row { id: string; name: string; level: number; opacity: number; visible: boolean; colour: string; mean: number; std: number }
-interface Facts { shape: [number, number, number]; low: number; high: number; mean: number; std: number; pixel_size_A: number; histogram: number[] }
-export interface Volume extends Facts { data: Uint8Array }
-
-/** Undo the packing. */
-export async function unpack(packed: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
-}
-
-const rgb = (colour: string): Vector => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16) / 255) as Vector;
+const VIEWS: Record<Axis, [Vector, Vector]> = { z: [[0, 0, -1], [0, 1, 0]], y: [[0, 1, 0], [0, 0, 1]], x: [[-1, 0, 0], [0, 0, 1]] };
 
 class VolumeView {
   private volumes = new Map<string, Volume>();
-  private loading = new Set<string>();
+  private versions = new Map<string, number>();
   private drawn = new Map<string, string>();
+  private tinted = new Map<string, string>();
   private local = new Map<string, number>();
-  private scene: Scene;
+  private stage: Stage;
+  private scene: Scene | null = null;
   private contourer: Contourer;
-  private plot: Plot;
-  private slices: SliceView;
+  private panel: Panel;
+  private bar: Bar;
+  private slices: SliceStrip;
+  private place = h("div", { style: "display: contents" });
   private chosen = "";
   private fitted = false;
+  private turnedAt = 0;
   private count = h("div", { class: "spa-hint", "aria-hidden": "true" });
-  private list = h("div", { style: "padding: 6px 0", role: "listbox" });
-  private level: Slider | null = null;
-  private levelPlace = h("div", { style: "padding: 4px 14px" });
-  private sigma = h("span", { class: "spa-dim spa-num" });
+  private notice = h("div", { class: "spa-bar", role: "status" });
 
   constructor(private frame: Frame) {
-    const { t, link } = frame;
-    this.scene = new Scene(t("volume_viewer"), () => this.sendCamera());
-    this.contourer = new Contourer((id, mesh) => {
-      const [volume, row] = [this.volumes.get(id), this.row(id)];
-      if (!volume || !row) return;
-      this.fitTo(mesh.positions, volume);
-      this.scene.setMesh(id, mesh, volume.shape.map((side) => Math.floor(side / 2)) as Vector, volume.pixel_size_A, this.look(row));
-      this.count.textContent = t("triangles", { count: Math.round(this.scene.triangles).toLocaleString("en-US") });
-      frame.root.dataset.triangles = String(Math.round(this.scene.triangles));
+    const { link, t } = frame;
+    this.panel = new Panel(frame, {
+      choose: (id) => this.choose(id), send: (id, changes) => this.send(id, changes), level: (value, done) => this.setLevel(value, done), download: (id) => frame.guard(this.download(id)),
+      colourBy: (key, other) => frame.guard(link.ask("colour_by", { key, other })),
     });
-    this.plot = new Plot({ label: t("map_values"), left: 14, bottom: 22, yTicks: () => "", xTicks: (value) => String(value) });
-    this.plot.onDraw((layer) => this.paintHistogram(layer));
-    this.slices = new SliceView(frame);
-    this.build();
-    link.watch(["maps"], () => this.update());
-    link.watch(["step", "draw_as"], () => { this.drawn.clear(); this.update(); });
-    link.on("camera", ({ view, up }) => this.scene.lookAlong(view, up));
-    frame.guard(link.ask<{ view: Vector; up: Vector }>("camera").then(({ content }) => this.scene.lookAlong(content.view, content.up)));
-    frame.onClose(() => { this.scene.destroy(); this.contourer.destroy(); this.plot.destroy(); });
+    this.slices = new SliceStrip(frame);
+    this.bar = new Bar(frame, { along: (axis) => this.along(axis), reset: () => this.reset(), snapshot: () => this.snapshot() });
+    this.contourer = new Contourer((id, mesh) => this.contoured(id, mesh));
+    this.stage = this.makeStage();
+    frame.root.append(this.bar.element, this.notice, h("div", { class: "spa-body", style: "height: 480px" }, this.place, this.panel.element), h("div", { class: "spa-under", style: "display: flex; flex-wrap: wrap; gap: 4px 12px; border-top: 1px solid var(--spa-line)" }, this.slices.element, this.panel.below));
+    link.watch(["notice"], () => { this.notice.textContent = link.get("notice"); this.notice.style.display = link.get("notice") ? "" : "none"; });
+    link.watch(["renderer"], () => this.changeRenderer());
+    link.watch(["maps", "objects", "step"], () => this.update());
+    link.on("camera", (camera) => { if (Date.now() - this.turnedAt > 500) this.stage.camera = camera; });
+    frame.guard(link.ask<Camera>("camera").then(({ content }) => { this.stage.camera = content; }));
+    const linked = (event: Event): void => follow(event as CustomEvent, link.get("camera_group"), this, (camera) => { this.turnedAt = Date.now(); this.stage.camera = camera; });
+    document.addEventListener(LINKED, linked);
+    frame.onClose(() => { document.removeEventListener(LINKED, linked); this.stage.destroy(); this.contourer.destroy(); });
     this.followGround();
-    this.keys();
+    frame.addKeys(keysOf(t, {
+      turn: (x, y) => { this.stage.turn(x, y); this.moved(); }, nudge: (by) => this.nudge(by), along: (axis) => this.along(axis),
+      zoom: (factor) => { this.stage.zoomBy(factor); this.moved(); }, reset: () => this.reset(),
+    }));
   }
 
-  /** The first surface decides how much is seen: boxes are much larger than what is in them. */
-  private fitTo(positions: Float32Array, volume: Volume): void {
-    if (this.fitted || !positions.length) return;
-    this.fitted = true;
-    const centre = volume.shape.map((side) => Math.floor(side / 2));
-    let sum = 0;
-    for (let index = 0; index < positions.length; index++) sum += (positions[index] - centre[index % 3]) ** 2;
-    const spread_A = Math.sqrt((3 * sum) / positions.length) * volume.pixel_size_A;
-    this.scene.extent_A = Math.min(3.1 * spread_A, Math.max(...volume.shape) * volume.pixel_size_A);
-  }
-
-  private build(): void {
+  private makeStage(): Stage {
     const { t, link } = this.frame;
-    this.list.setAttribute("aria-label", t("volume_viewer"));
-    const step = slider({ label: t("step"), min: 1, max: 4, step: 1, value: link.get("step"), input: (value) => link.set("step", value) });
-    const style = h("select", { "aria-label": t("surface"), onchange: () => link.set("draw_as", style.value) }, h("option", { value: "surface" }, t("surface")), h("option", { value: "mesh" }, t("mesh")));
-    link.watch(["step", "draw_as"], () => { step.set(link.get("step")); style.value = link.get("draw_as"); });
-    const axis = (name: "x" | "y" | "z"): HTMLButtonElement => h("button", { class: "spa-icon", title: `${t("key_axes")}: ${name}`, onclick: () => this.along(name) }, name);
-    const bar = h("div", { class: "spa-bar" }, h("span", { class: "spa-title" }, t("volume_viewer")), style, step.element, axis("x"), axis("y"), axis("z"),
-      h("button", { onclick: () => this.reset() }, t("reset_view")), h("button", { onclick: () => this.snapshot() }, t("snapshot")), h("span", { class: "spa-grow" }), this.frame.codeButton(), this.frame.helpButton());
-    this.plot.element.style.cssText = "height: 120px; margin: 2px 6px";
-    this.scene.element.append(this.count);
-    const side = h("div", { style: "width: 300px; flex: 0 0 auto; border-left: 1px solid var(--spa-line); overflow: auto; max-width: 100%" }, this.list, this.levelPlace, this.plot.element, this.slices.element);
-    this.frame.root.append(bar, h("div", { class: "spa-body", style: "height: 560px" }, this.scene.element, side));
+    const moved = (): void => this.moved();
+    this.scene = link.get("renderer") === "napari" ? null : new Scene(t("volume_viewer"), moved);
+    const stage = this.scene ?? new Stream(this.frame, t("volume_viewer"), moved);
+    stage.element.append(this.count);
+    this.place.replaceChildren(stage.element);
+    this.frame.root.dataset.renderer = this.scene ? "browser" : "napari";
+    return stage;
   }
 
-  private keys(): void {
-    const { t } = this.frame;
-    const turn = (x: number, y: number) => () => { this.scene.turn(x, y); this.sendCamera(); };
-    this.frame.addKeys([
-      { keys: [t("drag")], label: t("key_rotate") },
-      { keys: [`Shift+${t("drag")}`], label: t("key_shift_drag") },
-      { keys: [t("wheel")], label: t("key_wheel") },
-      { keys: ["ArrowLeft"], label: t("key_rotate"), act: turn(0, -0.1) },
-      { keys: ["ArrowRight"], label: t("key_rotate"), act: turn(0, 0.1) },
-      { keys: ["ArrowUp"], label: t("key_rotate"), act: turn(-0.1, 0) },
-      { keys: ["ArrowDown"], label: t("key_rotate"), act: turn(0.1, 0) },
-      { keys: ["["], label: t("key_level"), act: () => this.nudge(-0.1) },
-      { keys: ["]"], label: t("key_level"), act: () => this.nudge(0.1) },
-      { keys: ["x"], label: t("key_axes"), act: () => this.along("x") },
-      { keys: ["y"], label: t("key_axes"), act: () => this.along("y") },
-      { keys: ["z"], label: t("key_axes"), act: () => this.along("z") },
-      { keys: ["+", "="], label: t("zoom_in"), act: () => this.scene.zoomBy(1.2) },
-      { keys: ["-"], label: t("zoom_out"), act: () => this.scene.zoomBy(1 / 1.2) },
-      { keys: ["0"], label: t("reset_view"), act: () => this.reset() },
-    ]);
+  private changeRenderer(): void {
+    if ((this.scene ? "browser" : "napari") === this.frame.link.get("renderer")) return;
+    const { camera, extent_A, home, ground } = this.stage;
+    this.stage.destroy();
+    this.count.textContent = "";
+    this.stage = Object.assign(this.makeStage(), { camera, extent_A, home, ground });
+    for (const memory of [this.drawn, this.tinted]) memory.clear();
+    for (const id of [...this.versions.keys()]) if (!this.volumes.has(id)) this.versions.delete(id);
+    this.update();
+    this.moved();
   }
 
   private rows(): Row[] {
@@ -119,155 +94,201 @@ class VolumeView {
     return this.rows().find((row) => row.id === id);
   }
 
-  private look(row: Row): Look {
-    return { colour: rgb(row.colour), opacity: row.opacity, visible: row.visible, mesh: this.frame.link.get("draw_as") === "mesh" };
+  private look(row: Row, volume: Volume): Look {
+    return { colour: rgb(row.colour), opacity: row.opacity, visible: row.visible, mesh: row.style === "mesh", clip: row.clip, voxel_A: volume.pixel_size_A, origin: row.origin };
+  }
+
+  private levelOf(row: Row): number {
+    return this.local.get(row.id) ?? row.level;
   }
 
   private update(): void {
     const rows = this.rows();
-    if (!rows.length) return;
-    if (!rows.some((row) => row.id === this.chosen)) this.choose(rows[0].id);
-    this.paintList(rows);
+    const things = this.frame.link.get<Thing[]>("objects");
+    if (rows.length && !rows.some((row) => row.id === this.chosen)) this.choose(rows[0].id);
     for (const row of rows) {
-      if (!this.volumes.has(row.id)) this.frame.guard(this.load(row.id));
-      else this.show(row);
+      if (this.versions.get(row.id) !== row.version) this.frame.guard(this.load(row));
+      else if (this.volumes.has(row.id)) this.show(row);
     }
-    this.syncLevel();
+    for (const thing of things) if (this.scene && thing.kind !== "other") this.frame.guard(this.showThing(thing));
+    this.scene?.keep(new Set([...rows, ...things].map((each) => each.id)));
+    keep(this.volumes, new Set(rows.map((row) => row.id)));
+    this.sync();
   }
 
-  private async load(id: string): Promise<void> {
-    if (this.loading.has(id)) return;
-    this.loading.add(id);
+  private async load({ id, version }: Row): Promise<void> {
+    this.versions.set(id, version);
     const { content, buffers } = await this.frame.link.ask<Facts>("volume", { key: id });
     const volume: Volume = { ...content, data: await unpack(bytes(buffers[0])) };
     this.volumes.set(id, volume);
-    this.contourer.add(id, volume.data, volume.shape as Shape);
+    this.drawn.delete(id);
+    this.contourer.add(id, volume.data, volume.shape);
+    this.fitTo(id, volume);
     if (id === this.chosen) this.choose(id);
     this.update();
   }
 
+  /** The first map decides how much is seen. */
+  private fitTo(id: string, volume: Volume): void {
+    const row = this.row(id);
+    if (!row || (this.fitted && id !== this.rows()[0].id)) return;
+    this.fitted = true;
+    this.stage.extent_A = extentOf(volume, toLevel(volume, row.level));
+    this.stage.home = centreOf(volume, row.origin);
+    this.bar.reach((Math.max(...volume.shape) * volume.pixel_size_A) / 2);
+    this.stage.draw();
+  }
+
   private show(row: Row): void {
     const volume = this.volumes.get(row.id)!;
-    const level = this.local.get(row.id) ?? row.level;
-    const key = `${level} ${this.frame.link.get("step")}`;
-    this.scene.setLook(row.id, this.look(row));
-    if (!row.visible || this.drawn.get(row.id) === key) return;
-    this.drawn.set(row.id, key);
-    this.contourer.contour(row.id, ((level - volume.low) / (volume.high - volume.low)) * 255, this.frame.link.get("step"));
+    if (!this.scene) return;
+    this.scene.setLook(row.id, this.look(row, volume));
+    const step = this.frame.link.get<number>("step");
+    const key = `${this.levelOf(row)} ${step}`;
+    if (row.visible && this.drawn.get(row.id) !== key) {
+      this.drawn.set(row.id, key);
+      this.contourer.contour(row.id, toLevel(volume, this.levelOf(row)), step);
+    }
+    const tint = JSON.stringify(row.colour_by);
+    const mesh = this.scene.meshOf(row.id);
+    if (mesh && this.tinted.get(row.id) !== tint && (!row.colour_by || this.other(row))) {
+      this.tinted.set(row.id, tint);
+      this.scene.setTints(row.id, this.tints(row, mesh.positions));
+    }
+  }
+
+  private contoured(id: string, mesh: Mesh): void {
+    const [volume, row] = [this.volumes.get(id), this.row(id)];
+    if (!volume || !row || !this.scene) return;
+    this.scene.setMesh(id, mesh, this.look(row, volume), this.tints(row, mesh.positions));
+    this.tinted.set(id, this.other(row) || !row.colour_by ? JSON.stringify(row.colour_by) : "");
+    this.count.textContent = this.frame.t("triangles", { count: Math.round(this.scene.triangles).toLocaleString("en-US") });
+    this.frame.root.dataset.triangles = String(Math.round(this.scene.triangles));
+    this.frame.root.dataset.contour_ms = String(Math.round(mesh.took_ms ?? 0));
+  }
+
+  private other(row: Row): Volume | undefined {
+    const id = this.rows().find((each) => each.name === row.colour_by?.by)?.id;
+    return id === undefined ? undefined : this.volumes.get(id);
+  }
+
+  private tints(row: Row, positions: Float32Array): Uint8Array<ArrayBuffer> | null {
+    const other = row.colour_by ? this.other(row) : undefined;
+    return other ? tintsBy(positions, other, row.colour_by!) : null;
+  }
+
+  /** Points and surfaces that came by napari's API. */
+  private async showThing(thing: Thing): Promise<void> {
+    const { id, version, opacity, visible } = thing;
+    if (this.versions.get(id) !== version) {
+      this.versions.set(id, version);
+      const { content, buffers } = await this.frame.link.ask<{ kind: string }>("object", { key: id });
+      if (!this.scene) return;
+      if (content.kind === "points") this.scene.setPoints(id, { places: floats(buffers[0]), colours: bytes(buffers[1]) }, opacity);
+      else {
+        const [positions, indices] = [floats(buffers[0]), new Uint32Array(bytes(buffers[1]).buffer)];
+        this.scene.setMesh(id, { positions, indices, normals: normalsOf(positions, indices) }, { colour: [1, 1, 1], opacity, visible, mesh: false, clip: null, voxel_A: 1, origin: [0, 0, 0] }, bytes(buffers[2]));
+      }
+      this.frame.root.dataset.things = [...(this.frame.root.dataset.things?.split(" ") ?? []).filter((each) => each && !each.startsWith(`${id}:`)), `${id}:${version}`].join(" ");
+    }
+    this.scene?.setLook(id, { opacity, visible });
+    this.scene?.lookOfPoints(id, opacity, visible);
   }
 
   private choose(id: string): void {
     this.chosen = id;
     const [row, volume] = [this.row(id), this.volumes.get(id)];
     if (!row || !volume) return;
-    const { t } = this.frame;
-    this.plot.setRange(volume.low, volume.high, 0, 1);
-    this.level = slider({ label: t("level"), min: volume.low, max: volume.high, step: (volume.high - volume.low) / 1000, value: row.level, input: (value) => this.setLevel(value, false), change: (value) => this.setLevel(value, true) });
-    const opacity = slider({ label: t("opacity"), min: 0, max: 1, step: 0.05, value: row.opacity, input: throttle((value) => this.send(id, { opacity: value }), 80) });
-    this.levelPlace.replaceChildren(this.level.element, this.sigma, opacity.element);
-    this.slices.show(volume);
-    this.syncLevel();
-    this.paintList(this.rows());
+    this.panel.choose(row, volume);
+    this.slices.show(volume, row.origin);
+    this.sync();
   }
 
-  private paintList(rows: Row[]): void {
-    const { t } = this.frame;
-    this.list.replaceChildren(...rows.map((row) => {
-      const eye = h("input", { type: "checkbox", checked: row.visible, "aria-label": `${t("show")} ${row.name}`, onchange: () => this.send(row.id, { visible: eye.checked }) });
-      const ink = h("input", { type: "color", value: row.colour, "aria-label": `${t("colour")} ${row.name}`, style: "width: 26px; height: 22px; padding: 0; border: 0; background: none", oninput: throttle(() => this.send(row.id, { colour: ink.value }), 80) });
-      return h("div", { class: "spa-row", role: "option", style: "grid-template-columns: auto auto 1fr", "aria-selected": String(row.id === this.chosen), onclick: () => this.choose(row.id) }, eye, ink, h("span", { class: "spa-name", title: row.name }, row.name));
-    }));
-  }
-
-  private syncLevel(): void {
-    const row = this.row(this.chosen);
-    const volume = this.volumes.get(this.chosen);
+  private sync(): void {
+    const [row, volume] = [this.row(this.chosen), this.volumes.get(this.chosen)];
+    this.panel.sync(this.rows(), this.frame.link.get("objects"), row && volume ? this.levelOf(row) : null);
     if (!row || !volume) return;
-    const level = this.local.get(row.id) ?? row.level;
-    this.level?.set(Number(level.toPrecision(3)));
-    this.sigma.textContent = ` ${((level - row.mean) / (row.std || 1)).toFixed(1)} σ`;
-    this.slices.level = ((level - volume.low) / (volume.high - volume.low)) * 255;
-    this.slices.colour = rgb(row.colour);
+    this.panel.histogram.show(volume, row, this.levelOf(row));
+    this.slices.grey = row.contrast.map((value) => toLevel(volume, value)) as [number, number];
+    this.slices.outlines = this.rows().filter((each) => each.visible && this.volumes.has(each.id)).map((each) => {
+      const own = this.volumes.get(each.id)!;
+      return { volume: own, level: toLevel(own, this.levelOf(each)), colour: rgb(each.colour) };
+    });
     this.slices.draw();
-    this.plot.draw();
   }
 
   private sendLevel = throttle((id: string, level: number) => this.send(id, { level }), 150);
 
   private setLevel(level: number, done: boolean): void {
     const row = this.row(this.chosen);
-    if (!row) return;
+    if (!row || !this.volumes.has(row.id)) return;
     this.local.set(row.id, level);
     this.show(row);
-    this.syncLevel();
-    if (done) this.send(row.id, { level }, true);
+    this.sync();
+    if (done) this.frame.guard(this.frame.link.ask("set", { key: row.id, changes: { level } }).then(() => { this.local.delete(row.id); }));
     else this.sendLevel(row.id, level);
   }
 
-  private nudge(by_sigma: number): void {
+  private nudge(bySigma: number): void {
     const row = this.row(this.chosen);
-    if (row) this.setLevel((this.local.get(row.id) ?? row.level) + by_sigma * row.std, true);
+    if (row) this.setLevel(this.levelOf(row) + bySigma * row.std, true);
   }
 
-  private send(id: string, changes: Record<string, unknown>, settle = false): void {
-    this.frame.guard(this.frame.link.ask("set", { key: id, changes }).then(() => { if (settle) this.local.delete(id); }));
+  private send(id: string, changes: Record<string, unknown>): void {
+    this.frame.guard(this.frame.link.ask("set", { key: id, changes }));
   }
 
-  private paintHistogram(layer: SVGElement): void {
-    const volume = this.volumes.get(this.chosen);
-    const row = this.row(this.chosen);
-    if (!volume || !row) return;
-    const most = Math.log1p(Math.max(...volume.histogram));
-    const xs = volume.histogram.map((_, bin) => volume.low + (bin / 255) * (volume.high - volume.low));
-    const ys = volume.histogram.map((count) => Math.log1p(count) / most);
-    const path = this.plot.curve(xs, ys);
-    const area = document.createElementNS("http://www.w3.org/2000/svg", "path");
-    area.setAttribute("d", `${path}L${this.plot.x(volume.high)},${this.plot.y(0)}L${this.plot.x(volume.low)},${this.plot.y(0)}Z`);
-    area.setAttribute("style", "fill: color-mix(in srgb, var(--spa-accent) 35%, transparent); stroke: var(--spa-accent)");
-    layer.append(area);
-    const level = this.local.get(row.id) ?? row.level;
-    this.plot.limit(layer, "x", level, "level", `${this.frame.t("level")} ${human(level)}`, (value, done) => this.setLevel(value, done));
-  }
-
-  private along(axis: "x" | "y" | "z"): void {
-    const views: Record<string, [Vector, Vector]> = { z: [[0, 0, -1], [0, 1, 0]], y: [[0, 1, 0], [0, 0, 1]], x: [[-1, 0, 0], [0, 0, 1]] };
-    this.scene.lookAlong(...views[axis]);
-    this.sendCamera();
+  private along(axis: Axis): void {
+    const [view, up] = VIEWS[axis];
+    this.stage.camera = { ...this.stage.camera, view, up };
+    this.moved();
   }
 
   private reset(): void {
-    this.scene.reset();
+    const [view, up] = VIEWS.z;
+    this.stage.camera = { view, up, zoom: null, centre: null };
+    this.moved();
+  }
+
+  /** Tell the kernel and the linked views where one looks from. */
+  private moved(): void {
+    this.turnedAt = Date.now();
+    const group = this.frame.link.get<string>("camera_group");
+    if (group) document.dispatchEvent(new CustomEvent(LINKED, { detail: { group, from: this, camera: this.stage.camera } }));
     this.sendCamera();
   }
 
-  private sendCamera = throttle(() => {
-    const [, up, towards] = this.scene.rotation;
-    this.frame.guard(this.frame.link.ask("camera", { view: towards.map((value) => -value), up }));
-  }, 200);
+  private sendCamera = throttle(() => this.frame.guard(this.frame.link.ask("camera", { ...this.stage.camera })), 100);
+
+  private save(blob: Blob, name: string): void {
+    const link = h("a", { href: URL.createObjectURL(blob), download: name });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  }
 
   private snapshot(): void {
-    this.scene.canvas.toBlob((blob) => {
-      if (!blob) return;
-      const link = h("a", { href: URL.createObjectURL(blob), download: `${this.row(this.chosen)?.name ?? "map"}.png` });
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-    });
+    this.stage.canvas.toBlob((blob) => { if (blob) this.save(blob, `${this.row(this.chosen)?.name ?? "map"}.png`); });
+  }
+
+  private async download(key: string): Promise<void> {
+    const { content, buffers } = await this.frame.link.ask<{ name: string }>("mrc", { key });
+    this.save(new Blob([bytes(buffers[0])], { type: "application/octet-stream" }), content.name);
   }
 
   /** The ground of the scene is that of the page. */
   private followGround(): void {
     const look = (): void => {
       const parts = getComputedStyle(this.frame.root).backgroundColor.match(/[\d.]+/g)?.map(Number) ?? [255, 255, 255];
-      this.scene.ground = parts.slice(0, 3).map((value) => clamp(value / 255, 0, 1)) as Vector;
-      const dark = this.scene.ground[0] < 0.5;
-      this.scene.element.style.background = `rgb(${parts.slice(0, 3).join(",")})`;
-      this.scene.element.style.setProperty("--spa-scale-ink", dark ? "#fff" : "#222");
-      this.scene.draw();
+      this.stage.ground = parts.slice(0, 3).map((value) => Math.min(value / 255, 1)) as Vector;
+      this.stage.element.style.background = `rgb(${parts.slice(0, 3).join(",")})`;
+      this.stage.element.style.setProperty("--spa-scale-ink", this.stage.ground[0] < 0.5 ? "#fff" : "#222");
+      this.stage.draw();
     };
     const observer = new MutationObserver(() => setTimeout(look, 100));
     observer.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-name", "class"] });
     this.frame.onClose(() => observer.disconnect());
     setTimeout(look, 0);
+    this.frame.link.watch(["renderer"], () => setTimeout(look, 0));
   }
 }
 

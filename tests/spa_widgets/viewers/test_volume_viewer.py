@@ -86,8 +86,8 @@ def test_its_code_reproduces_the_view(viewer: VolumeViewer, tmp_path: Path) -> N
 
 
 def test_mistakes_are_told(viewer: VolumeViewer) -> None:
-    with pytest.raises(UserError, match='extra "napari"'):
-        VolumeViewer(ball(), renderer="napari")
+    with pytest.raises(UserError, match="no renderer 'paper'; give browser or napari"):
+        VolumeViewer(ball(), renderer="paper")
     with pytest.raises(UserError, match="shape"):
         VolumeViewer(np.zeros((4, 4)))
     with pytest.raises(UserError, match="no map 'other'"):
