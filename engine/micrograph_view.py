@@ -12,6 +12,7 @@ from engine.display import display_binning
 
 _SPLINE = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)  # cubic B-spline
 _SCALES = 6
+_NOISY_SCALES = 4  # the coarser ones have little noise, and too few pixels to tell it from particles
 _LEAST_SIDE_PX = 64
 _MIRRORED_PX = 64
 _WINDOW_PX = 15  # of the local variance
@@ -72,13 +73,19 @@ def denoised(image: Array) -> Array:
     for scale in range(_SCALES):
         smoother = _smoothed(smooth, 2**scale)
         detail = smooth - smoother
-        half = _WINDOW_PX * 2 ** min(scale, 1) // 2
-        variance = _box_mean(detail * detail, half)
-        independent = max(1.0, ((2 * half + 1) / 2**scale) ** 2)
-        noise = _quantile(variance, _EMPTY_SHARE) * (1 + _CAUTION * math.sqrt(2 / independent))
-        total = total + detail * xp.clip(variance - noise, 0.0, None) / xp.clip(variance, 1e-30, None)
+        total = total + (detail * _wiener_gain(detail, scale) if scale < _NOISY_SCALES else detail)
         smooth = smoother
     return (total + float(xp.mean(smooth)))[margin:-margin, margin:-margin]
+
+
+def _wiener_gain(detail: Array, scale: int) -> Array:
+    """Share of the variance around each coefficient that is not that of the quietest part of the image."""
+    xp = array_namespace(detail)
+    half = _WINDOW_PX * 2 ** min(scale, 1) // 2
+    variance = _box_mean(detail * detail, half)
+    independent = max(1.0, ((2 * half + 1) / 2**scale) ** 2)
+    noise = _quantile(variance, _EMPTY_SHARE) * (1 + _CAUTION * math.sqrt(2 / independent))
+    return xp.clip(variance - noise, 0.0, None) / xp.clip(variance, 1e-30, None)
 
 
 def _mirrored(image: Array, margin: int) -> Array:
