@@ -11,7 +11,6 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial.transform import Rotation
 
 from engine.geometry import axis_rotation
 
@@ -80,31 +79,6 @@ def point_group(name: str) -> NDArray[np.float64]:
         group = _closure([axis_rotation(axis, 360 / fold) for fold, axis in _PLATONIC[family]])
     group.setflags(write=False)
     return group
-
-
-def symmetry_axes(name: str) -> list[tuple[int, NDArray[np.float64]]]:
-    """Give the axes of a point group, those of the highest order first.
-
-    Parameters
-    ----------
-    name : str
-        Point group as in :func:`point_group`.
-
-    Returns
-    -------
-    list of (fold, axis)
-        Order and unit vector (x, y, z) of each axis; of the two ends, the one with z (else y, else x) above 0.
-    """
-    found: dict[tuple[float, ...], list[float]] = {}
-    for turn in Rotation.from_matrix(point_group(name)).as_rotvec():
-        angle = float(np.linalg.norm(turn))
-        if angle < 1e-6:
-            continue
-        axis = np.round(turn / angle, 6) + 0.0
-        first = next(value for value in axis[::-1] if abs(value) > 1e-5)
-        found.setdefault(tuple(float(v) + 0.0 for v in np.sign(first) * axis), []).append(angle)
-    axes = [(len(angles) + 1, np.asarray(axis)) for axis, angles in found.items()]
-    return sorted(axes, key=lambda each: (-each[0], *(-each[1][::-1])))
 
 
 def _closure(generators: list[NDArray[np.float64]]) -> NDArray[np.float64]:

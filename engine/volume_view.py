@@ -8,6 +8,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import map_coordinates
+from scipy.spatial.transform import Rotation
+
+from engine.symmetry import point_group
 
 
 def unit_vector(direction: ArrayLike) -> NDArray[np.float64]:
@@ -72,6 +75,31 @@ def values_at(volume: NDArray[np.floating], points: NDArray[np.floating]) -> NDA
     return map_coordinates(np.asarray(volume, np.float32), points.T, order=1, mode="nearest")
 
 
+def symmetry_axes(name: str) -> list[tuple[int, NDArray[np.float64]]]:
+    """Give the axes of a point group, those of the highest order first.
+
+    Parameters
+    ----------
+    name : str
+        Point group as in :func:`engine.symmetry.point_group`.
+
+    Returns
+    -------
+    list of (fold, axis)
+        Order and unit vector (x, y, z) of each axis; of the two ends, the one with z (else y, else x) above 0.
+    """
+    found: dict[tuple[float, ...], list[float]] = {}
+    for turn in Rotation.from_matrix(point_group(name)).as_rotvec():
+        angle = float(np.linalg.norm(turn))
+        if angle < 1e-6:
+            continue
+        axis = np.round(turn / angle, 6) + 0.0
+        first = next(value for value in axis[::-1] if abs(value) > 1e-5)
+        found.setdefault(tuple(float(v) + 0.0 for v in np.sign(first) * axis), []).append(angle)
+    axes = [(len(angles) + 1, np.asarray(axis)) for axis, angles in found.items()]
+    return sorted(axes, key=lambda each: (-each[0], *(-each[1][::-1])))
+
+
 def axis_surface(
     axes: list[tuple[int, NDArray[np.float64]]], centre: ArrayLike, length_A: float
 ) -> tuple[NDArray[np.float32], NDArray[np.uint32], NDArray[np.float32]]:
@@ -80,7 +108,7 @@ def axis_surface(
     Parameters
     ----------
     axes : list of (fold, axis)
-        From :func:`engine.symmetry.symmetry_axes`.
+        From :func:`symmetry_axes`.
     centre : array, shape (3,)
         Where they cross, in Å.
     length_A : float

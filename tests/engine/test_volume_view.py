@@ -5,8 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.symmetry import symmetry_axes
-from engine.volume_view import axis_surface, colour_range, height, placed, reach_px, unit_vector, values_at
+from engine.volume_view import (
+    axis_surface,
+    colour_range,
+    height,
+    placed,
+    reach_px,
+    symmetry_axes,
+    unit_vector,
+    values_at,
+)
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.symmetry import symmetry_axes
-from engine.volume_view import axis_surface, colour_range, height, reach_px, unit_vector
+from engine.volume_view import axis_surface, colour_range, height, reach_px, symmetry_axes, unit_vector
 from spa_widgets.errors import UserError
 from spa_widgets.viewers.volume.drawing import Drawing
 from spa_widgets.viewers.volume.model import colormap
