@@ -155,12 +155,15 @@ class PickInspector(MicrographWidget):
         return session.inspect_picks(self._source, automatic_thresholds=False, **self._decision())
 
     def _decision(self) -> dict[str, Any]:
-        return {**self.thresholds, **({"calibrate_to_defocus": True} if self.calibrate_to_defocus else {})}
+        calibrate = self.calibrate_to_defocus and self._scores.has_defocus
+        return {**self.thresholds, **({"calibrate_to_defocus": True} if calibrate else {})}
 
     def code(self) -> str:
         """Give the thresholds as Python that reproduces them."""
-        parts = "".join(f", {name}={value:.4g}" for name, value in self.thresholds.items())
-        parts += ", calibrate_to_defocus=True" if self.calibrate_to_defocus else ""
+        self._need()
+        parts = "".join(
+            f", {name}={value if value is True else f'{value:.4g}'}" for name, value in self._decision().items()
+        )
         return f"good = session.inspect_picks(picks{parts}, automatic_thresholds=False)"
 
     def static_html(self) -> str:

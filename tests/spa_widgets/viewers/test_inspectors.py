@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from spa_widgets.errors import UserError
-from spa_widgets.io.star import read_star
+from spa_widgets.io.star import read_star, write_star
+from spa_widgets.steps._picks import within_thresholds
 from spa_widgets.steps.estimate_ctf.widget import CTFInspector
+from spa_widgets.steps.inspect_picks.params import Params
 from spa_widgets.steps.inspect_picks.widget import PickInspector
-from tests.support.widget_data import make_micrographs, make_picks, make_spectra
+from tests.support.widget_data import make_micrographs, make_picks, make_spectra, particle_positions
 
 
 @pytest.fixture
@@ -46,6 +48,44 @@ def test_the_view_gets_the_scores_once(star: Path) -> None:
     facts, buffers = PickInspector(None, make_picks(star))._ask_scores()
     assert facts["count"] == 75 and [len(b) for b in buffers] == [300] * 5 + [0]
     assert np.frombuffer(buffers[4], "<i4").tolist() == [0] * 25 + [1] * 25 + [2] * 25
+
+
+def test_picks_are_bounded_from_above_too(star: Path) -> None:
+    inspector = PickInspector(None, make_picks(star), max_ncc=0.3)
+    assert inspector.kept_count == 30
+    assert "max_ncc=0.3" in inspector.code()
+
+
+def test_precision_and_recall_are_those_of_the_kept(star: Path) -> None:
+    truth = {f"mic_{number + 1:04d}": particle_positions() for number in range(3)}
+    inspector = PickInspector(None, make_picks(star), truth=truth, diameter_A=40, min_ncc=0.3, max_power=5)
+    assert inspector.against_truth == {"precision": 1.0, "recall": 1.0}
+    inspector.set(max_power=None)
+    assert inspector.against_truth == {"precision": pytest.approx(15 / 45), "recall": 1.0}
+    inspector.set(max_ncc=0.3)
+    assert inspector.against_truth["recall"] == 0.0
+    facts, buffers = inspector._ask_scores()
+    assert facts["truth_count"] == 15 and sorted(set(np.frombuffer(buffers[5], "<i4"))) == [-1, *range(15)]
+    assert PickInspector(None, make_picks(star)).against_truth == {}
+
+
+def test_calibrated_scores_are_those_that_the_job_thresholds(star: Path) -> None:
+    """NCC grows with defocus, so noise of the third micrograph passes a threshold that particles of the first need."""
+    path = make_picks(star)
+    table = read_star(path)["particles"]
+    number = table["rlnMicrographName"].str.extract(r"(\d+)\.mrc$")[0].astype(int) - 1
+    table["spaMicrographDefocusA"] = 10000.0 + 3000 * number
+    table["rlnAutopickFigureOfMerit"] += 0.1 * (number - 1)
+    noise = np.flatnonzero((number == 2) & (table["spaPickPower"] == 1.0))[0]
+    table.loc[noise, "rlnAutopickFigureOfMerit"] = 0.42
+    write_star(path, {"particles": table})
+    inspector = PickInspector(None, path, min_ncc=0.38, max_power=5)
+    assert inspector.counts == [5, 5, 6] and inspector.has_defocus
+    inspector.calibrate_to_defocus = True
+    assert inspector.counts == [5, 5, 5]
+    params = Params(min_ncc=0.38, max_power=5, automatic_thresholds=False, calibrate_to_defocus=True)
+    assert np.array_equal(inspector.kept, within_thresholds(table, None, params)[1])
+    assert inspector.code().endswith("max_power=5, calibrate_to_defocus=True, automatic_thresholds=False)")
 
 
 def test_wrong_thresholds_are_told(star: Path) -> None:

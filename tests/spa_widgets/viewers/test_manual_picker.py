@@ -13,9 +13,10 @@ import pytest
 from PIL import Image
 
 from spa_widgets.errors import UserError
+from spa_widgets.io.mrc import write_mrc
 from spa_widgets.io.star import read_star
 from spa_widgets.steps.manual_picks.widget import ManualPicker
-from tests.support.widget_data import SIDE, make_micrographs, particle_positions
+from tests.support.widget_data import SIDE, make_micrographs, make_picks, particle_positions
 
 
 class Decisions(dict):
@@ -106,6 +107,55 @@ def test_the_picture_shows_the_particles_where_they_are(star: Path) -> None:
     assert picture.shape == (SIDE, SIDE)
     inside = [picture[y - 5 : y + 6, x - 5 : x + 6].mean() for x, y in particle_positions()]
     assert max(inside) < picture.mean() - 20, "the discs are dark, first row on top"
+
+
+def test_suggestions_are_accepted_by_one_step_and_dismissed(star: Path) -> None:
+    proposed = {"mic_0001": particle_positions(), "mic_0002.mrc": [(30, 40)]}
+    picker = ManualPicker(None, star, suggestions=proposed, diameter_A=80)
+    assert len(picker.suggested(0)) == 5 and picker.count == 0, "a suggestion is not a pick"
+    picker.add(0, 66, 62)
+    assert (64.0, 64.0) not in picker.suggested("mic_0001"), "a pick takes the place of the suggestion beside it"
+    picker.dismiss(0, 120, 130)
+    picker.accept(0)
+    assert sorted(picker.picks["mic_0001.mrc"]) == [(64.0, 192.0), (66.0, 62.0), (192.0, 64.0), (192.0, 192.0)]
+    assert picker.suggested(0) == []
+    picker.undo()
+    assert picker.picks["mic_0001.mrc"] == [(66.0, 62.0)] and len(picker.suggested(0)) == 3
+    _, (picks, suggested) = picker._ask_picks(1)
+    assert picks == b"" and np.frombuffer(suggested, "<f4").tolist() == [30.0, 40.0]
+
+
+def test_suggestions_come_from_a_file_of_picks(star: Path) -> None:
+    picker = ManualPicker(None, star, suggestions=make_picks(star))
+    assert len(picker.suggested("mic_0002")) == 25
+    with pytest.raises(UserError, match="no micrograph is called 'other'"):
+        ManualPicker(None, star, suggestions={"other": [(1, 2)]})
+
+
+def test_a_thumbnail_is_the_micrograph_in_small(star: Path) -> None:
+    facts, (jpeg,) = ManualPicker(None, star)._ask_thumbnail(1)
+    picture = np.asarray(Image.open(io.BytesIO(jpeg)), float)
+    assert picture.shape == (128, 128) and len(jpeg) < 12_000 and facts["mime"] == "image/jpeg"
+    assert picture[28:36, 28:36].mean() < picture.mean() - 20, "a particle at (64, 64) px"
+
+
+def test_a_large_picture_is_binned_by_its_low_pass_and_stays_small(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).standard_normal((3000, 2800), np.float32)
+    write_mrc(tmp_path / "large.mrc", noise, 1.232)
+    picker = ManualPicker(None, tmp_path / "large.mrc")
+    for low_pass_A, side in ((20.0, 750), (0.0, 1500)):
+        facts, (jpeg,) = picker._ask_image(0, low_pass_A, 0.0, False)
+        assert Image.open(io.BytesIO(jpeg)).height == side and len(jpeg) <= 700_000
+        assert (facts["height"], facts["width"]) == (3000, 2800)
+
+
+def test_denoising_shows_particles_on_flat_ice(star: Path) -> None:
+    picker = ManualPicker(None, star)
+    plain, clean = (picker._mics.picture(0, 0.0, denoise=on).astype(float) for on in (False, True))
+    ice = (slice(90, 112), slice(20, 112))
+    particle = (slice(186, 199), slice(186, 199))
+    contrast = [(p[ice].mean() - p[particle].mean()) / p[ice].std() for p in (plain, clean)]
+    assert contrast[1] > 3 * contrast[0] > 0
 
 
 def test_picks_are_written_as_star(star: Path, tmp_path: Path) -> None:
