@@ -69,7 +69,7 @@ def denoised(image: Array) -> Array:
         raise ValueError(f"an image of shape {tuple(image.shape)} cannot be denoised; give one of at least 64 x 64 px")
     margin = min(_MIRRORED_PX, *image.shape)
     smooth = _mirrored(xp.astype(image, xp.float32), margin)
-    total = 0.0
+    total = xp.zeros_like(smooth)
     for scale in range(_SCALES):
         smoother = _smoothed(smooth, 2**scale)
         detail = smooth - smoother

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from spa_widgets.io.mrc import write_mrc
-from tests.support.widget_data import make_micrographs
+from tests.support.widget_data import make_micrographs, particle_positions
 
 pytestmark = pytest.mark.browser
 
@@ -70,6 +70,69 @@ def test_every_gesture_of_the_picker(open_notebook: Any, lab: Any) -> None:
     page.wait_for_function("document.querySelectorAll('.spa-badge')[2].textContent === '1'")
 
 
+class Fingers:
+    """Touches the page as a tablet would."""
+
+    def __init__(self, page: Any) -> None:
+        self.page, self.send = page, page.context.new_cdp_session(page).send
+
+    def touch(self, kind: str, *points: tuple[float, float]) -> None:
+        """Send a touchStart, touchMove or touchEnd with the places of all fingers."""
+        touches = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(points)]
+        self.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
+
+    def tap(self, x: float, y: float, hold_ms: int = 0) -> None:
+        """Touch a place with one finger."""
+        self.touch("touchStart", (x, y))
+        self.page.wait_for_timeout(hold_ms)
+        self.touch("touchEnd")
+
+    def move(self, begin: list[tuple[float, float]], end: list[tuple[float, float]]) -> None:
+        """Move fingers in a straight line."""
+        self.touch("touchStart", *begin)
+        for part in (0.25, 0.5, 0.75, 1.0):
+            ways = zip(begin, end, strict=True)
+            self.touch("touchMove", *((x + part * (u - x), y + part * (v - y)) for (x, y), (u, v) in ways))
+        self.touch("touchEnd")
+
+
+def test_fingers_suggestions_and_the_denoised_view(open_notebook: Any, lab: Any) -> None:
+    star = make_micrographs(lab.folder / "touch")
+    proposed = {"mic_0001": particle_positions()}
+    cell = f"from spa_widgets import ManualPicker\np = ManualPicker(None, {str(star)!r}, suggestions={proposed!r})\np"
+    notebook = open_notebook([cell])
+    page, root = notebook.page, notebook.widget()
+    page.wait_for_selector(".spa-stage[data-shown]")
+    page.wait_for_selector(".spa[data-suggested='5']")
+    fingers = Fingers(page)
+
+    fingers.tap(*place(page, 66, 61))
+    notebook.wait_python("p.picks.get('mic_0001.mrc')", [[64, 64]])  # the suggestion itself
+    fingers.tap(*place(page, 100, 30))
+    notebook.wait_python("p.count", 2)
+    fingers.tap(*place(page, 100, 30), hold_ms=800)
+    notebook.wait_python("p.count", 1)
+    page.mouse.click(*place(page, 128, 128), button="right")
+    page.wait_for_selector(".spa[data-suggested='3']")
+    root.press("a")
+    notebook.wait_python("p.count", 4)
+    page.wait_for_selector(".spa[data-suggested='0']")
+
+    before = root.locator(".spa-scale").inner_text()
+    left, right = place(page, 100, 128), place(page, 156, 128)
+    fingers.move([left, right], [(left[0] - 150, left[1]), (right[0] + 150, right[1])])
+    page.wait_for_function("text => document.querySelector('.spa-scale').innerText !== text", arg=before)
+    root.press("f")
+    page.wait_for_function("text => document.querySelector('.spa-scale').innerText === text", arg=before)
+    fingers.move([place(page, 128, 128)], [place(page, 160, 128)])
+    assert notebook.python("p.count") == 4, "neither a pinch nor a pan picks"
+
+    root.press("d")
+    notebook.wait_python("p.denoise", True)
+    assert root.get_by_text("Denoise").get_attribute("aria-pressed") == "true"
+    page.wait_for_function("[...document.querySelectorAll('.spa-thumb')].every(each => each.width === 128)")
+
+
 def test_a_page_reload_loses_nothing(open_notebook: Any, lab: Any) -> None:
     star = make_micrographs(lab.folder / "reload")
     notebook = open_notebook([f"from spa_widgets import ManualPicker\np = ManualPicker(None, {str(star)!r})\np"])
@@ -106,7 +169,7 @@ def test_first_paint_and_frame_rate_of_a_large_micrograph(open_notebook: Any, la
     page.wait_for_timeout(50)
     painted = page.evaluate(
         """async () => {
-          const box = document.querySelector('.spa-stage canvas');
+          const box = document.querySelector('.spa-stage .spa-marks');
           const at = (x) => ({ pointerId: 5, clientX: x, clientY: 500, button: 0, buttons: 1, bubbles: true });
           const move = (type, x) => box.dispatchEvent(new PointerEvent(type, at(x)));
           move('pointerdown', 700);

@@ -51,7 +51,11 @@ def test_classes_are_selected_by_click_shift_click_and_keys(open_notebook: Any, 
 
 def test_a_dragged_threshold_is_pythons_threshold(open_notebook: Any, lab: Any) -> None:
     picks = make_picks(make_micrographs(lab.folder / "inspect"))
-    notebook = open_notebook([f"from spa_widgets import PickInspector\ni = PickInspector(None, {str(picks)!r})\ni"])
+    cell = (
+        f"from spa_widgets import PickInspector\ni = PickInspector(None, {str(picks)!r})\n"
+        "told = []\ni.observe(lambda change: told.append(change.new), 'min_ncc')\ni"
+    )
+    notebook = open_notebook([cell])
     page = notebook.page
     notebook.widget()
     page.wait_for_selector(".spa[data-scores='75']")
@@ -62,6 +66,7 @@ def test_a_dragged_threshold_is_pythons_threshold(open_notebook: Any, lab: Any) 
     page.mouse.move(x + 150, y, steps=6)
     page.mouse.up()
     notebook.wait_python("i.kept_count", 45)
+    notebook.wait_python("len(told)", 1)  # the drop, not the way to it
     wait_text(page, "45 of 75 picks kept")
     wait_text(page, "15 of 25 kept here")
     notebook.python("i.set(max_power=5)")
