@@ -50,7 +50,12 @@ export class Bar {
 
   private symmetry(): HTMLElement {
     const { t, link } = this.frame;
-    const name = h("input", { type: "text", placeholder: "C8", style: "width: 52px", "aria-label": t("symmetry_axes"), onchange: () => this.frame.guard(link.ask("symmetry", { name: name.value.trim() })) });
+    let shown = "";
+    const show = (): void => {
+      const wanted = name.value.trim();
+      if (wanted !== shown) this.frame.guard(link.ask("symmetry", { name: shown = wanted }));
+    };
+    const name = h("input", { type: "text", placeholder: "C8", style: "width: 52px", "aria-label": t("symmetry_axes"), onchange: show, onkeydown: (event: KeyboardEvent) => event.key === "Enter" && show() });
     return h("label", { class: "spa-slider" }, t("symmetry_axes"), name);
   }
 
