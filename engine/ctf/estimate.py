@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 
 from engine.arrays import Array
@@ -12,9 +14,13 @@ from engine.ctf.fit_patch import PatchFit, fit_patch
 from engine.ctf.fringes import Fringes, fringes
 from engine.ctf.picture import spectrum_picture
 from engine.ctf.polar import PolarBins, polar_bins
-from engine.ctf.power_spectrum import TileSpectra, tile_spectra
+from engine.ctf.power_spectrum import TileSpectra, tile_side_px, tile_spectra
 from engine.ctf.result import CtfFit, CtfSettings
 from engine.optics import Optics
+
+# below this confidence a second look is taken
+_SURE = 0.7
+_PAIR_PER_TILE = 0.4
 
 
 def estimate_ctf(micrograph: Array, pixel_size_A: float, optics: Optics, settings: CtfSettings | None = None) -> CtfFit:
@@ -41,14 +47,48 @@ def estimate_ctf(micrograph: Array, pixel_size_A: float, optics: Optics, setting
         If the micrograph is constant, too small or holds values that are not numbers.
     """
     settings = settings or CtfSettings()
+    look = _look(micrograph, pixel_size_A, optics, settings)
+    larger = _larger_tile_px(micrograph.shape, look, pixel_size_A, optics, settings)
+    if larger:
+        other = _look(micrograph, pixel_size_A, optics, replace(settings, tile_A=larger * pixel_size_A))
+        look = other if other.fit.gain > look.fit.gain else look
+    patch = _fit_surface(look, settings, pixel_size_A) if settings.fit_patches else None
+    return _result(look.data, look.spectra.bins, look.spectra.mean_power, optics, settings, look.fit, patch)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """A micrograph's spectra with tiles of one size, and the global fit to them."""
+
+    spectra: TileSpectra
+    level: Array  # (T,) mean power of the tiles
+    smooth: Array  # (R,) smooth background
+    data: Fringes
+    fit: GlobalFit
+
+
+def _look(micrograph: Array, pixel_size_A: float, optics: Optics, settings: CtfSettings) -> _Look:
     spectra = tile_spectra(micrograph, pixel_size_A, settings)
-    bins = spectra.bins
     level = spectra.polar.mean(axis=(1, 2), dtype=np.float64)
-    mean = (spectra.polar / level[:, None, None].astype(np.float32)).mean(0, dtype=np.float64)
-    data, smooth = _prepare(mean, bins, optics, spectra.independent * len(spectra.polar))
-    fit = fit_global(data, settings)
-    patch = _fit_surface(data, smooth, spectra, level, fit, settings, pixel_size_A) if settings.fit_patches else None
-    return _result(data, bins, spectra.mean_power, optics, settings, fit, patch)
+    mean = np.tensordot(spectra.share / level, spectra.polar, 1) / spectra.share.sum()
+    data, smooth = _prepare(mean, spectra.bins, optics, float(spectra.share.sum()))
+    return _Look(spectra, level, smooth, data, fit_global(data, settings))
+
+
+def _larger_tile_px(
+    shape: tuple[int, ...], look: _Look, pixel_size_A: float, optics: Optics, settings: CtfSettings
+) -> int:
+    """Side of tiles for a second look, or 0: the first was unsure, or its tiles do not resolve the fastest rings.
+
+    A ring pattern of local period p comes from points 1/p apart; a tile must hold such pairs several times over.
+    """
+    if quality.confidence(look.fit.gain, look.fit.rival_gain, _trials(settings)) < _SURE:
+        wanted_A = 2.0 * settings.tile_A
+    else:
+        apart_A = 2.0 * float(optics.wavelength_A) * look.fit.parameters[0] * look.data.frequency[-1]
+        wanted_A = apart_A / _PAIR_PER_TILE
+    side = tile_side_px((shape[0], shape[1]), pixel_size_A, float(wanted_A))
+    return side if side > 1.2 * look.spectra.bins.tile_px else 0
 
 
 def fit_spectrum(
@@ -94,23 +134,16 @@ def _prepare(mean: Array, bins: PolarBins, optics: Optics, independent: float) -
     return fringes(mean, smooth, bins, optics, independent), smooth
 
 
-def _fit_surface(
-    data: Fringes,
-    smooth: Array,
-    spectra: TileSpectra,
-    level: Array,
-    fit: GlobalFit,
-    settings: CtfSettings,
-    pixel_size_A: float,
-) -> tuple[PatchFit, Array]:
+def _fit_surface(look: _Look, settings: CtfSettings, pixel_size_A: float) -> tuple[PatchFit, Array]:
     """Joint fit of all tiles; the priors follow the micrograph's extent."""
-    relative = (spectra.polar / (level[:, None, None] * smooth[:, None])).astype(np.float32)
+    spectra, fit = look.spectra, look.fit
+    relative = (spectra.polar / (look.level[:, None, None] * look.smooth[:, None])).astype(np.float32)
     half_extent_A = 0.5 * spectra.extent_A
     tilt = half_extent_A * np.tan(np.deg2rad(settings.tilt_prior_deg))
     prior = np.array([*tilt, *(settings.curvature_prior_A,) * 3])
     free = np.array([True, settings.fit_astigmatism, settings.fit_astigmatism, settings.fit_phase_shift])
-    weight = data.weight / len(spectra.polar)
-    return fit_patch(data, relative, spectra.centres, fit.parameters, free, weight, prior), relative
+    share = spectra.share / spectra.share.sum()
+    return fit_patch(fit.weighted, relative, spectra.centres, share, fit.parameters, free, prior), relative
 
 
 def _result(

@@ -7,7 +7,7 @@ can be missed because the rotational average was blurred. The criterion is the w
 after removal of the background from both (Rohou & Grigorieff, J Struct Biol 192, 216 (2015); Zhang, J Struct
 Biol 193, 1 (2016)), written as a likelihood ratio so that gains of different models can be compared. The best
 few candidates are refined by variable projection (Golub & Pereyra 1973) with background and envelope free at
-each step.
+each step; the winner once more with the weights of maximum likelihood.
 """
 
 from __future__ import annotations
@@ -25,8 +25,11 @@ from engine.ctf.result import CtfSettings
 # frees the curve.
 _SEARCH_B_FACTORS_A2 = (30.0, 250.0)
 _CANDIDATES = 5
+# a candidate with less than this share of the best one's gain is not refined
+_HOPELESS = 0.4
 _SHIFT_STEPS = 12
 _MAX_STEPS = 25
+_REWEIGHTINGS = 2
 
 
 @dataclass(frozen=True)
@@ -43,16 +46,15 @@ class GlobalFit:
         The same for the best clearly different defocus.
     error_A : float
         Standard error of the mean defocus.
-    background, envelope : Array
-        (R,) smooth parts of the spectrum.
+    weighted : Fringes
+        The spectrum with the weights of the fitted model.
     """
 
     parameters: Array
     gain: float
     rival_gain: float
     error_A: float
-    background: Array
-    envelope: Array
+    weighted: Fringes
 
 
 def fit_global(data: Fringes, settings: CtfSettings) -> GlobalFit:
@@ -70,17 +72,21 @@ def fit_global(data: Fringes, settings: CtfSettings) -> GlobalFit:
     GlobalFit
     """
     free = np.array([True, settings.fit_astigmatism, settings.fit_astigmatism, settings.fit_phase_shift])
-    refined = [refine(data, start, free, settings) for start in search(data, settings)]
+    starts = search(data, settings)
+    hopeless = _HOPELESS * starts[0][1]
+    refined = [refine(data, start, free, settings) if g >= hopeless else (start, g) for start, g in starts]
     allowed = [(p, g) for p, g in refined if _inside(p, settings)] or refined
     allowed.sort(key=lambda item: -item[1])
     best, gain = allowed[0]
     apart = max(500.0, 0.05 * best[0])
     rivals = [g for p, g in allowed if abs(p[0] - best[0]) > apart]
-    phase = data.phase(best)
-    background, envelope = data.solve(phase)
-    normal, _ = _normal_equations(data, best, free, settings)
+    weighted = data
+    for _ in range(_REWEIGHTINGS):
+        weighted = data.reweighted(best)
+        best, _ = refine(weighted, best, free, settings)
+    normal, _ = _normal_equations(weighted, best, free, settings)
     error = np.sqrt(max(0.0, np.linalg.pinv(normal)[0, 0]))
-    return GlobalFit(best, gain, max(rivals, default=0.0), float(error), background, envelope)
+    return GlobalFit(best, gain, max(rivals, default=0.0), float(error), weighted)
 
 
 def _penalty(parameters: Array, settings: CtfSettings) -> float:
@@ -94,13 +100,13 @@ def _inside(parameters: Array, settings: CtfSettings) -> bool:
     return bool(in_range and astigmatism <= 1.1 * settings.max_astigmatism_A)
 
 
-def search(data: Fringes, settings: CtfSettings) -> list[Array]:
+def search(data: Fringes, settings: CtfSettings) -> list[tuple[Array, float]]:
     """Rank the whole parameter space coarsely.
 
     Returns
     -------
-    list of Array
-        Up to five starting points (4,), best first, with clearly different mean defocus.
+    list of (Array, float)
+        Up to five starting points (4,) and their gains, best first, with clearly different mean defocus.
     """
     ring_factor = _ring_mean(data, data.quadratic[0])
     step = np.pi / (10.0 * ring_factor.max())
@@ -168,13 +174,13 @@ def _sector_defocus(data: Fringes, amplitudes: Array) -> Array:
     return amplitudes @ directions
 
 
-def _separate_peaks(score: Array, found: Array) -> list[Array]:
+def _separate_peaks(score: Array, found: Array) -> list[tuple[Array, float]]:
     """Pick the best local maxima whose mean defocus differs by more than 3 % and 200 Å."""
-    peaks: list[Array] = []
+    peaks: list[tuple[Array, float]] = []
     for index in np.argsort(-score, kind="stable"):
         defocus = found[index, 0]
-        if all(abs(defocus - p[0]) > max(200.0, 0.03 * defocus) for p in peaks):
-            peaks.append(found[index].copy())
+        if all(abs(defocus - p[0]) > max(200.0, 0.03 * defocus) for p, _ in peaks):
+            peaks.append((found[index].copy(), float(score[index])))
         if len(peaks) == _CANDIDATES:
             break
     return peaks

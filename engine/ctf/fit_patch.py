@@ -50,6 +50,7 @@ class _Tiles:
 
     residual_power: Array  # (T, R, S): tile power - background
     terms: Array  # (T, 5): x, y, x² - ⅓, xy, y² - ⅓ at the tiles' centres
+    share: Array  # (T,): of each tile in the weight; they add up to 1
 
 
 def surface_terms(centres: Array) -> Array:
@@ -76,9 +77,9 @@ def fit_patch(
     data: Fringes,
     polar: Array,
     centres: Array,
+    share: Array,
     start: Array,
     free: Array,
-    weight_per_tile: Array,
     prior_A: Array,
 ) -> PatchFit:
     """Fit mean defocus, astigmatism and surface to the spectra of all tiles.
@@ -91,12 +92,12 @@ def fit_patch(
         (T, R, S) tile spectra in units of the smooth background.
     centres : Array
         (T, 2) tile centres in [-1, 1].
+    share : Array
+        (T,) share of each tile in the micrograph's coefficients; they add up to 1.
     start : Array
         (4,) parameters of the global fit.
     free : Array
         (4,) bool, which of them are fitted.
-    weight_per_tile : Array
-        (R, S) independent coefficients behind each bin of one tile.
     prior_A : Array
         (5,) standard deviations of the surface's coefficients x, y, x², xy, y² in Å.
 
@@ -105,12 +106,12 @@ def fit_patch(
     PatchFit
     """
     background, envelope = data.solve(data.phase(start))
-    tiles = _prepare(data, polar, centres, background, weight_per_tile)
-    surface = _coarse_surface(data, tiles, start, envelope, weight_per_tile, prior_A)
+    tiles = _prepare(data, polar, centres, share, background)
+    surface = _coarse_surface(data, tiles, start, envelope, prior_A)
     parameters = np.array(start, np.float64)
     count, error = int(free.sum()), 0.0
     for _ in range(_MAX_STEPS):
-        normal, gradient, envelope = _accumulate(data, tiles, parameters, surface, envelope, weight_per_tile, free)
+        normal, gradient, envelope = _accumulate(data, tiles, parameters, surface, envelope, free)
         normal[np.arange(count, count + 5), np.arange(count, count + 5)] += 1.0 / prior_A**2
         gradient[count:] -= surface / prior_A**2
         step = np.linalg.solve(normal + 1e-12 * np.eye(len(normal)), gradient)
@@ -139,9 +140,9 @@ def _significant(surface: Array, covariance: Array) -> Array:
     return kept
 
 
-def _prepare(data: Fringes, polar: Array, centres: Array, background: Array, weight: Array) -> _Tiles:
+def _prepare(data: Fringes, polar: Array, centres: Array, share: Array, background: Array) -> _Tiles:
     """Remove each tile's own background: the mean one times a quadratic in frequency (thickness changes its slope)."""
-    f = data.frequency / data.frequency[-1]
+    f, weight = data.frequency / data.frequency[-1], data.weight
     ring_weight = weight.sum(1)
     rings = (polar * weight).sum(2) / np.maximum(ring_weight, 1e-12)
     mean = (data.power * weight).sum(1) / np.maximum(ring_weight, 1e-12)
@@ -149,20 +150,19 @@ def _prepare(data: Fringes, polar: Array, centres: Array, background: Array, wei
     normal = basis.T @ (ring_weight[:, None] * basis)
     gain = np.linalg.solve(normal, basis.T @ (ring_weight[:, None] * rings.T)).T @ np.stack([f**0, f, f * f])
     scaled = polar / np.maximum(gain, 0.05)[:, :, None] - background[None, :, None]
-    return _Tiles(scaled, surface_terms(centres))
+    return _Tiles(scaled, surface_terms(centres), share)
 
 
-def _coarse_surface(
-    data: Fringes, tiles: _Tiles, start: Array, envelope: Array, weight: Array, prior_A: Array
-) -> Array:
+def _coarse_surface(data: Fringes, tiles: _Tiles, start: Array, envelope: Array, prior_A: Array) -> Array:
     """Choose the tilt from a grid by each tile's log-likelihood at a range of defoci: no local minimum can hold it."""
     reach = 3.5 * float(prior_A[:2].max())
     offsets = np.linspace(-1.5 * reach, 1.5 * reach, 3 * _COARSE_STEPS + 1)
     phase = data.phase(start)[None] + offsets[:, None, None] * data.quadratic[0]
     model = -0.5 * envelope[:, None] * np.cos(2.0 * phase)
-    weighted = (weight * model).reshape(len(offsets), -1)
+    weighted = (data.weight * model).reshape(len(offsets), -1)
     table = tiles.residual_power.reshape(len(tiles.terms), -1) @ weighted.T
     table -= 0.5 * (weighted * model.reshape(len(offsets), -1)).sum(1)
+    table *= tiles.share[:, None]
     line = np.linspace(-reach, reach, 2 * _COARSE_STEPS + 1)
     slopes = np.stack(np.meshgrid(line, line), -1).reshape(-1, 2)
     local = slopes @ tiles.terms[:, :2].T
@@ -176,7 +176,7 @@ def _coarse_surface(
 
 
 def _accumulate(
-    data: Fringes, tiles: _Tiles, parameters: Array, surface: Array, envelope: Array, weight: Array, free: Array
+    data: Fringes, tiles: _Tiles, parameters: Array, surface: Array, envelope: Array, free: Array
 ) -> tuple[Array, Array, Array]:
     """Normal matrix and gradient of (free global parameters, 5 surface coefficients), and the envelope re-estimated."""
     factors = np.stack([*data.quadratic, np.ones_like(data.constant)])[free]
@@ -185,7 +185,8 @@ def _accumulate(
     base = 2.0 * data.phase(parameters)
     local = 2.0 * (tiles.terms @ surface)
     top, bottom = np.zeros(len(envelope)), np.zeros(len(envelope))
-    for power, shift, terms in zip(tiles.residual_power, local, tiles.terms, strict=True):
+    for power, shift, terms, share in zip(tiles.residual_power, local, tiles.terms, tiles.share, strict=True):
+        weight = share * data.weight
         phase = base + shift * data.quadratic[0]
         fringe = -0.5 * np.cos(phase)
         columns = (envelope[:, None] * np.sin(phase)) * factors

@@ -10,7 +10,7 @@ searched (variable projection: Golub & Pereyra, SIAM J Numer Anal 10, 413 (1973)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,6 +21,12 @@ from engine.optics import Optics
 
 BACKGROUND_SPLINES = 8
 ENVELOPE_SPLINES = 5
+_VARIANCE_RINGS = 16
+# Under a sine window neighbouring coefficients correlate by -1/2, their powers by 1/4: what varies slowly over the
+# rings scatters 1 + 2/4 times as much as independent rings would.
+_RING_CORRELATION = 1.5
+_OUTLIER_SIGMA = 6.0
+_LEAST_POWER = 0.2
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,20 @@ class Fringes:
         solution = _solve_with_positive_tail(normal, right, b.shape[1])
         return b @ solution[: b.shape[1]], e @ solution[b.shape[1] :]
 
+    def reweighted(self, parameters: Array) -> Fringes:
+        """The same spectrum with the weights of the model's own power, and outliers cut at 6 standard deviations.
+
+        A coefficient scatters as much as its expected power, so the dark rings are known better than the bright ones.
+        Least squares with these weights are steps of maximum likelihood (Whittle, J R Stat Soc B 15, 125 (1953)).
+        """
+        phase = self.phase(parameters)
+        background, envelope = self.solve(phase)
+        model = background[:, None] - 0.5 * envelope[:, None] * np.cos(2.0 * phase)
+        model = np.maximum(model, _LEAST_POWER * np.maximum(background[:, None], _LEAST_POWER))
+        limit = _OUTLIER_SIGMA * model / np.sqrt(np.maximum(self.weight, 1e-12))
+        power = np.clip(self.power, model - limit, model + limit)
+        return replace(self, power=power, weight=self.weight / model**2)
+
     def gain(self, parameters: Array) -> float:
         """How much the fringes lower the weighted squared residual (twice the log-likelihood ratio to no fringes)."""
         phase = self.phase(parameters)
@@ -117,13 +137,22 @@ def phase_factors(bins: PolarBins, optics: Optics) -> tuple[Array, Array]:
     return quadratic, np.arcsin(float(optics.amplitude_contrast)) - spherical
 
 
-def _variance(relative: Array, weight: Array) -> float:
-    """Variance of the bins in units of 1/weight, from second differences along the rings (the signal is smooth)."""
+def _variance(relative: Array, weight: Array) -> Array:
+    """Variance of each ring's bins in units of 1/weight: (R, 1), from second differences along the rings.
+
+    The signal is smooth along a ring. Few objects scatter more than the many of a random image: at low frequency their
+    speckle is counted as what it is. The variance is smoothed over neighbouring rings.
+    """
     variance = 1.0 / np.maximum(weight, 1e-12)
     second = relative[:, 2:] - 2.0 * relative[:, 1:-1] + relative[:, :-2]
     expected = variance[:, 2:] + 4.0 * variance[:, 1:-1] + variance[:, :-2]
     filled = (weight[:, 2:] > 0) & (weight[:, 1:-1] > 0) & (weight[:, :-2] > 0)
-    return max(float(np.mean(second[filled] ** 2 / expected[filled])), 1e-12)
+    sums = np.where(filled, second**2 / np.where(filled, expected, 1.0), 0.0).sum(1)
+    away = np.abs(np.arange(len(sums))[:, None] - np.arange(len(sums)))
+    kernel = np.maximum(0.0, 1.0 - away / _VARIANCE_RINGS)
+    rings = (kernel @ sums) / np.maximum(kernel @ filled.sum(1), 1e-12)
+    overall = sums.sum() / max(int(filled.sum()), 1)
+    return np.maximum(rings, max(0.5 * overall, 1e-12))[:, None]
 
 
 def fringes(power: Array, smooth: Array, bins: PolarBins, optics: Optics, independent: float = 1.0) -> Fringes:
@@ -145,16 +174,17 @@ def fringes(power: Array, smooth: Array, bins: PolarBins, optics: Optics, indepe
     Returns
     -------
     Fringes
-        With outliers (ice spots, lattice reflections) cut at 6 standard deviations.
+        With the worst outliers (ice spots, lattice reflections) cut.
     """
     quadratic, constant = phase_factors(bins, optics)
     weight = bins.counts * independent
     relative = np.asarray(power, np.float64) / smooth[:, None]
     ring = (relative * weight).sum(1, keepdims=True) / np.maximum(weight.sum(1, keepdims=True), 1e-12)
-    limit = 6.0 / np.sqrt(np.maximum(weight, 1e-12))
-    relative = np.clip(relative, ring * (1 - limit), ring * (1 + limit) + 0.5)
+    # CTF² is at most twice its mean, so nothing of the signal is cut here; `reweighted` looks again
+    limit = 1.0 + _OUTLIER_SIGMA / np.sqrt(np.maximum(weight, 1e-12))
+    relative = np.minimum(relative, 2.0 * np.maximum(ring, 1.0) * limit)
     relative = np.where(weight > 0, relative, ring)
-    weight = weight / _variance(relative, weight)
+    weight = weight / (_RING_CORRELATION * _variance(relative, weight))
     frequency = bins.frequency_per_A
     return Fringes(
         relative, weight, frequency, quadratic, constant,

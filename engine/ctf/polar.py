@@ -15,9 +15,9 @@ import numpy as np
 
 from engine.arrays import Array, array_namespace
 
-# The lines kx = 0 and ky = 0 carry what is left of gain errors and of the micrograph's edges: they are not
-# used.
-_AXIS_HALF_WIDTH_PX = 0.5
+# The lines kx = 0 and ky = 0 carry gain errors, dead lines of the detector and the micrograph's edges, as wide as
+# the tiles' window smears them: they are not used.
+_AXIS_HALF_WIDTH_PX = 2.5
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from engine.fourier.transforms import rfft2
 _TILES_AT_A_TIME = 16
 _SMALLEST_TILE_PX = 64
 _OUTLIER_SIGMA = 8.0
+_CLIPPING_ROUNDS = 4
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,12 @@ class TileSpectra:
     polar : Array
         (T, R, S) float32 mean power of each tile in each bin.
     centres : Array
-        (T, 2) float64 tile centres x, y in [-1, 1] over the micrograph.
+        (T, 2) float64 centres x, y of what is seen of each tile, in [-1, 1] over the micrograph.
+    share : Array
+        (T,) independent Fourier coefficients per coefficient of each tile (< 1 because tiles overlap and hang over the
+        edges); their sum is the micrograph's area in tiles.
     mean_power : Array
         (n, n//2+1) float32 mean power over all tiles.
-    independent : float
-        Independent Fourier coefficients per coefficient of a tile (< 1 because tiles overlap).
     extent_A : Array
         (2,) width and height of the micrograph in Å.
     """
@@ -46,8 +48,8 @@ class TileSpectra:
     bins: PolarBins
     polar: Array
     centres: Array
+    share: Array
     mean_power: Array
-    independent: float
     extent_A: Array
 
 
@@ -88,9 +90,13 @@ def _fast_below(largest: int) -> int:
 
 
 def tile_origins(length: int, tile: int) -> Array:
-    """Spread tiles evenly over a length, overlapping by half or a little more; returns their first pixels."""
-    count = int(np.ceil((length - tile) / (0.5 * tile))) + 1
-    return np.rint(np.linspace(0, length - tile, count)).astype(np.int64)
+    """First pixels of tiles that overlap by half or a little more.
+
+    The outermost hang over the edges by half, so that the squares of their windows add up to the same everywhere and
+    the rim of a micrograph, a quarter of a small one, counts like its middle.
+    """
+    count = int(np.ceil(length / (0.5 * tile))) + 1
+    return np.rint(np.linspace(-0.5 * tile, length - 0.5 * tile, count)).astype(np.int64)
 
 
 def tile_spectra(micrograph: Array, pixel_size_A: float, settings: CtfSettings) -> TileSpectra:
@@ -125,24 +131,47 @@ def tile_spectra(micrograph: Array, pixel_size_A: float, settings: CtfSettings) 
     bins = polar_bins(side, pixel_size_A, settings.low_resolution_A, settings.high_resolution_A)
     rows, columns = tile_origins(height, side), tile_origins(width, side)
     origins = [(int(y), int(x)) for y in rows for x in columns]
+    (share_y, centre_y), (share_x, centre_x) = _coverage(rows, side, height), _coverage(columns, side, width)
+    share = np.outer(share_y, share_x).ravel() * (float(height * width) / (side * side * share_y.sum() * share_x.sum()))
+    centres = np.stack(np.meshgrid(centre_x, centre_y), -1).reshape(-1, 2) / [width / 2, height / 2] - 1.0
     window = xp.asarray(_sine_window(side))
     polar, total = [], xp.zeros((side, side // 2 + 1), dtype=xp.float32)
     for start in range(0, len(origins), _TILES_AT_A_TIME):
         chunk = origins[start : start + _TILES_AT_A_TIME]
-        tiles = xp.stack([image[y : y + side, x : x + side] for y, x in chunk])
-        tiles = (tiles - xp.mean(tiles, axis=(-2, -1), keepdims=True)) * window
-        transform = rfft2(tiles)
-        power = xp.real(transform) ** 2 + xp.imag(transform) ** 2
+        transform = rfft2(xp.stack([_tile(image, y, x, window) for y, x in chunk]))
+        power = xp.real(transform) ** 2
+        power += xp.imag(transform) ** 2
         means = to_numpy(bins.average(power))
         polar.append(means)
         # A tile on a support edge or a contaminant would outshine all the others.
-        weight = xp.asarray(1.0 / np.maximum(means.mean(axis=(1, 2)), np.finfo(np.float32).tiny))
-        total = total + xp.sum(power * xp.astype(weight, xp.float32)[:, None, None], axis=0)
-    centres = np.array([[x + side / 2, y + side / 2] for y, x in origins]) / [width / 2, height / 2] - 1.0
-    share = float(height * width) / (len(origins) * side * side)
+        weight = share[start : start + len(chunk)] / np.maximum(means.mean(axis=(1, 2)), np.finfo(np.float32).tiny)
+        total += xp.tensordot(xp.asarray(weight.astype(np.float32)), power, axes=1)
     extent = np.array([width, height]) * pixel_size_A
-    mean_power = to_numpy(total / len(origins))
-    return TileSpectra(bins, np.concatenate(polar), centres, mean_power, min(1.0, share), extent)
+    mean_power = to_numpy(total / float(share.sum()))
+    return TileSpectra(bins, np.concatenate(polar), centres, share, mean_power, extent)
+
+
+def _tile(image: Array, y: int, x: int, window: Array) -> Array:
+    """One windowed tile without its mean; zeros where it hangs over the edge of the micrograph."""
+    xp = array_namespace(image)
+    side = window.shape[0]
+    top, left = max(-y, 0), max(-x, 0)
+    part = image[y + top : min(y + side, image.shape[0]), x + left : min(x + side, image.shape[1])]
+    bottom, right = top + part.shape[0], left + part.shape[1]
+    part = (part - xp.mean(part)) * window[top:bottom, left:right]
+    if part.shape == window.shape:
+        return part
+    tile = xp.zeros(window.shape, dtype=part.dtype)
+    tile[top:bottom, left:right] = part
+    return tile
+
+
+def _coverage(origins: Array, side: int, length: int) -> tuple[Array, Array]:
+    """Share of each tile's squared window inside the micrograph, and the centre of mass of that part in px."""
+    squared = np.sin(np.pi * (np.arange(side) + 0.5) / side) ** 2
+    position = origins[:, None] + np.arange(side) + 0.5
+    inside = squared * ((position > 0) & (position < length))
+    return inside.sum(1) / squared.sum(), (inside * position).sum(1) / inside.sum(1)
 
 
 def _checked(micrograph: Array) -> Array:
@@ -154,7 +183,12 @@ def _checked(micrograph: Array) -> Array:
         raise ValueError("The micrograph holds values that are not numbers: leave it out or repeat the motion step.")
     if deviation <= 1e-6 * abs(mean) or deviation == 0.0:
         raise ValueError("The micrograph is constant: leave it out, it holds no image.")
-    return xp.clip(image, mean - _OUTLIER_SIGMA * deviation, mean + _OUTLIER_SIGMA * deviation)
+    for _ in range(_CLIPPING_ROUNDS):  # hot pixels widen the scatter that they are judged by
+        image = xp.clip(image, mean - _OUTLIER_SIGMA * deviation, mean + _OUTLIER_SIGMA * deviation)
+        mean, before, deviation = float(xp.mean(image)), deviation, float(xp.std(image))
+        if deviation > 0.9 * before:
+            break
+    return image
 
 
 def _sine_window(side: int) -> Array:

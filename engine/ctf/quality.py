@@ -15,6 +15,7 @@ from engine.ctf.result import CtfCurves
 from engine.optics import Optics
 
 FIT_RESOLUTION_THRESHOLD = 0.3
+_SURE_SIGMA = 3.0
 _WATER_RING_A = (3.9, 3.5)
 _BESIDE_WATER_A = (5.0, 4.3)
 
@@ -80,7 +81,7 @@ def equiphase_curves(
     local = np.zeros(1) if polar is None or local_defocus_A is None else local_defocus_A
     frequency = data.frequency
     edges = np.concatenate([[-np.inf], 0.5 * (frequency[1:] + frequency[:-1]), [np.inf]])
-    top, bottom = np.zeros(len(frequency)), np.zeros(len(frequency))
+    top, bottom, share = np.zeros(len(frequency)), np.zeros(len(frequency)), len(tiles)
     for tile, shift in zip(tiles, local, strict=True):
         k = equiphase_frequency(phase + shift * data.quadratic[0], float(parameters[0]), offset, optics)
         ring = np.searchsorted(edges, k.ravel()) - 1
@@ -90,7 +91,7 @@ def equiphase_curves(
     round_phase = phase_at(frequency, 0.0, np.array([parameters[0], 0.0, 0.0, parameters[3]]), optics)
     fringe = -0.5 * np.cos(2.0 * round_phase)
     signal = top / np.maximum(bottom, 1e-12)
-    correlation = local_correlation(signal, fringe, frequency, parameters[0], optics)
+    correlation = local_correlation(signal, fringe, bottom / share, frequency, parameters[0], optics)
     base = background - 0.5 * envelope
     return CtfCurves(
         *(
@@ -100,13 +101,20 @@ def equiphase_curves(
     )
 
 
-def local_correlation(signal: Array, fringe: Array, frequency: Array, defocus_A: float, optics: Optics) -> Array:
+def local_correlation(
+    signal: Array, fringe: Array, weight: Array, frequency: Array, defocus_A: float, optics: Optics
+) -> Array:
     """Correlation of two curves in a sliding window of about one and a half fringes, at least nine rings.
+
+    A correlation that chance alone may bring in a window of so few rings counts less: it is scaled down where the
+    fringes' amplitude is below three standard errors.
 
     Parameters
     ----------
     signal, fringe : Array
         (R,) spectrum without its background, and the model.
+    weight : Array
+        (R,) inverse variance of the signal.
     frequency : Array
         (R,) 1/Å.
     defocus_A : float
@@ -127,7 +135,9 @@ def local_correlation(signal: Array, fringe: Array, frequency: Array, defocus_A:
     a, b = window @ signal, window @ fringe
     covariance = window @ (signal * fringe) - a * b
     spread = (window @ signal**2 - a**2) * (window @ fringe**2 - b**2)
-    return covariance / np.sqrt(np.maximum(spread, 1e-30))
+    amplitude, variance = window @ (weight * signal * fringe), window**2 @ (weight * fringe**2)
+    strength = np.maximum(amplitude, 0.0) / np.sqrt(np.maximum(variance, 1e-30))
+    return covariance / np.sqrt(np.maximum(spread, 1e-30)) * np.minimum(1.0, strength / _SURE_SIGMA)
 
 
 def fit_resolution_A(curves: CtfCurves, threshold: float = FIT_RESOLUTION_THRESHOLD) -> float:

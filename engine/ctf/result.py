@@ -32,7 +32,7 @@ class CtfSettings:
         Whether to fit the local defocus surface.
     tile_A : float
         Side of the tiles in Å. Large tiles resolve the fast rings of a high defocus, small ones follow local
-        defocus.
+        defocus; where the rings are too fast for them or the fit is unsure, larger ones are tried as well.
     astigmatism_prior_A : float
         Astigmatism that is thought usual (standard deviation): a weak prior that decides where the data cannot.
     tilt_prior_deg : float
@@ -50,7 +50,7 @@ class CtfSettings:
     fit_phase_shift: bool = False
     phase_shift_deg: float = 0.0
     fit_patches: bool = True
-    tile_A: float = 640.0
+    tile_A: float = 800.0
     astigmatism_prior_A: float = 800.0
     tilt_prior_deg: float = 4.0
     curvature_prior_A: float = 40.0

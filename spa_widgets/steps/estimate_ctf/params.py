@@ -47,13 +47,13 @@ class Params(StepParams):
         True, label="Fit local defocus", help="Follow tilted or bent ice by a smooth surface over each micrograph."
     )
     tile_A: float = param(
-        640.0,
+        800.0,
         label="Tile side",
         unit="Å",
         ge=200,
         le=3000,
         group="advanced",
-        help="Side of the tiles whose power spectra are taken; larger for a very high defocus.",
+        help="Side of the tiles whose power spectra are taken; larger ones are tried too where the rings need them.",
     )
     fit_phase_shift: bool = param(
         False, label="Fit phase shift", group="advanced", help="Search a phase shift of 0–180° (phase plate)."
@@ -85,7 +85,7 @@ class Params(StepParams):
 STEP = register(
     Step(
         name="estimate_ctf",
-        version=1,
+        version=2,
         params=Params,
         title="Patch CTF estimation",
         inputs=[Input("micrographs", kind="micrographs", help="Micrographs to fit.")],
