@@ -1,7 +1,7 @@
 """The coarse grid on which particles are looked for, and the flattening of a micrograph onto it.
 
-A picker that low-passes at 20 Å needs no pixel finer than about 6 Å: everything after one large transform
-happens on a grid some twenty times smaller than the micrograph.
+A picker that low-passes at 20 Å needs no pixel finer than about 8 Å: everything after one large transform
+happens on a grid some forty times smaller than the micrograph.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from engine.fourier.crop import resize_spectrum
 from engine.fourier.transforms import irfft2, rfft2
 from engine.windows import cosine_edge
 
-SAMPLES_PER_RESOLUTION = 10.0 / 3.0
-"""Coarse pixels in one period of the low-pass (20 Å becomes 6 Å/px); 2 would be the bare Nyquist limit."""
+SAMPLES_PER_RESOLUTION = 2.5
+"""Coarse pixels in one period of the low-pass (20 Å becomes 8 Å/px); 2 would be the bare Nyquist limit."""
 
 OUTLIER_SIGMA = 10.0
 """Grey values further than this from the mean (hot pixels, cosmic rays) are clipped before any filter."""
@@ -151,26 +151,36 @@ def flatten_micrograph(
 
 
 def _clip_outliers(values: Array) -> Array:
-    """Limit grey values to OUTLIER_SIGMA standard deviations, the deviation taken without the outliers."""
+    """Limit grey values to OUTLIER_SIGMA standard deviations, the deviation taken without the outliers.
+
+    Mean and deviation are those of every few pixels of every few rows: there are millions.
+    """
     xp = array_namespace(values)
-    centre, spread = float(values.mean(dtype=xp.float64)), float(values.std(dtype=xp.float64))
-    inside = values[xp.abs(values - centre) <= OUTLIER_SIGMA * spread]
+    step = _sparse_step(values)
+    sample = values[::step, ::step]
+    centre, spread = float(sample.mean(dtype=xp.float64)), float(sample.std(dtype=xp.float64))
+    inside = sample[xp.abs(sample - centre) <= OUTLIER_SIGMA * spread]
     if inside.shape[0] == 0:
         return values
     centre, spread = float(inside.mean(dtype=xp.float64)), float(inside.std(dtype=xp.float64))
     return xp.clip(values, centre - OUTLIER_SIGMA * spread, centre + OUTLIER_SIGMA * spread)
 
 
+def _sparse_step(image: Array) -> int:
+    """Every how many pixels an image is sampled for its statistics: 8, fewer where it is small."""
+    return int(max(1, min(8, min(image.shape) // 32)))
+
+
 def _without_background(image: Array) -> Array:
     """Subtract the least-squares quadratic surface: illumination and ice-thickness gradients.
 
-    The six coefficients are fitted to every eighth pixel of every eighth row.
+    The six coefficients are fitted to every few pixels of every few rows.
     """
     xp = array_namespace(image)
     rows, columns = image.shape
     y = xp.linspace(-1.0, 1.0, rows, dtype=xp.float32)[:, None]
     x = xp.linspace(-1.0, 1.0, columns, dtype=xp.float32)[None, :]
-    step = max(1, min(8, min(rows, columns) // 32))
+    step = _sparse_step(image)
     sy, sx = y[::step], x[:, ::step]
     one = xp.ones_like(sy * sx)
     terms = xp.stack([one, sx * one, sx * sx * one, sy * one, sy * sy * one, sx * sy]).reshape(6, -1)

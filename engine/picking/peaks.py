@@ -18,7 +18,7 @@ class Peaks:
     ----------
     positions_px : (m, 2) float64 sub-pixel x, y.
     pixels : (m, 2) int64 x, y of the pixel that holds the maximum.
-    scores : (m,) float32.
+    scores : (m,) float32, height of the surface at the sub-pixel position.
     """
 
     positions_px: NDArray[np.float64]
@@ -48,12 +48,13 @@ def find_peaks(
     rows, columns = score.shape
     inside = (x >= edge_px) & (x <= columns - 1 - edge_px) & (y >= edge_px) & (y <= rows - 1 - edge_px)
     x, y = x[inside], y[inside]
-    order = np.argsort(-score[y, x], kind="stable")
-    x, y = x[order], y[order]
-    positions = np.stack([x, y], axis=1) + sub_pixel_offsets(score, x, y)
+    offsets, heights = _vertices(score, x, y)
+    order = np.argsort(-heights, kind="stable")
+    x, y, heights = x[order], y[order], heights[order]
+    positions = np.stack([x, y], axis=1) + offsets[order]
     kept = suppress_neighbours(positions, min_distance_px)[:limit]
     pixels = np.stack([x, y], axis=1).astype(np.int64)
-    return Peaks(positions[kept], pixels[kept], score[y[kept], x[kept]])
+    return Peaks(positions[kept], pixels[kept], heights[kept])
 
 
 def suppress_neighbours(positions_px: NDArray[np.float64], min_distance_px: float) -> NDArray[np.int64]:
@@ -61,23 +62,36 @@ def suppress_neighbours(positions_px: NDArray[np.float64], min_distance_px: floa
     count = len(positions_px)
     if count == 0 or min_distance_px <= 0:
         return np.arange(count, dtype=np.int64)
-    near = cKDTree(positions_px).query_ball_point(positions_px, min_distance_px * (1 - 1e-9))
-    alive = np.ones(count, dtype=bool)
-    for i in range(count):
-        if alive[i]:
-            later = np.asarray(near[i], dtype=np.int64)
-            alive[later[later > i]] = False
-    return np.nonzero(alive)[0]
+    pairs = cKDTree(positions_px).query_pairs(min_distance_px * (1 - 1e-9), output_type="ndarray")
+    first, later = pairs.min(axis=1), pairs.max(axis=1)
+    kept, open_ = np.zeros(count, dtype=bool), np.ones(count, dtype=bool)
+    while open_.any():  # all those at once that no earlier one can remove any more
+        beaten = np.zeros(count, dtype=bool)
+        beaten[later[open_[first]]] = True
+        sure = open_ & ~beaten
+        kept |= sure
+        open_ &= beaten
+        open_[later[sure[first]]] = False
+    return np.nonzero(kept)[0]
 
 
 def sub_pixel_offsets(score: NDArray[np.float32], x: NDArray[np.int64], y: NDArray[np.int64]) -> NDArray[np.float64]:
     """Offsets (m, 2) of the vertex of a parabola through three pixels along each axis, within half a pixel."""
+    return _vertices(score, x, y)[0]
+
+
+def _vertices(
+    score: NDArray[np.float32], x: NDArray[np.int64], y: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """Offsets of the vertices, and the height of the surface there: a maximum between pixels counts in full."""
     padded = np.pad(score.astype(np.float64), 1, mode="edge")
     x, y = x + 1, y + 1
     offsets = np.empty((len(x), 2))
+    heights = padded[y, x]
     for axis, (dx, dy) in enumerate(((1, 0), (0, 1))):
         before, here, after = padded[y - dy, x - dx], padded[y, x], padded[y + dy, x + dx]
         bend = before - 2 * here + after
         vertex = 0.5 * (before - after) / np.where(bend < 0, bend, -np.inf)
         offsets[:, axis] = np.clip(np.nan_to_num(vertex), -0.5, 0.5)
-    return offsets
+        heights = heights + 0.5 * (after - before) * offsets[:, axis] + 0.5 * bend * offsets[:, axis] ** 2
+    return offsets, heights.astype(np.float32)
