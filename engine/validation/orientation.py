@@ -90,7 +90,7 @@ def sampling_efficiency(views: NDArray[np.floating], symmetry: str = "C1") -> fl
     some = np.asarray(views, np.float64)[:: max(1, -(-len(views) // _MOST_VIEWS))]
     normals = np.concatenate([some @ mate for mate in point_group(symmetry)]).astype(np.float32)
     normals = normals[:: max(1, -(-len(normals) // (2 * _MOST_VIEWS)))]
-    directions = _even_directions(_DIRECTIONS)
+    directions = even_directions(_DIRECTIONS)
     # with few views a plane is taken thicker, so that counting itself makes little unevenness
     half_width = float(np.clip(_ENOUGH / len(normals), 0.5 / RADIUS_PX, 0.2))
     passed = np.zeros(len(directions))
@@ -102,7 +102,7 @@ def sampling_efficiency(views: NDArray[np.floating], symmetry: str = "C1") -> fl
     return min(float(found) * (1.0 + 1.0 / max(even, 1.0)), 1.0)
 
 
-def _even_directions(count: int) -> NDArray[np.float32]:
+def even_directions(count: int) -> NDArray[np.float32]:
     """Directions (count, 3) on half a sphere, evenly spaced along a spiral (Vogel, Math Biosci 44, 179, 1979)."""
     index = np.arange(count) + 0.5
     z = 1.0 - index / count

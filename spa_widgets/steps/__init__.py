@@ -20,6 +20,7 @@ ORDER = (
     "refine",
     "fsc",
     "sharpen",
+    "local_resolution",
     "flip_hand",
     "compare_maps",
 )

@@ -1,4 +1,4 @@
-"""The steps on maps: fsc, sharpen, flip_hand."""
+"""The steps on maps: fsc, sharpen, local_resolution, flip_hand."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from engine.fourier.filters import low_pass
 from engine.simulation.phantom import channel
 from engine.simulation.projection import density
+from engine.validation.masks import soft_mask_from_map
 from engine.validation.sharpening import sharpen as blur
 from spa_widgets.errors import UserError
 from spa_widgets.io.curves import FSC_COLUMNS, read_fsc_csv
@@ -21,6 +22,8 @@ from spa_widgets.steps.flip_hand import job as flip_hand
 from spa_widgets.steps.flip_hand.params import Params as FlipHandParams
 from spa_widgets.steps.fsc import job as fsc
 from spa_widgets.steps.fsc.params import Params as FscParams
+from spa_widgets.steps.local_resolution import job as local_resolution
+from spa_widgets.steps.local_resolution.params import Params as LocalParams
 from spa_widgets.steps.sharpen import job as sharpen
 from spa_widgets.steps.sharpen.params import Params as SharpenParams
 
@@ -163,3 +166,25 @@ def test_flip_hand_mirrors_the_map_and_turns_the_poses(maps: Path, tmp_path: Pat
     assert table["rlnAngleRot"].tolist() == [-170.0, 160.0]
     assert table["rlnAngleTilt"].tolist() == [30.0, 40.0]
     assert table["rlnImageName"][1] == f"2@{tmp_path / 'stack.mrcs'}"
+
+
+def test_local_resolution_is_finer_in_the_particle_than_outside(maps: Path, tmp_path: Path) -> None:
+    truth, _ = read_mrc(maps / "truth.mrc")
+    rng = np.random.default_rng(5)
+    for name in "AB":
+        half = truth + 1.5 * truth.std() * rng.standard_normal(truth.shape).astype(np.float32)
+        write_mrc(tmp_path / f"{name}.mrc", half, PIXEL_SIZE_A)
+    mask = tmp_path / "mask.mrc"
+    write_mrc(mask, soft_mask_from_map(truth, PIXEL_SIZE_A, 0.3, 4.0, 14.0), PIXEL_SIZE_A)
+    inputs = {"half_a": tmp_path / "A.mrc", "half_b": tmp_path / "B.mrc", "mask": mask}
+    ctx = simple_context("local_resolution", LocalParams(), inputs, tmp_path / "local")
+    local_resolution.run(ctx)
+    found, pixel_size_A = read_mrc(ctx.out / "local_resolution.mrc")
+    outside = read_mrc(mask)[0] == 0
+    print({name: round(value, 1) for name, value in ctx.figures.items()}, np.median(found[outside]))
+    assert np.isclose(pixel_size_A, PIXEL_SIZE_A) and found.min() >= 2 * PIXEL_SIZE_A - 1e-3
+    assert ctx.figures["median_A"] < 0.7 * np.median(found[outside])
+    assert ctx.figures["finest_5_percent_A"] < ctx.figures["median_A"] < ctx.figures["coarsest_5_percent_A"]
+    with pytest.raises(UserError, match="window_A"):
+        params = LocalParams(window_A=150.0)
+        local_resolution.run(simple_context("local_resolution", params, inputs, tmp_path / "wide"))
