@@ -15,15 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.arrays import Array, to_numpy
-from engine.classification.expectation import Poses, expect, make_library
+from engine.classification.averages import recentre, reference_spectra, solve
+from engine.classification.correlation import shell_mean
+from engine.classification.expectation import Poses, expect
 from engine.classification.figures import detail_gain
-from engine.classification.maximisation import Sums, add_block, recentre, shell_mean, solve
+from engine.classification.library import make_library
+from engine.classification.maximisation import Sums, add_block
 from engine.classification.options import ClassificationOptions
 from engine.classification.schedule import Schedule, make_schedule, supported_radius
-from engine.classification.seeding import first_averages, first_noise, split_largest
+from engine.classification.seeding import first_averages, first_noise, split_largest, torn
 from engine.classification.setup import DiscImages, chunks, make_sampling
 from engine.classification.state import ClassificationState
-from engine.fourier.transforms import rfft2_centred
 from engine.particles import Particles
 
 BLOCK = 2048
@@ -94,11 +96,12 @@ def _first_state(
         box_px=sampling.box_px,
         pixel_size_A=sampling.pixel_size_A,
         averages=averages,
-        references=sampling.xp.stack([averages, averages]),
+        fine=sampling.xp.zeros((2, *averages.shape), dtype=averages.dtype),  # the halves must not begin alike
         numerator=sums.numerator,
         denominator=sums.denominator,
         noise=noise,
         frc=np.zeros((classes, shells)),
+        frc_low=np.zeros((classes, shells)),
         snr=np.zeros((classes, shells)),
         weight=np.full(classes, count / classes),
         detail=np.zeros(classes),
@@ -130,16 +133,24 @@ def _iterate(
         pass_.half(half, batch[batch % 2 == half])
     gain, scale = schedule.gain(state.iteration), schedule.count / len(batch)
     running = Sums(state.numerator, state.denominator).forget(pass_.sums, gain, scale)
+    empty = torn(pass_.weight) & pass_.reseed
+    running.clear(empty)
     solution = solve(running, sampling)
     noise = (1 - gain) * state.noise + gain * pass_.noise(len(batch))
-    weight = (1 - gain) * state.weight + gain * scale * pass_.weight
-    detail, streak = detail_gain(running, solution.references, noise, weight, sampling)
-    supported = supported_radius(solution.frc, pass_.weight)
+    weight = (1 - gain) * state.weight + gain * scale * pass_.weight.sum(axis=0)
+    weight[empty] = 0
+    detail, streak = detail_gain(running, solution, noise, weight, sampling)
+    supported = supported_radius(solution.frc_low, weight)
     if options.recentre and state.iteration + 1 < state.total:
-        running, solution = recentre(running, solution, sampling)
+        running = recentre(running, solution.averages, sampling)
+        solution = solve(running, sampling)
     return replace(
         state,
-        **vars(solution),
+        averages=solution.averages,
+        fine=solution.fine,
+        frc=solution.frc,
+        frc_low=solution.frc_low,
+        snr=solution.snr,
         **vars(running),
         **pass_.assigned,
         iteration=state.iteration + 1,
@@ -170,7 +181,7 @@ class _Pass:
         last = state.iteration + options.full_iterations >= state.total
         self.summed = None if last else disc.count_within(state.radius_px + _BEYOND_SHELLS)
         self.sums = Sums.zeros(options.classes, len(disc), self.xp)
-        self.weight = np.zeros(options.classes)
+        self.weight = np.zeros((2, options.classes))
         self.residual = np.zeros(len(disc))
         self.assigned = {name: getattr(state, name).copy() for name in _PER_PARTICLE}
 
@@ -178,8 +189,8 @@ class _Pass:
         """Compare the even or odd particles of the batch with their references and add them up."""
         xp, sampling = self.xp, self.sampling
         precision = xp.asarray(self.precision.astype(np.float32))
-        references = self.state.references[half]
-        library = make_library(references, precision, sampling, self.count)
+        references = self.state.averages, self.state.fine[half]
+        library = make_library(*references, precision, sampling, self.count)
         for block in chunks(np.sort(indices), BLOCK):
             x, ctf = self.images.block(block)
             poses = expect(x, ctf, library, sampling, self.options.marginalise)
@@ -187,9 +198,9 @@ class _Pass:
             if self.reseed:
                 split_largest(poses, self.state.weight)
             add_block(self.sums, x, ctf, poses, block, self.images.particles, sampling, self.summed)
-            self.weight += np.bincount(poses.classes.ravel(), poses.weight.ravel(), self.options.classes)
+            self.weight[half] += np.bincount(poses.classes.ravel(), poses.weight.ravel(), self.options.classes)
             self.residual += to_numpy(xp.sum(xp.real(x) ** 2 + xp.imag(x) ** 2, axis=0))
-        self.residual -= self._explained(half, references)
+        self.residual -= self._explained(half, reference_spectra(*references, sampling))
 
     def _record(self, indices: NDArray[np.intp], poses: Poses) -> None:
         """Keep the best pose of each image of a block."""
@@ -201,9 +212,9 @@ class _Pass:
         kept["score"][indices] = poses.score
         kept["effective_classes"][indices] = poses.effective_classes
 
-    def _explained(self, half: int, references: Array) -> NDArray[np.float64]:
+    def _explained(self, half: int, spectra: Array) -> NDArray[np.float64]:
         """Return ``Σ(2 Re⟨C x, s⟩ − ⟨C², |s|²⟩)`` by coefficient; the sums over images are those of the M-step."""
-        s = to_numpy(self.sampling.disc.gather(rfft2_centred(references)))
+        s = to_numpy(spectra)
         numerator, denominator = to_numpy(self.sums.numerator[half]), to_numpy(self.sums.denominator[half])
         return np.sum(2 * (numerator * s.conj()).real - denominator * abs(s) ** 2, axis=0)
 

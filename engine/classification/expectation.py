@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.arrays import Array, array_namespace, to_numpy
+from engine.classification.library import Library
 from engine.classification.rotation import as_real
 from engine.classification.setup import COARSE_FACTOR, Sampling
 
@@ -26,34 +27,6 @@ GAP = 15.0
 """Peaks whose coarse log-likelihood is lower than the best by more than this are not looked at again."""
 CHUNK = 64
 """Images scored at once: fixed, so that sums do not depend on the memory that is free."""
-
-
-@dataclass(frozen=True)
-class Library:
-    """Rotated class references at the working resolution.
-
-    Attributes
-    ----------
-    references : array, shape (C, A, count)
-        complex64.
-    coarse : array, shape (C * A // 3, 2 * coarse_count)
-        Every third angle at low resolution, real and imaginary parts as a row.
-    power, coarse_power : arrays, shape (C * A, count), (C * A // 3, coarse_count)
-        Squared modulus.
-    inverse_noise : array, shape (count,)
-        ``1 / σ²`` of each coefficient.
-    """
-
-    references: Array
-    coarse: Array
-    power: Array
-    coarse_power: Array
-    inverse_noise: Array
-
-    @property
-    def count(self) -> int:
-        """Number of coefficients."""
-        return int(self.references.shape[2])
 
 
 @dataclass(frozen=True)
@@ -83,17 +56,6 @@ class Poses:
     probability: NDArray[np.float32]
     score: NDArray[np.float32]
     effective_classes: NDArray[np.float32]
-
-
-def make_library(references: Array, inverse_noise: Array, sampling: Sampling, count: int) -> Library:
-    """Rotate class averages (real, ``(C, n, n)``) to every in-plane angle."""
-    xp = array_namespace(references)
-    turned = sampling.rotation.forward(references, count)
-    classes, angles, _ = turned.shape
-    power = xp.reshape(_squared(xp, turned), (classes * angles, count))
-    coarse_count = min(count, sampling.disc.count_within(sampling.coarse_radius_px))
-    coarse = xp.reshape(turned[:, ::COARSE_FACTOR, :coarse_count], (-1, coarse_count))
-    return Library(turned, as_real(xp, coarse), power, _squared(xp, coarse), inverse_noise[:count])
 
 
 def expect(x: Array, ctf: Array, library: Library, sampling: Sampling, marginalise: bool = True) -> Poses:
@@ -230,7 +192,3 @@ def _top(xp: Any, values: Array, k: int) -> Array:
         order = xp.argsort(-xp.take_along_axis(values, some, axis=1), axis=1, stable=True)
         return xp.take_along_axis(some, order, axis=1)
     return xp.argsort(-values, axis=1, stable=True)[:, :k]
-
-
-def _squared(xp: Any, x: Array) -> Array:
-    return xp.real(x) ** 2 + xp.imag(x) ** 2

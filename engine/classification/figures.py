@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.arrays import Array, to_numpy
+from engine.classification.averages import Solution, reference_spectra
 from engine.classification.maximisation import Sums
 from engine.classification.setup import Sampling
 from engine.classification.state import ClassificationState
 from engine.fourier.shells import resolution_at
-from engine.fourier.transforms import rfft2_centred
 
 _DETAIL_A = 25.0
 _SECTORS = 12
@@ -19,7 +19,7 @@ Columns = dict[str, NDArray]
 
 
 def detail_gain(
-    sums: Sums, references: Array, noise: NDArray[np.float64], weight: NDArray[np.float64], sampling: Sampling
+    sums: Sums, solution: Solution, noise: NDArray[np.float64], weight: NDArray[np.float64], sampling: Sampling
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return how much a class's fine detail helps to explain a particle it was not made from.
 
@@ -30,7 +30,7 @@ def detail_gain(
     ----------
     sums : Sums
         Sums of both halves.
-    references : array, shape (2, C, n, n)
+    solution : Solution
         References of the halves.
     noise : array, shape (shells,)
         Noise variance per shell.
@@ -55,7 +55,7 @@ def detail_gain(
     member = precision[:, None] * (sector[:, None] == np.arange(_SECTORS))
     gain = np.zeros((len(weight), _SECTORS))
     for h in (0, 1):
-        s = to_numpy(disc.gather(rfft2_centred(references[1 - h])))
+        s = to_numpy(reference_spectra(solution.averages, solution.halves[1 - h], sampling))
         numerator, denominator = to_numpy(sums.numerator[h]), to_numpy(sums.denominator[h])
         gain += (2 * (numerator * s.conj()).real - denominator * abs(s) ** 2) @ member
     gain /= np.maximum(weight, 1.0)[:, None]
@@ -97,7 +97,7 @@ def class_figures(state: ClassificationState) -> Columns:
         return np.bincount(index, values[seen].astype(np.float64), classes) / np.maximum(count, 1)
 
     def resolution(threshold: float) -> NDArray[np.float64]:
-        curves = [resolution_at(frc, state.box_px, state.pixel_size_A, threshold) for frc in state.frc]
+        curves = [resolution_at(frc, state.box_px, state.pixel_size_A, threshold) for frc in state.frc_low]
         return np.where(count > 1, curves, np.inf)
 
     return {

@@ -1,29 +1,25 @@
-"""Maximisation: sums of aligned images, and the class averages they give.
+"""Maximisation: sums of aligned images.
 
-Each image counts with its CTF and its posterior weight. Even and odd particles are summed apart; the correlation of
-their averages over rings (FRC) is the class's resolution and sets the strength of the Wiener-type regularisation
-(Scheres, J Mol Biol 415, 406, 2012). Running sums with a forgetting factor make mini-batches converge
-(Cappé & Moulines, J R Stat Soc B 71, 593, 2009).
+Each image counts with its CTF and its posterior weight; even and odd particles are summed apart. Running sums with a
+forgetting factor make mini-batches converge (Cappé & Moulines, J R Stat Soc B 71, 593, 2009).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrays import Array, array_namespace, to_numpy
+from engine.arrays import Array, array_namespace
 from engine.classification.expectation import Poses
 from engine.classification.rotation import as_complex, as_real, sparse_module
 from engine.classification.setup import Sampling
 from engine.ctf.model import ctf_on_disc
-from engine.fourier.disc import HalfDisc
-from engine.fourier.transforms import irfft2_centred, rfft2_centred
+from engine.fourier.transforms import rfft2_centred
 from engine.optics import Defocus
 from engine.particles import Particles
-from engine.windows import cosine_edge, radius_px
 
 _SMALLEST_WEIGHT = 0.02
 _CLASSES_AT_ONCE = 4
@@ -54,6 +50,11 @@ class Sums:
         """Return ``(1 - gain) · self + gain · scale · batch``."""
         keep, add = np.float32(1 - gain), np.float32(gain * scale)
         return Sums(keep * self.numerator + add * batch.numerator, keep * self.denominator + add * batch.denominator)
+
+    def clear(self, classes: NDArray[np.bool_]) -> None:
+        """Empty some classes ``(C,)`` (in place)."""
+        chosen = array_namespace(self.numerator).asarray(np.flatnonzero(classes))
+        self.numerator[:, chosen], self.denominator[:, chosen] = 0, 0
 
 
 def add_block(
@@ -103,6 +104,10 @@ def _add_numerators(sums: Sums, x: Array, ctf: Array, entries: _Entries, samplin
     bins = (entries.half * count + entries.classes) * angles + entries.angle
     binned = xp.reshape(_bin(xp, moved, bins, 2 * count * angles), (2 * count, angles, -1))
     spectra = sampling.disc.gather(rfft2_centred(sampling.rotation.adjoint(binned)))
+    # what the halves share must not reach their finer rings: turned images are cut off by the box, which would leak
+    shared = min(sampling.shared, x.shape[1])
+    coarse = sampling.disc.gather(rfft2_centred(sampling.rotation.adjoint(binned[:, :, :shared])))
+    spectra[:, shared:] -= coarse[:, shared:]
     chosen = slice(entries.start, entries.start + count)
     sums.numerator[:, chosen, : x.shape[1]] += xp.reshape(spectra, (2, count, -1))[:, :, : x.shape[1]]
 
@@ -144,137 +149,3 @@ def _turned_ctf(
     turned = Defocus(defocus.u_A, defocus.v_A, np.asarray(defocus.angle_deg + psi_deg), defocus.phase_shift_deg)
     turned = Defocus(*(np.broadcast_to(np.asarray(v, np.float64), psi_deg.shape) for v in vars(turned).values()))
     return ctf_on_disc(sampling.disc, sampling.pixel_size_A, turned, particles.optics.take(indices), xp)
-
-
-@dataclass(frozen=True)
-class Solution:
-    """Class averages and how well they are known.
-
-    Attributes
-    ----------
-    averages : array, shape (C, n, n)
-        Regularised, masked averages of all particles of each class.
-    references : array, shape (2, C, n, n)
-        What the next iteration compares even and odd particles with.
-    frc : array, shape (C, shells)
-        Correlation of even with odd averages inside the mask.
-    snr : array, shape (C, shells)
-        Signal to noise power of the whole sums, from the FRC.
-    """
-
-    averages: Array
-    references: Array
-    frc: NDArray[np.float64]
-    snr: NDArray[np.float64]
-
-
-def shell_mean(disc: HalfDisc, values: NDArray) -> NDArray[np.float64]:
-    """Average values ``(m, K)`` of a disc over shells, ``(m, shells)``; shells without coefficients give 0."""
-    shells = int(disc.shell.max()) + 1
-    counts = np.maximum(np.bincount(disc.shell, minlength=shells), 1)
-    return np.stack([np.bincount(disc.shell, row, shells) / counts for row in np.asarray(values, np.float64)])
-
-
-def solve(sums: Sums, sampling: Sampling) -> Solution:
-    """Solve for the class averages and the references of either half.
-
-    Parameters
-    ----------
-    sums : Sums
-        Sums of both halves.
-    sampling : Sampling
-        Disc, mask, and the resolution beyond which the references of the halves are independent.
-    """
-    xp = array_namespace(sums.numerator)
-    disc = sampling.disc
-    classes = sums.denominator.shape[1]
-    level = shell_mean(disc, to_numpy(sums.denominator).reshape(-1, len(disc))).reshape(2, classes, -1)
-    # relative to the whole class: a shell where every CTF is near 0 must not drown its neighbours in the mask's leakage
-    mean_level = level.sum(axis=2) / np.maximum((level > 0).sum(axis=2), 1)
-    floor = xp.asarray((1e-3 + 0.1 * mean_level).astype(np.float32))[:, :, None]
-    halves = [masked_images(sums.numerator[h] / (sums.denominator[h] + floor[h]), sampling) for h in (0, 1)]
-    frc = _ring_correlation(halves[0], halves[1], sampling)
-    snr = _signal_to_noise(frc, level.sum(axis=0), disc)
-    known = xp.asarray((snr > 1e-6)[:, disc.shell])
-    prior = np.where(snr > 1e-6, level.sum(axis=0) / np.maximum(snr, 1e-6), 1.0) + 1e-6
-    strength = xp.asarray(prior.astype(np.float32)[:, disc.shell])
-
-    def wiener(numerator: Array, denominator: Array) -> Array:
-        return xp.where(known, numerator / (denominator + strength), 0)
-
-    whole = wiener(sums.numerator[0] + sums.numerator[1], sums.denominator[0] + sums.denominator[1])
-    averages = masked_images(whole, sampling)
-    # both halves share the coarse features, so that they stay the same class in the same orientation
-    shared = xp.asarray(cosine_edge(disc.radius - (sampling.shared_radius_px - 2.0), 2.0))
-    mixed = [shared * whole + (1 - shared) * wiener(sums.numerator[h], sums.denominator[h]) for h in (0, 1)]
-    return Solution(averages, xp.stack([masked_images(m, sampling) for m in mixed]), frc, snr)
-
-
-def masked_images(coefficients: Array, sampling: Sampling) -> Array:
-    """Return real images of coefficients inside the circular mask, their level at its rim set to 0."""
-    xp = array_namespace(coefficients)
-    n = sampling.box_px
-    images = irfft2_centred(sampling.disc.scatter(xp.astype(coefficients, xp.complex64)), (n, n))
-    ring = (sampling.mask > 0.02) & (sampling.mask < 0.98)
-    ring_f = xp.asarray(ring.astype(np.float32) / max(ring.sum(), 1))
-    level = xp.sum(images * ring_f, axis=(1, 2))
-    return xp.astype((images - level[:, None, None]) * xp.asarray(sampling.mask), xp.float32)
-
-
-def _ring_correlation(a: Array, b: Array, sampling: Sampling) -> NDArray[np.float64]:
-    fa, fb = (to_numpy(sampling.disc.gather(rfft2_centred(half))) for half in (a, b))
-    cross = shell_mean(sampling.disc, (fa * fb.conj()).real)
-    norm = np.sqrt(shell_mean(sampling.disc, abs(fa) ** 2) * shell_mean(sampling.disc, abs(fb) ** 2))
-    frc = np.where(norm > 0, cross / np.where(norm > 0, norm, 1), 0.0)
-    frc[:, 0] = 1.0
-    return frc
-
-
-def _signal_to_noise(frc: NDArray, level: NDArray, disc: HalfDisc) -> NDArray[np.float64]:
-    """Turn half-set FRCs into the SNR of the whole averages.
-
-    A ring of few coefficients gives a poor estimate, so each class's FRC is pulled towards the one that the classes
-    together predict for its number of images; beyond the first drop below 0.143 nothing counts as signal.
-    """
-    counts = np.bincount(disc.shell, minlength=frc.shape[1]).astype(float)
-    clipped = np.clip(frc, 0.0, 0.999)
-    each = clipped / (1 - clipped)
-    weight = level * counts
-    # SNR per unit of Σ C² of one half, as all classes together see it
-    unit = np.sum(np.minimum(each, 50) * counts, axis=0) / np.maximum(np.sum(weight / 2, axis=0), 1e-9)
-    expected = unit * level / 2
-    expected = expected / (1 + expected)
-    shrunk = (counts * clipped + 10 * expected) / (counts + 10)
-    shrunk = np.clip(shrunk, 0, 0.999)
-    below = np.cumsum(shrunk < 0.143, axis=1) > 1  # one low ring among good ones is chance
-    shrunk = np.where(below, 0.0, shrunk)
-    return 2 * shrunk / (1 - shrunk)
-
-
-def centres_px(images: Array) -> NDArray[np.float64]:
-    """Return the centre of mass (x, y) in px from ``n // 2`` of the bright part of images ``(m, n, n)``."""
-    x = to_numpy(images).astype(np.float64)
-    n = x.shape[-1]
-    peak = x.max(axis=(1, 2), keepdims=True)
-    bright = np.where(x > 0.2 * peak, x, 0.0)
-    total = np.maximum(bright.sum(axis=(1, 2)), 1e-12)
-    axis = np.arange(n) - n // 2
-    return np.stack([bright.sum(axis=1) @ axis / total, bright.sum(axis=2) @ axis / total], axis=1)
-
-
-def recentre(sums: Sums, solution: Solution, sampling: Sampling) -> tuple[Sums, Solution]:
-    """Move classes so that their centre of mass is at the box centre; poses found later follow."""
-    xp = array_namespace(solution.averages)
-    limit = float(np.max(radius_px((sampling.box_px,) * 2)[sampling.mask > 0.5])) / 4
-    shift = -np.clip(centres_px(solution.averages), -limit, limit)
-    ramps = sampling.disc.phase_ramps(xp.asarray(shift.astype(np.float32)))
-
-    def move(images: Array) -> Array:
-        return masked_images(sampling.disc.gather(rfft2_centred(images)) * ramps, sampling)
-
-    moved = replace(
-        solution,
-        averages=move(solution.averages),
-        references=xp.stack([move(half) for half in (solution.references[0], solution.references[1])]),
-    )
-    return Sums(xp.astype(sums.numerator * ramps[None], xp.complex64), sums.denominator), moved

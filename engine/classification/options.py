@@ -48,7 +48,7 @@ class ClassificationOptions:
     shift_range_A: float = 16.0
     marginalise: bool = True
     uncertainty_factor: float = 2.0
-    independent_beyond_A: float = 30.0
+    independent_beyond_A: float = 40.0
     recentre: bool = True
 
     def __post_init__(self) -> None:

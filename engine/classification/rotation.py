@@ -9,6 +9,7 @@ measured coefficients back.
 from __future__ import annotations
 
 import importlib
+from collections import OrderedDict
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from engine.arrays import Array, array_namespace, scipy_namespace
 from engine.fourier.disc import HalfDisc
 from engine.fourier.transforms import irfft2_centred, rfft2_centred
 
+_KEPT_MATRICES = 3
+"""The shared coarse part, the working resolution and what is summed: memory is bounded."""
 _WIDTH = 4
 _OVERSAMPLING = 2
 _BETA = float(np.pi * np.sqrt((_WIDTH / _OVERSAMPLING) ** 2 * (_OVERSAMPLING - 0.5) ** 2 - 0.8))
@@ -56,7 +59,7 @@ class DiscRotation:
         data, indices = _taps(disc, self.angles_deg, self._reach)
         self._entries = (xp.asarray(data), xp.asarray(indices))
         self._apodisation = xp.asarray(_kernel_transform(n))
-        self._cache: dict[int, tuple[Any, Any]] = {}
+        self._cache: OrderedDict[int, tuple[Any, Any]] = OrderedDict()
 
     def _matrices(self, count: int) -> tuple[Any, Any]:
         """Return the matrix for the first ``count`` coefficients and its transpose (both row-compressed)."""
@@ -68,7 +71,10 @@ class DiscRotation:
             forward = sparse.csr_matrix(
                 (data[: rows * taps], indices[: rows * taps], pointers), shape=(rows, self._side**2)
             )
-            self._cache = {count: (forward, forward.T)}  # one working resolution at a time: memory is bounded
+            self._cache[count] = forward, forward.T
+            while len(self._cache) > _KEPT_MATRICES:
+                self._cache.popitem(last=False)
+        self._cache.move_to_end(count)
         return self._cache[count]
 
     def forward(self, images: Array, count: int | None = None) -> Array:

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.arrays import Array, to_numpy
+from engine.classification.averages import masked_images
+from engine.classification.correlation import shell_mean
 from engine.classification.expectation import Poses
-from engine.classification.maximisation import masked_images, shell_mean
 from engine.classification.options import ClassificationOptions
 from engine.classification.setup import DiscImages, chunks
 
@@ -48,6 +49,21 @@ def first_averages(
         level = xp.sum(ctf * ctf, axis=0)
         seeds.append(keep * xp.sum(ctf * x, axis=0) / (level + 0.3 * size))
     return masked_images(xp.stack(seeds), sampling)
+
+
+def torn(weight: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tell which classes hold even or odd particles alone, far beyond chance.
+
+    References of their own may draw even particles of a view to one class and odd ones to another; neither then has
+    an average that the other half confirms.
+
+    Parameters
+    ----------
+    weight : array, shape (2, C)
+        Even and odd particles of the batch in each class.
+    """
+    total, difference = weight.sum(axis=0), np.abs(weight[0] - weight[1])
+    return (difference > 2.5 * np.sqrt(total)) & (weight.min(axis=0) < 0.25 * weight.max(axis=0))
 
 
 def split_largest(poses: Poses, weight: NDArray[np.float64]) -> None:

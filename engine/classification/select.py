@@ -1,8 +1,12 @@
 """Automatic choice of good classes.
 
-Views of a particle carry detail that explains images left out of their average (`detail_gain`); empty nanodiscs, ice
-and noise carry none or little, whatever their size or contrast. A class counts when its gain is more than chance gives;
-among those, the good ones end at the widest gap between the logarithms of the gains.
+A class shows particles when each of its images fits it far better than an empty image (`mean_score`), fits few others
+(`effective_classes`), and its independent halves agree (`resolution_A`, which stays at the resolution that the halves
+share where there is nothing but aligned noise). The three are weighed in one sum, a logistic regression over classes
+of simulated particles and junk; its weights hold for structures that were left out. Narrow stripes among wider
+particles, with little detail for their contrast, are membrane discs seen from the side. What is strong but agrees in
+nothing finer than the halves share anyway is ice, and what is both fainter than the particles and poorer in detail
+is a mixture or a smaller object.
 """
 
 from __future__ import annotations
@@ -12,11 +16,17 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-_LOWEST_SHARE, _HIGHEST_SHARE = 0.02, 0.4
-_SIGNIFICANT = 15.0  # gain of a whole class in units of log-likelihood: what chance gives a class of junk stays below
-_STRIPE, _NARROW, _VERY_NARROW = 0.65, 0.68, 0.55
-_RARE = 0.2  # more than that share of narrow images is a view of a flat particle, not junk
+NEEDED = ("count", "resolution_A", "effective_classes", "mean_score", "detail_gain", "width_A")
+"""Columns of the class table that the choice looks at."""
+
 _FEWEST = 3
+_RESOLUTION_WEIGHT, _SCORE_WEIGHT, _CERTAINTY_WEIGHT = 1.2, 3.15, 1.25
+_COARSEST_A, _FINEST_A = 40.0, 8.0
+_SCORE, _CERTAINTY = 20.0, 0.6
+_STRIPE_GAP, _STRIPE_WIDTH, _STRIPE_DETAIL = 1.3, 0.68, 0.6
+_SMOOTH_A, _STRONG, _CHANCE = 36.0, 25.0, 15.0
+_FAINT, _POOR, _FAINT_SHARE = 0.35, 0.35, 0.2
+_RARE = 0.25  # more than that share of narrow images is a view of a flat particle, not junk
 
 
 def select_classes(figures: Mapping[str, NDArray]) -> NDArray[np.intp]:
@@ -25,7 +35,7 @@ def select_classes(figures: Mapping[str, NDArray]) -> NDArray[np.intp]:
     Parameters
     ----------
     figures : mapping of str to array, shape (C,)
-        Columns ``count``, ``detail_gain``, ``streak`` and ``width_A`` of `class_figures`.
+        Columns of `class_figures`, at least those in `NEEDED`.
 
     Returns
     -------
@@ -35,51 +45,72 @@ def select_classes(figures: Mapping[str, NDArray]) -> NDArray[np.intp]:
     Raises
     ------
     ValueError
-        When a column is missing, or no class shows any detail.
+        When a column is missing, or no class shows particles.
     """
-    missing = [name for name in ("count", "detail_gain", "streak", "width_A") if name not in figures]
+    missing = [name for name in NEEDED if name not in figures]
     if missing:
         raise ValueError(f"The class table has no column {missing[0]}; automatic selection needs it: classify again.")
-    count = np.asarray(figures["count"], np.float64)
-    gain = np.asarray(figures["detail_gain"], np.float64)
-    usable = (count >= _FEWEST) & (gain * count > _SIGNIFICANT) & ~_stripes(figures)
-    if not usable.any():
+    column = {name: np.asarray(figures[name], np.float64) for name in NEEDED}
+    good = (column["count"] >= _FEWEST) & (_merit(column) > 0)
+    good &= ~_smooth(column)
+    good &= ~_stripes(column, good)
+    good &= ~_faint(column, good)
+    if not good.any():
         raise ValueError(
-            "No class shows detail finer than 25 Å, so none can be chosen automatically: "
+            "No class shows particles clearly, so none can be chosen automatically: "
             "choose classes by hand, or classify more particles."
         )
-    level = _weighted_quantile(gain[usable], count[usable], 0.75)
-    threshold = _split(gain[usable], level)
-    return np.flatnonzero(usable & (gain >= threshold))
+    return np.flatnonzero(good)
 
 
-def _stripes(figures: Mapping[str, NDArray]) -> NDArray[np.bool_]:
-    """Tell which classes are rare narrow stripes among wider particles: membrane discs seen from the side."""
-    count = np.asarray(figures["count"], np.float64)
-    width, streak = np.asarray(figures["width_A"], np.float64), np.asarray(figures["streak"], np.float64)
-    strong = np.asarray(figures["detail_gain"], np.float64) * count > _SIGNIFICANT
-    if not strong.any():
-        return np.zeros(len(count), bool)
-    relative = width / _weighted_quantile(width[strong], count[strong], 0.6)
-    stripes = (relative < _VERY_NARROW) | ((relative < _NARROW) & (streak > _STRIPE))
-    rare = count[stripes & strong].sum() < _RARE * count[strong].sum()
-    return stripes & rare
+def _merit(column: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Return how much speaks for each class: above 0 more than against it."""
+    resolution_A = np.clip(column["resolution_A"], _FINEST_A, _COARSEST_A)
+    certainty = 1 / np.maximum(column["effective_classes"], 1.0)
+    return (
+        _RESOLUTION_WEIGHT * np.log(_COARSEST_A / resolution_A)
+        + _SCORE_WEIGHT * np.log(np.maximum(column["mean_score"], 1.0) / _SCORE)
+        + _CERTAINTY_WEIGHT * (certainty - _CERTAINTY)
+    )
 
 
-def _weighted_quantile(values: NDArray, weights: NDArray, share: float) -> float:
-    order = np.argsort(values, kind="stable")
-    cumulated = np.cumsum(weights[order]) / weights.sum()
-    return float(values[order][min(int(np.searchsorted(cumulated, share)), len(values) - 1)])
+def _smooth(column: Mapping[str, NDArray[np.float64]]) -> NDArray[np.bool_]:
+    """Tell which classes explain their images well by coarse features alone, as ice does."""
+    no_detail = column["detail_gain"] * column["count"] < _CHANCE
+    return (column["resolution_A"] > _SMOOTH_A) & (column["mean_score"] > _STRONG) & no_detail
 
 
-def _split(gain: NDArray[np.float64], level: float) -> float:
-    """Return the gain between poor and good classes: the widest gap on a logarithmic scale below the good ones' level.
+def _stripes(column: Mapping[str, NDArray[np.float64]], good: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell which classes are rare narrow stripes, set apart from wider particles and poor in detail."""
+    count, width, nothing = column["count"], column["width_A"], np.zeros(len(good), np.bool_)
+    order = np.flatnonzero(good)[np.argsort(width[good], kind="stable")]
+    if len(order) < _FEWEST:
+        return nothing
+    ordered = width[order]
+    cumulated = np.cumsum(count[order])
+    level = ordered[int(np.searchsorted(cumulated, 0.6 * cumulated[-1]))]
+    gaps = (ordered[1:] > _STRIPE_GAP * ordered[:-1]) & (ordered[:-1] < _STRIPE_WIDTH * level)
+    if not gaps.any():
+        return nothing
+    stripes = good & (_detail(column, good) < _STRIPE_DETAIL) & (width <= ordered[np.flatnonzero(gaps)[-1]])
+    return stripes if count[stripes].sum() <= _RARE * count[good].sum() else nothing
 
-    Gains count down to 0.02 of the level, so that nothing is split off when no poor class is significant.
-    """
-    ordered = np.sort(np.log(np.maximum(np.append(gain, 0.0), _LOWEST_SHARE * level)))
-    middles, gaps = 0.5 * (ordered[1:] + ordered[:-1]), np.diff(ordered)
-    low = middles <= np.log(_HIGHEST_SHARE * level)
-    if not low.any():
-        return float(_HIGHEST_SHARE * level)
-    return float(np.exp(middles[low][np.argmax(gaps[low])]))
+
+def _faint(column: Mapping[str, NDArray[np.float64]], good: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell which classes explain far less of their images than the others, and hardly any of it by detail."""
+    if not good.any():
+        return good
+    order = np.flatnonzero(good)[np.argsort(column["mean_score"][good], kind="stable")]
+    cumulated = np.cumsum(column["count"][order])
+    level = column["mean_score"][order[int(np.searchsorted(cumulated, 0.5 * cumulated[-1]))]]
+    detail = _detail(column, good)
+    faint = np.flatnonzero(good & (column["mean_score"] < _FAINT * level) & (detail < _POOR))
+    faint = faint[np.argsort(detail[faint], kind="stable")]
+    few = np.cumsum(column["count"][faint]) <= _FAINT_SHARE * cumulated[-1]  # common ones are views of the particle
+    return np.isin(np.arange(len(good)), faint[few])
+
+
+def _detail(column: Mapping[str, NDArray[np.float64]], good: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the share of detail in what a class explains, relative to the good classes together."""
+    share = column["detail_gain"] / np.maximum(column["mean_score"], 1.0)
+    return share / max(float(np.average(share[good], weights=column["count"][good])), 1e-6)

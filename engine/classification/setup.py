@@ -67,6 +67,11 @@ class Sampling:
             self._ramps[kind] = self.disc.phase_ramps(self.xp.asarray(shifts), count)
         return self._ramps[kind]
 
+    @property
+    def shared(self) -> int:
+        """How many coefficients, a prefix of the disc, even and odd particles share their references for."""
+        return self.disc.count_within(self.shared_radius_px)
+
     def radius_of(self, resolution_A: float) -> float:
         """Return the Fourier radius in px of a resolution, within the disc."""
         return min(self.box_px * self.pixel_size_A / resolution_A, self.disc.radius_px)

@@ -23,14 +23,16 @@ class ClassificationState:
         Sampling of the averages (the particles' field of view, perhaps with fewer pixels).
     averages : array, shape (C, n, n)
         Class averages, masked and regularised.
-    references : array, shape (2, C, n, n)
-        What the next iteration compares even and odd particles with.
+    fine : array, shape (2, C, n, n)
+        Detail of their own that the next iteration compares even and odd particles with; what is coarser is that of
+        the averages.
     numerator, denominator : arrays, shape (2, C, K)
         Running sums of even and odd particles.
     noise : array, shape (shells,)
         Noise variance σ² of a Fourier coefficient in each shell.
-    frc, snr : arrays, shape (C, shells)
-        Even–odd correlation of each class inside the mask, and the signal-to-noise power of its average.
+    frc, frc_low, snr : arrays, shape (C, shells)
+        Even–odd correlation of each class inside the mask, what of it is more than chance, and the signal-to-noise
+        power of its average.
     weight : array, shape (C,)
         Particles in each class (sums of posterior probability, scaled to the whole set).
     detail : array, shape (C,)
@@ -56,11 +58,12 @@ class ClassificationState:
     box_px: int
     pixel_size_A: float
     averages: Array
-    references: Array
+    fine: Array
     numerator: Array
     denominator: Array
     noise: NDArray[np.float64]
     frc: NDArray[np.float64]
+    frc_low: NDArray[np.float64]
     snr: NDArray[np.float64]
     weight: NDArray[np.float64]
     detail: NDArray[np.float64]
@@ -99,6 +102,6 @@ class ClassificationState:
             plain[name] = kind(plain[name])
         plain["pixel_size_A"], plain["radius_px"] = float(plain["pixel_size_A"]), float(plain["radius_px"])
         plain["rng_state"] = str(plain["rng_state"])
-        for name in ("averages", "references", "numerator", "denominator"):
+        for name in ("averages", "fine", "numerator", "denominator"):
             plain[name] = xp.asarray(plain[name])
         return cls(**plain)

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from engine.arrays import to_numpy
 from engine.classification.classify import classify_2d
@@ -19,6 +18,8 @@ from spa_widgets.errors import UserError
 from spa_widgets.io.datasets import ParticleSet
 from spa_widgets.io.mrc import write_mrc
 from spa_widgets.session.context import JobContext
+
+_SHOWN = ("class", "count", "resolution_A", "effective_classes")
 
 
 def run(ctx: JobContext) -> None:
@@ -47,17 +48,30 @@ def _classify(ctx: JobContext, particle_set: ParticleSet, options: Classificatio
     for state in classify_2d(particle_set.to_engine(), options, ctx.rng(), start, ctx.xp):
         ctx.save_checkpoint(state.to_dict())
         message = f"iteration {state.iteration} of {state.total}, next to {state.resolution_A:.1f} Å"
-        ctx.picture("classes", _picture(state), caption=message)
+        _show(ctx, state, message)
         ctx.progress(state.iteration, state.total, message)
         last = state
     assert last is not None  # there is at least one full iteration
     return last
 
 
-def _picture(state: ClassificationState) -> NDArray[np.uint8]:
-    """Return an atlas of the averages, largest class first."""
-    images = to_numpy(state.averages)[np.argsort(-state.weight, kind="stable")]
-    return to_numpy(atlas(images, math.ceil(math.sqrt(2 * len(images)))))
+def _show(ctx: JobContext, state: ClassificationState, message: str) -> None:
+    """Show the averages of an iteration, largest class first, and tell what each tile of the picture is.
+
+    The event ``classes`` holds, tile by tile in reading order, the columns ``class`` (number from 1), ``count``,
+    ``resolution_A`` (None where there is none) and ``effective_classes``, and how many tiles make a row.
+    """
+    order = np.argsort(-state.weight, kind="stable")
+    in_a_row = math.ceil(math.sqrt(2 * len(order)))
+    ctx.picture("classes", to_numpy(atlas(to_numpy(state.averages)[order], in_a_row)), caption=message)
+    figures = class_figures(state)
+    columns = {name: [_plain(v) for v in figures[name][order]] for name in _SHOWN}
+    ctx.event("classes", iteration=state.iteration, picture="classes", tiles_in_a_row=in_a_row, **columns)
+
+
+def _plain(value: float) -> float | None:
+    """Return a number that JSON can hold."""
+    return round(float(value), 3) if math.isfinite(value) else None
 
 
 def _write(ctx: JobContext, particle_set: ParticleSet, state: ClassificationState) -> None:

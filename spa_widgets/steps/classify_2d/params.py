@@ -79,7 +79,7 @@ class Params(SeededParams):
         le=20,
     )
     independent_beyond_A: float = param(
-        30.0,
+        40.0,
         label="Independent halves beyond",
         unit="Å",
         help="Finer detail is averaged apart for even and odd particles: aligned noise then does not look like signal.",
@@ -93,7 +93,7 @@ class Params(SeededParams):
 STEP = register(
     Step(
         name="classify_2d",
-        version=1,
+        version=2,
         params=Params,
         title="2D classification",
         summary="Sorts particle images into classes of like views and averages each class.",

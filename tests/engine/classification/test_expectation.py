@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from blobs import OPTICS, PIXEL_A, channel, simulate
 
-from engine.classification.expectation import expect, make_library
+from engine.classification.expectation import expect
+from engine.classification.library import make_library
 from engine.classification.options import ClassificationOptions
 from engine.classification.setup import DiscImages, make_sampling
 from engine.fourier.filters import shift_images
@@ -24,7 +25,7 @@ def test_class_psi_and_origin_are_found(marginalise: bool) -> None:
     references = np.stack([truth.phantom.project(view, 64, PIXEL_A) for view in VIEWS]).astype(np.float32)
     references /= truth.level
     noise = np.full(len(sampling.disc), 64.0**2, np.float32)
-    library = make_library(references, 1 / noise, sampling, len(sampling.disc))
+    library = make_library(references, references, 1 / noise, sampling, len(sampling.disc))
     x, ctf = DiscImages(truth.particles, sampling).block(np.arange(60))
     poses = expect(x, ctf, library, sampling, marginalise)
     assert np.mean(poses.classes[:, 0] == truth.view) > 0.95
@@ -47,7 +48,7 @@ def test_origin_is_the_shift_that_centres_the_image() -> None:
     sampling = make_sampling(particles, ClassificationOptions(max_resolution_A=8))
     x, _ = DiscImages(particles, sampling).block(np.array([0]))
     flat = np.ones(len(sampling.disc), np.float32)
-    library = make_library(image[None], flat * 1e-3, sampling, len(flat))
+    library = make_library(image[None], image[None], flat * 1e-3, sampling, len(flat))
     poses = expect(x, flat[None], library, sampling)
     assert poses.shift_px[0, 0] == pytest.approx([-2.0, 1.5], abs=0.05)
     assert sampling.rotation.angles_deg[poses.angle[0, 0]] == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,24 @@ def job(particles: Path, tmp_path_factory: pytest.TempPathFactory) -> JobContext
     context = simple_context("classify_2d", PARAMS, {"particles": particles}, tmp_path_factory.mktemp("job"))
     classify(context)
     return context
+
+
+def test_each_iteration_tells_what_its_picture_shows(particles: Path, tmp_path: Path) -> None:
+    events: list[dict[str, object]] = []
+    params = ClassifyParams(classes=4, mask_diameter_A=170, iterations=1, full_iterations=1, seed=3)
+    context = simple_context("classify_2d", params, {"particles": particles}, tmp_path)
+    context.on_event = events.append
+    classify(context)
+    json.dumps(events)
+    shown = [event for event in events if event["kind"] == "classes"]
+    pictures = [event for event in events if event["kind"] == "picture"]
+    assert [event["iteration"] for event in shown] == [1, 2]
+    assert len(pictures) == 2
+    for event in shown:
+        assert sorted(event["class"]) == [1, 2, 3, 4]  # type: ignore[call-overload]
+        assert sum(event["count"]) == COUNT  # type: ignore[call-overload]
+        assert len(event["resolution_A"]) == len(event["effective_classes"]) == 4  # type: ignore[arg-type]
+        assert event["tiles_in_a_row"] == 3
 
 
 def test_outputs_agree_with_each_other(job: JobContext) -> None:
