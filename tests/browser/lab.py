@@ -26,7 +26,7 @@ CHROMIUM_ARGUMENTS = [
 ]
 READY_S = 60.0
 # a command given before the kernel has answered is lost, so wait for the session, not for the look of the page
-_RUN_ALL = """async () => {
+RUN_ALL = """async () => {
   const pause = () => new Promise((done) => setTimeout(done, 100));
   let panel = null;
   while (!(panel = window.jupyterapp.shell.currentWidget) || !panel.sessionContext) await pause();
@@ -55,6 +55,28 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def server_environment(folder: Path) -> dict[str, str]:
+    """Give the environment of a server that keeps everything in a folder and finds the project."""
+    return dict(
+        os.environ,
+        JUPYTER_RUNTIME_DIR=str(folder / ".runtime"),
+        JUPYTERLAB_SETTINGS_DIR=str(folder / ".settings"),
+        JUPYTER_CONFIG_DIR=str(folder / ".config"),
+        PYTHONPATH=os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+        PYTHON_HISTORY="",
+    )
+
+
+def notebook_content(cells: Sequence[str]) -> dict[str, Any]:
+    """Give a notebook of code cells as it is in its file."""
+    return {
+        "cells": [{"cell_type": "code", "id": f"c{i}", "metadata": {}, "outputs": [], "execution_count": None,
+                   "source": text} for i, text in enumerate(cells)],
+        "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+        "nbformat": 4, "nbformat_minor": 5,
+    }  # fmt: skip
+
+
 def _settings(folder: Path, theme: str) -> None:
     plugin = folder / "@jupyterlab" / "apputils-extension"
     plugin.mkdir(parents=True, exist_ok=True)
@@ -68,16 +90,9 @@ class Lab:
 
     def __init__(self, folder: Path, theme: str = "JupyterLab Light") -> None:
         self.folder, self.port = folder, free_port()
-        self.runtime = folder / ".runtime"
+        self.runtime = folder / ".runtime"  # as in server_environment
         _settings(folder / ".settings", theme)
-        environment = dict(
-            os.environ,
-            JUPYTER_RUNTIME_DIR=str(self.runtime),
-            JUPYTERLAB_SETTINGS_DIR=str(folder / ".settings"),
-            JUPYTER_CONFIG_DIR=str(folder / ".config"),
-            PYTHONPATH=os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
-            PYTHON_HISTORY="",
-        )
+        environment = server_environment(folder)
         command = [
             sys.executable, "-m", "jupyterlab", "--no-browser", "--ServerApp.ip=127.0.0.1",
             f"--ServerApp.port={self.port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}",
@@ -119,12 +134,7 @@ class Lab:
         """Write a notebook, open it alone in the page, run it from top to bottom."""
         for session in self.api("sessions"):  # an old kernel's widgets must not come back
             self.api(f"sessions/{session['id']}", "DELETE")
-        content = {
-            "cells": [{"cell_type": "code", "id": f"c{i}", "metadata": {}, "outputs": [], "execution_count": None,
-                       "source": text} for i, text in enumerate(cells)],
-            "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
-            "nbformat": 4, "nbformat_minor": 5,
-        }  # fmt: skip
+        content = notebook_content(cells)
         (self.folder / f"{name}.ipynb").write_text(json.dumps(content))
         page.goto(f"{self.url}/doc/tree/{name}.ipynb?reset", timeout=60_000)
         notebook = Notebook(self, page)
@@ -153,7 +163,7 @@ class Notebook:
         self.page.wait_for_function(
             "window.jupyterapp && document.querySelector('.jp-Notebook .jp-Cell')", timeout=60_000
         )
-        self.page.evaluate(_RUN_ALL)
+        self.page.evaluate(RUN_ALL)
 
     def widget(self, number: int = 0) -> Any:
         """Give the root element of a widget once it is drawn."""
