@@ -35,6 +35,7 @@ BENCHMARKS = (
     "classify_2d",
     "initial_model",
     "refine",
+    "fsc",
     "widgets",
 )
 
