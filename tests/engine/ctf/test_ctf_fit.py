@@ -8,6 +8,7 @@ from noise_micrograph import noise_micrograph
 
 from engine.ctf.estimate import estimate_ctf, fit_spectrum
 from engine.ctf.fit_patch import evaluate_surface
+from engine.ctf.power_spectrum import tile_spectra
 from engine.ctf.result import CtfFit, CtfSettings
 from engine.optics import Optics
 
@@ -148,3 +149,22 @@ def test_bad_settings_are_refused_with_a_reason():
         CtfSettings(min_defocus_A=5000, max_defocus_A=1000)
     with pytest.raises(ValueError, match="square"):
         fit_spectrum(np.ones((64, 32)), 1.0, OPTICS)
+
+
+def test_dead_lines_do_not_hide_the_rings():
+    image = noise_micrograph(mean_A=14000, astigmatism_A=200, signal_to_noise=0.5, seed=11)
+    image[100::170] -= 4.0
+    image[101::170] -= 4.0
+    fit = estimate_ctf(image, 2.464, OPTICS)
+    assert abs(fit.mean_defocus_A - 14000) < 100
+    assert fit.confidence > 0.5
+
+
+def test_rings_too_fast_for_the_tiles_are_resolved_by_larger_ones():
+    image = noise_micrograph((2048, 2048), 1.2, 50000, 200, 10, signal_to_noise=0.15, seed=12)
+    ranges = CtfSettings(min_defocus_A=2000, max_defocus_A=60000, fit_patches=False)
+    fit = estimate_ctf(image, 1.2, OPTICS, ranges)
+    coarse = tile_spectra(image, 1.2, ranges).bins.frequency_per_A
+    assert abs(fit.mean_defocus_A - 50000) < 100
+    assert fit.confidence > 0.5
+    assert len(fit.curves.frequency_per_A) > 1.2 * len(coarse), "the second look has finer rings"
