@@ -21,7 +21,7 @@ Int16 = NDArray[np.int16]
 
 @njit(
     [
-        "void(float32[::1], int64, float64, complex64[:,::1], float32[:,::1], int32[::1], float32[:,:,:,::1],"
+        "void(complex64[::1], int64, float64, complex64[:,::1], float32[:,::1], int32[::1], float32[:,:,:,::1],"
         " complex64[:,:,::1], int64, int16[::1], int16[::1], float32[:,:,::1], float32[:,::1], int64, int64)"
     ],
     cache=True,
@@ -30,7 +30,7 @@ Int16 = NDArray[np.int16]
     error_model="numpy",
 )
 def _score(
-    data: Float32,
+    data: Complex64,
     side: int,
     padding: float,
     images: Complex64,
@@ -47,18 +47,22 @@ def _score(
     stop: int,
 ) -> None:  # pragma: no cover - compiled
     centre, one, step = np.float32(side // 2), np.float32(1.0), np.float32(padding)
-    c1, c2, c3 = np.uint64(1), np.uint64(2), np.uint64(3)
     row = np.int64(data.shape[0] // (side * side))
     plane = row * side
-    up, over = np.uint64(row), np.uint64(plane)
     orientations, shifts = rotations.shape[1], ramps.shape[1]
     tile = 64
     image_re, image_im = np.empty((shifts, tile), np.float32), np.empty((shifts, tile), np.float32)
     slice_re, slice_im = np.empty(tile, np.float32), np.empty(tile, np.float32)
+    us, vs, weight = np.empty(tile, np.float32), np.empty(tile, np.float32), np.empty(tile, np.float32)
+    place, signs = np.empty(tile, np.int64), np.empty(tile, np.float32)
+    parts_x, parts_y, parts_z = np.empty(tile, np.float32), np.empty(tile, np.float32), np.empty(tile, np.float32)
     for g in range(start, stop):
         p = owner[g]
         for first in range(0, kx.shape[0], tile):
             length = min(tile, kx.shape[0] - first)
+            for j in range(length):
+                us[j], vs[j] = np.float32(kx[first + j]), np.float32(ky[first + j])
+                weight[j] = ctf2[p, first + j]
             for s in range(shifts):
                 for j in range(length):
                     k = first + j
@@ -67,37 +71,32 @@ def _score(
             for o in range(orientations):
                 ax, ay, az = rotations[g, o, 0, 0] * step, rotations[g, o, 0, 1] * step, rotations[g, o, 0, 2] * step
                 bx, by, bz = rotations[g, o, 1, 0] * step, rotations[g, o, 1, 1] * step, rotations[g, o, 1, 2] * step
-                power = np.float32(0)
-                for j in range(length):
-                    u, v = np.float32(kx[first + j]), np.float32(ky[first + j])
+                for j in range(length):  # a loop of its own: the compiler makes vectors of it
+                    u, v = us[j], vs[j]
                     px = u * ax + v * bx
                     sign = -one if px < 0 else one
                     px *= sign
                     py = sign * (u * ay + v * by) + centre
                     pz = sign * (u * az + v * bz) + centre
                     x, y, z = np.int32(px), np.int32(py), np.int32(pz)
-                    fx, fy, fz = px - np.float32(x), py - np.float32(y), pz - np.float32(z)
-                    gx, gy, gz = one - fx, one - fy, one - fz
-                    i00 = np.uint64(z * plane + y * row + 2 * x)
-                    i01, i10 = i00 + up, i00 + over
-                    i11 = i10 + up
-                    re = gz * (
-                        gy * (gx * data[i00] + fx * data[i00 + c2]) + fy * (gx * data[i01] + fx * data[i01 + c2])
-                    )
-                    re += fz * (
-                        gy * (gx * data[i10] + fx * data[i10 + c2]) + fy * (gx * data[i11] + fx * data[i11 + c2])
-                    )
-                    im = gz * (
-                        gy * (gx * data[i00 + c1] + fx * data[i00 + c3])
-                        + fy * (gx * data[i01 + c1] + fx * data[i01 + c3])
-                    )
-                    im += fz * (
-                        gy * (gx * data[i10 + c1] + fx * data[i10 + c3])
-                        + fy * (gx * data[i11 + c1] + fx * data[i11 + c3])
-                    )
-                    im *= sign
-                    slice_re[j], slice_im[j] = re, im
-                    power += ctf2[p, first + j] * (re * re + im * im)
+                    parts_x[j], parts_y[j], parts_z[j] = px - np.float32(x), py - np.float32(y), pz - np.float32(z)
+                    signs[j], place[j] = sign, z * plane + y * row + x
+                for j in range(length):
+                    fx, fy, fz = parts_x[j], parts_y[j], parts_z[j]
+                    i00 = place[j]
+                    i01, i10 = i00 + row, i00 + plane
+                    i11 = i10 + row
+                    w00, w01 = (one - fz) * (one - fy), (one - fz) * fy
+                    w10, w11 = fz * (one - fy), fz * fy
+                    near = w00 * data[i00] + w01 * data[i01] + w10 * data[i10] + w11 * data[i11]
+                    far = w00 * data[i00 + 1] + w01 * data[i01 + 1] + w10 * data[i10 + 1] + w11 * data[i11 + 1]
+                    slice_re[j] = (one - fx) * near.real + fx * far.real
+                    slice_im[j] = (one - fx) * near.imag + fx * far.imag
+                power = np.float32(0)
+                for j in range(length):
+                    re, im = slice_re[j], signs[j] * slice_im[j]
+                    slice_im[j] = im
+                    power += weight[j] * (re * re + im * im)
                 norm[g, o] += power
                 for s in range(shifts):
                     total = np.float32(0)
@@ -161,7 +160,7 @@ def score_poses(
     ramps = _ramp_tables(shifts_px, box_px, reach)
     cross = np.zeros((groups, orientations, shifts_px.shape[1]), np.float32)
     norm = np.zeros((groups, orientations), np.float32)
-    view, side = data.view(np.float32).reshape(-1), data.shape[0]
+    view, side = data.reshape(-1), data.shape[0]
     arguments = (images, ctf2, owner, rotations, ramps, reach, kx, ky, cross, norm)
     run_tasks(lambda start, stop: _score(view, side, padding, *arguments, start, stop), split_range(groups, 16))
     return cross, norm

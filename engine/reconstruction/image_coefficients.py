@@ -16,6 +16,9 @@ from engine.particles import Particles
 class ImageCoefficients:
     """Coefficients and CTFs of a stack on a disc, computed when first asked for.
 
+    The disc may belong to a smaller box over the same field of view: the images are then Fourier-cropped to it, scaled
+    so that they match slices of a volume that was cropped to the same box with its grey values kept.
+
     Parameters
     ----------
     particles : Particles
@@ -24,21 +27,40 @@ class ImageCoefficients:
         Array namespace (device) of the results.
     limit_bytes : int
         Kept in memory when the whole stack needs no more than this; otherwise read anew each time.
+
+    Attributes
+    ----------
+    factor : float
+        What cropping multiplied the coefficients by.
+    pixel_size_A : float
+        Å per px of the disc's box.
     """
 
-    def __init__(self, particles: Particles, disc: HalfDisc, xp: Any = np, limit_bytes: int = 250_000_000) -> None:
+    def __init__(self, particles: Particles, disc: HalfDisc, xp: Any = np, limit_bytes: int = 400_000_000) -> None:
         self.particles = particles
         self.disc = disc
         self.xp = xp
+        ratio = disc.box_px / particles.box_px
+        self.factor = ratio**3
+        self.pixel_size_A = particles.pixel_size_A / ratio
+        self._source = disc if ratio == 1 else HalfDisc(particles.box_px, disc.radius_px)
         self._known = np.zeros(particles.count, bool)
         self._keep = particles.count * len(disc) * 12 <= limit_bytes
         if self._keep:
             self._images = xp.empty((particles.count, len(disc)), dtype=xp.complex64)
             self._ctf = xp.empty((particles.count, len(disc)), dtype=xp.float32)
 
+    def on_box(self, box_px: int) -> ImageCoefficients:
+        """Return the same stack for another box with all of its frequencies; itself where it has that box already."""
+        if box_px == self.disc.box_px:
+            return self
+        return ImageCoefficients(self.particles, HalfDisc(box_px, (box_px - 1) / 2), self.xp)
+
     def _compute(self, indices: NDArray[np.intp]) -> tuple[Array, Array]:
         images = self.xp.asarray(self.particles.images(indices))
-        coefficients = self.disc.gather(rfft2_centred(images))
+        coefficients = self._source.gather(rfft2_centred(images))
+        if self.factor != 1:
+            coefficients = coefficients * np.float32(self.factor)
         ctf = self.particles.ctf_on_disc(self.disc, indices, self.xp)
         return coefficients, self.xp.astype(ctf, self.xp.float32)
 

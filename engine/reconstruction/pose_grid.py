@@ -11,11 +11,28 @@ from engine.geometry import directions_grid, orientation_grid, quaternion_to_mat
 from engine.symmetry import in_asymmetric_unit
 
 
-def global_orientations(step_deg: float, symmetry: str) -> NDArray[np.float64]:
-    """Return projection matrices ``(r, 3, 3)`` about ``step_deg`` apart with views in one asymmetric unit."""
+def global_orientations(
+    step_deg: float, symmetry: str, turn: NDArray[np.floating] | None = None, half_circle: bool = False
+) -> NDArray[np.float64]:
+    """Return projection matrices ``(r, 3, 3)`` about ``step_deg`` apart with views in one asymmetric unit.
+
+    Parameters
+    ----------
+    step_deg : float
+    symmetry : str
+        Point group.
+    turn : (3, 3) or None
+        Rotation of the whole grid of views, so that not every search asks for the same ones.
+    half_circle : bool
+        In-plane angles below 180° only, for searches that get the others for nothing.
+    """
     directions = directions_grid(step_deg)
+    if turn is not None:
+        directions = directions @ turn
     directions = directions[in_asymmetric_unit(directions, symmetry)]
-    return orientation_grid(directions, step_deg).reshape(-1, 3, 3)
+    count = 2 * max(1, round(180 / step_deg))
+    grid = orientation_grid(directions, 360 / count)
+    return (grid[:, : count // 2] if half_circle else grid).reshape(-1, 3, 3)
 
 
 def rotation_from_vector(vectors_deg: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -19,6 +19,7 @@ from engine.reconstruction.fourier_volume import FourierVolume, extract_slices
 
 _ROTATION_CHUNK = 4096
 _IMAGE_CHUNK = 8
+_HALF_TURN = np.diag([-1.0, -1.0, 1.0])
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,16 @@ class Candidates:
     score: NDArray[np.float64]
     scale: NDArray[np.float64]
 
-    def best(self, count: int) -> Candidates:
-        """Return the first ``count`` of each image."""
+    def joined(self, others: Candidates) -> Candidates:
+        """Return these and other candidates of the same images, best first."""
+        score = np.concatenate([self.score, others.score], axis=1)
+        order = np.argsort(-score, axis=1, kind="stable")
+        rows = np.arange(len(order))[:, None]
         return Candidates(
-            self.rotations[:, :count], self.shifts_px[:, :count], self.score[:, :count], self.scale[:, :count]
+            np.concatenate([self.rotations, others.rotations], axis=1)[rows, order],
+            np.concatenate([self.shifts_px, others.shifts_px], axis=1)[rows, order],
+            score[rows, order],
+            np.concatenate([self.scale, others.scale], axis=1)[rows, order],
         )
 
 
@@ -115,8 +122,12 @@ def global_search(
     radius_px: float,
     keep: int,
     free_scale: bool = False,
+    about_px: NDArray[np.float32] | None = None,
 ) -> Candidates:
-    """Score every image in every orientation and shift: two matrix products.
+    """Score every image in every orientation, also turned by 180° in the plane, and shift: three matrix products.
+
+    A slice turned by 180° is its complex conjugate, so the products of the real and of the imaginary parts give both
+    scores: their sum and their difference.
 
     Parameters
     ----------
@@ -131,33 +142,48 @@ def global_search(
         Orientations kept for each image, each with its best shift.
     free_scale : bool
         Do not trust the reference's grey scale.
+    about_px : (m, 2) or None
+        Shift of each image that ``shifts_px`` are added to.
     """
     xp = array_namespace(images.weighted)
     count = images.disc.count_within(radius_px)
     ramps = images.disc.phase_ramps(xp.asarray(shifts_px), count)
+    moved = images.weighted[:, :count]
+    if about_px is not None:
+        moved = moved * images.disc.phase_ramps(xp.asarray(about_px), count)
     parts = []
     for start in range(0, len(rotations), _ROTATION_CHUNK):
         chunk = rotations[start : start + _ROTATION_CHUNK]
         slices = extract_slices(volume, chunk, images.disc, count)
-        parts.append(_score_chunk(images, slices, ramps, count, min(keep, len(chunk)), free_scale, start))
-    index, shift, score, scale = (np.concatenate([part[i] for part in parts], axis=1) for i in range(4))
-    order = np.argsort(-score, axis=1, kind="stable")[:, :keep]
-    index, shift, score, scale = (np.take_along_axis(a, order, 1) for a in (index, shift, score, scale))
-    return Candidates(rotations[index], shifts_px[shift], score, scale)
+        most = min(keep, 2 * len(chunk))
+        index, *rest = _score_chunk(moved, images.ctf2[:, :count], slices, ramps, most, free_scale)
+        turned, index = index >= len(chunk), index % len(chunk)
+        found = chunk[index]
+        found[turned] = _HALF_TURN @ found[turned]
+        parts.append((found, *rest))
+    found, shift, score, scale = (np.concatenate([part[i] for part in parts], axis=1) for i in range(4))
+    rows, order = np.arange(len(score))[:, None], np.argsort(-score, axis=1, kind="stable")[:, :keep]
+    shifts = shifts_px[shift[rows, order]]
+    if about_px is not None:
+        shifts = shifts + about_px[:, None]
+    return Candidates(found[rows, order], shifts, score[rows, order], scale[rows, order])
 
 
 def _score_chunk(
-    images: Images, slices: Array, ramps: Array, count: int, keep: int, free_scale: bool, first: int
+    weighted: Array, ctf2: Array, slices: Array, ramps: Array, keep: int, free_scale: bool
 ) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-    """Best orientations of a chunk: index, index of shift, score and scale, each (m, keep)."""
+    """Best orientations of a chunk: index (those turned by 180° follow), index of shift, score and scale (m, keep)."""
     xp = array_namespace(slices)
-    power = xp.matmul(images.ctf2[:, :count], xp.matrix_transpose(xp.abs(slices) ** 2))
-    columns = xp.matrix_transpose(slices.view(xp.float32))
+    power = xp.matmul(ctf2, xp.matrix_transpose(xp.abs(slices) ** 2))
+    power = xp.concat([power, power], axis=1)
+    real, imaginary = (xp.matrix_transpose(xp.asarray(part, copy=True)) for part in (xp.real(slices), xp.imag(slices)))
     found = []
-    for start in range(0, images.weighted.shape[0], _IMAGE_CHUNK):
-        part = images.weighted[start : start + _IMAGE_CHUNK, :count]
-        shifted = xp.reshape(part[:, None, :] * ramps[None, :, :], (-1, count))
-        cross = xp.reshape(xp.matmul(shifted.view(xp.float32), columns), (part.shape[0], len(ramps), -1))
+    for start in range(0, weighted.shape[0], _IMAGE_CHUNK):
+        part = weighted[start : start + _IMAGE_CHUNK]
+        shifted = xp.reshape(part[:, None, :] * ramps[None, :, :], (-1, part.shape[1]))
+        even = xp.matmul(xp.asarray(xp.real(shifted), copy=True), real)
+        odd = xp.matmul(xp.asarray(xp.imag(shifted), copy=True), imaginary)
+        cross = xp.reshape(xp.concat([even + odd, even - odd], axis=1), (part.shape[0], len(ramps), -1))
         norm = power[start : start + part.shape[0]]
         score = to_numpy(_log_likelihood(xp.max(cross, axis=1), norm, free_scale))
         index = np.argpartition(-score, keep - 1, axis=1)[:, :keep]
@@ -165,7 +191,7 @@ def _score_chunk(
         shift = np.argmax(chosen, axis=1)
         cross_best = np.take_along_axis(chosen, shift[:, None], 1)[:, 0]
         scale = cross_best / np.maximum(np.take_along_axis(to_numpy(norm), index, 1), 1e-20)
-        found.append((index + first, shift, np.take_along_axis(score, index, 1).astype(np.float64), scale))
+        found.append((index, shift, np.take_along_axis(score, index, 1).astype(np.float64), scale))
     index, shift, score, scale = (np.concatenate([part[i] for part in found]) for i in range(4))
     return index, shift, score, scale.astype(np.float64)
 
@@ -175,10 +201,12 @@ def refine_candidates(
     images: Images,
     candidates: Candidates,
     level: Level,
-    margin: float,
+    margin: float | NDArray[np.float64],
     free_scale: bool = False,
 ) -> Candidates:
     """Try small rotations and shifts about each candidate within ``margin`` of its image's best one.
+
+    The margin is one number or one for each image (m, 1).
 
     Returns the ``level.keep`` best orientations of each image. The shift of each is the mean over the shifts tried,
     weighted by likelihood, and its score the logarithm of their summed likelihood.

@@ -7,46 +7,27 @@ Expectation–maximisation in Fourier space with a Wiener prior taken from the F
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from engine.arrays import to_numpy
+from engine.fourier.crop import fourier_resize_volume
 from engine.fourier.disc import HalfDisc
 from engine.fourier.filters import low_pass
-from engine.fourier.shells import resolution_at
 from engine.geometry import rotation_angle_deg
 from engine.particles import Particles
 from engine.reconstruction.accumulator import Accumulator
 from engine.reconstruction.fourier_volume import fourier_volume
-from engine.reconstruction.half_maps import (
-    join_low_frequencies,
-    levelled,
-    masked_fsc,
-    ssnr_from_fsc,
-)
 from engine.reconstruction.image_coefficients import ImageCoefficients
-from engine.reconstruction.pose_grid import (
-    global_orientations,
-    rotation_from_vector,
-    rotation_offsets,
-    shift_disc,
-    shift_offsets,
-)
-from engine.reconstruction.pose_search import Level
+from engine.reconstruction.refinement_plan import SearchPlan, is_last, plan_search, working_box, working_radius
+from engine.reconstruction.refinement_solve import resized_mask, solve_iteration, sphere_mask
 from engine.reconstruction.refinement_state import RefinementOptions, RefinementState, initial_state
-from engine.reconstruction.refinement_steps import HalfResult, SearchPlan, image_power, process_half
+from engine.reconstruction.refinement_steps import PassResult, image_power, process_particles
 from engine.symmetry import point_group
-from engine.validation.masks import refinement_mask
-from engine.windows import soft_sphere
 
-_EDGE_PX = 3.0
 _JUMP_DEG = 10.0
-_KEPT = 16
-_SETTLING = 8
 
 
 def refine(
@@ -67,7 +48,7 @@ def refine(
     halves : (count,) of 1 and 2
         Half set of each particle; never drawn again.
     initial_volume : (n, n, n) float32
-        On the particles' grid.
+        On the particles' grid; not looked at when there is a state to go on from.
     options : RefinementOptions
     rng : numpy.random.Generator
         Used once, for a seed that the state carries.
@@ -78,28 +59,33 @@ def refine(
     xp : module
         Array namespace of the device to compute on.
 
+    Yields
+    ------
+    RefinementState
+        Its volumes are on the smallest box that the iteration needed, those of the last one on the particles'.
+
     Raises
     ------
     ValueError
         When the volume is not on the particles' grid or a half is empty.
     """
-    subsets = _check(particles, halves, initial_volume)
-    if mask is not None:
-        if mask.shape != initial_volume.shape:
-            raise ValueError(f"The mask has shape {mask.shape}, the volume {initial_volume.shape}: resample it first.")
-        options = replace(options, dynamic_mask=False)
+    subsets = _check(particles, halves, initial_volume if state is None else None, mask)
     if state is None:
         state = _start(particles, initial_volume, mask, options, rng)
-    disc = HalfDisc(particles.box_px, (particles.box_px - 1) / 2)
-    store = ImageCoefficients(particles, disc, xp)
+    store = ImageCoefficients(particles, HalfDisc(particles.box_px, (particles.box_px - 1) / 2), xp)
     if state.iteration == 0:
         state = state.evolve(noise=np.stack([image_power(store, subset) for subset in subsets]))
     while not state.finished:
-        state = _iterate(store, subsets, state, options)
+        store, state = _iterate(store, subsets, state, options, mask)
         yield state
 
 
-def _check(particles: Particles, halves: ArrayLike, volume: NDArray[np.float32]) -> list[NDArray[np.intp]]:
+def _check(
+    particles: Particles,
+    halves: ArrayLike,
+    volume: NDArray[np.float32] | None,
+    mask: NDArray[np.float32] | None,
+) -> list[NDArray[np.intp]]:
     labels = np.asarray(halves)
     if labels.shape != (particles.count,):
         raise ValueError(
@@ -111,10 +97,11 @@ def _check(particles: Particles, halves: ArrayLike, volume: NDArray[np.float32])
             f"Half sets hold {len(subsets[0])} and {len(subsets[1])} of {particles.count} particles; "
             "each particle must be in half 1 or 2, and neither half may be empty."
         )
-    if volume.shape != (particles.box_px,) * 3:
-        raise ValueError(
-            f"The initial volume has shape {volume.shape}, particles are {particles.box_px} px: resample it first."
-        )
+    for name, cube in (("initial volume", volume), ("mask", mask)):
+        if cube is not None and cube.shape != (particles.box_px,) * 3:
+            raise ValueError(
+                f"The {name} has shape {cube.shape}, particles are {particles.box_px} px: resample it first."
+            )
     return subsets
 
 
@@ -137,123 +124,69 @@ def _start(
     return initial_state(particles.count, particles.box_px, reference, mask, options, seed)
 
 
-def sphere_mask(box_px: int, pixel_size_A: float, diameter_A: float | None) -> NDArray[np.float32]:
-    """Return the soft sphere that holds the particle; None takes 85 % of the box."""
-    radius = 0.425 * box_px if diameter_A is None else min(diameter_A / 2 / pixel_size_A, box_px / 2 - _EDGE_PX)
-    return soft_sphere(box_px, radius, _EDGE_PX)
-
-
 def _iterate(
-    store: ImageCoefficients, subsets: list[NDArray[np.intp]], state: RefinementState, options: RefinementOptions
-) -> RefinementState:
-    particles = store.particles
-    pixel = particles.pixel_size_A
-    field_A = particles.box_px * pixel
-    rng = np.random.default_rng([state.seed, state.iteration])
-    last = is_last(state, options)
-    working_px = _working_radius(state, field_A, particles.box_px)
-    plan = plan_search(state, options, field_A, particles.box_px, working_px, rng)
-    insert_px = float(store.disc.radius_px) if last else min(1.25 * working_px + 6, store.disc.radius_px)
-    results, sums = [], []
-    for half, subset in enumerate(subsets):
-        masked = store.xp.asarray(state.references[half] * state.mask)
-        reference = fourier_volume(masked, options.padding, radius_px=working_px)
-        poses = (state.rotations[subset], state.shifts_A[subset] / pixel)
-        result, accumulator = process_half(
-            store, subset, reference, state.noise[half], state.scale[subset], poses, plan, insert_px
-        )
-        results.append(result)
-        sums.append(accumulator.symmetrised(options.symmetry))
-        del accumulator
-    state = _take_poses(state, subsets, results, pixel, options, plan)
-    return _solve(state, sums, options, pixel, rng, last)
-
-
-def is_last(state: RefinementState, options: RefinementOptions) -> bool:
-    """Tell whether the next iteration is the pass with all resolution."""
-    converged = state.stalled >= 2 and not state.was_global
-    return converged or state.iteration + 1 >= options.max_iterations
-
-
-def _working_radius(state: RefinementState, field_A: float, box_px: int) -> float:
-    """Frequencies to compare: what the halves agree on and a little more, where the prior still lets signal through."""
-    margin = 1.0 if state.iteration == 0 else 2.0
-    return float(np.clip(field_A / state.resolution_A + margin, 6.0, (box_px - 1) / 2))
-
-
-def searches_all(state: RefinementState) -> bool:
-    """Tell whether the next iteration searches all orientations.
-
-    It does at first, for some iterations more while such searches still move many particles, and when the map has
-    become much better since the last one: only that rescues a particle from a wrong orientation.
-    """
-    if state.iteration < 3:
-        return True
-    settling = state.iteration < _SETTLING and state.was_global and state.jumped > 0.02
-    gain = state.resolution_A / state.global_resolution_A
-    return settling or gain < 0.93 or (state.stalled >= 1 and gain < 0.97)
-
-
-def plan_search(
+    store: ImageCoefficients,
+    subsets: list[NDArray[np.intp]],
     state: RefinementState,
     options: RefinementOptions,
-    field_A: float,
-    box_px: int,
+    mask: NDArray[np.float32] | None,
+) -> tuple[ImageCoefficients, RefinementState]:
+    """One iteration on the smallest box that holds the frequencies in question; the stack comes back on that box."""
+    particles = store.particles
+    field_A = particles.box_px * particles.pixel_size_A
+    rng = np.random.default_rng([state.seed, state.iteration])
+    last = is_last(state, options)
+    working_px = working_radius(state, field_A, particles.box_px)
+    insert_px = 1.25 * working_px + 6
+    store = store.on_box(particles.box_px if last else working_box(insert_px, particles.box_px))
+    insert_px = store.disc.radius_px if last else min(insert_px, store.disc.radius_px)
+    plan = plan_search(state, options, field_A, store.disc.box_px, working_px, rng)
+    results, sums = [], []
+    for half, subset in enumerate(subsets):
+        found, part = _process_half(store, subset, half, state, options, plan, working_px, insert_px)
+        results.append(found)
+        sums.append(part)
+    state = _take_poses(state, subsets, results, store, options, plan)
+    given = None if mask is None else resized_mask(mask, store.disc.box_px)
+    return store, solve_iteration(state, sums, options, field_A, given, rng, last)
+
+
+def _process_half(
+    store: ImageCoefficients,
+    subset: NDArray[np.intp],
+    half: int,
+    state: RefinementState,
+    options: RefinementOptions,
+    plan: SearchPlan,
     working_px: float,
-    rng: np.random.Generator,
-) -> SearchPlan:
-    """Decide between a search over all orientations and one about the poses at hand, and how fine to go."""
-    diameter_A = options.mask_diameter_A or 0.7 * field_A
-    pixel = field_A / box_px
-    resolution_A = field_A / working_px
-    # a particle's edge moves by a third of the resolution in one finest step
-    fine_deg = float(np.rad2deg(0.33 * resolution_A / (diameter_A / 2)) / 2)
-    fine_px = resolution_A / pixel / 12
-    free = state.iteration == 0
-    if not searches_all(state):
-        levels = [
-            Level(working_px, rotation_offsets(3, 3 * fine_deg), shift_offsets(5, 3 * fine_px), 4),
-            Level(working_px, rotation_offsets(2, 1.5 * fine_deg), shift_offsets(3, 2 * fine_px), 4),
-            Level(working_px, rotation_offsets(2, 0.75 * fine_deg), shift_offsets(3, fine_px), _KEPT),
-        ]
-        return SearchPlan(None, np.zeros((1, 2), np.float32), working_px, 1, levels, False)
-    step = options.coarse_step_deg
-    coarse_px = min(working_px, 1.2 * field_A / (np.deg2rad(step) * diameter_A))
-    jitter = rotation_from_vector(rng.uniform(-step / 2, step / 2, 3))
-    orientations = jitter @ global_orientations(step, options.symmetry)
-    shift_step = max(field_A / coarse_px / 4, pixel) / pixel
-    shifts = shift_disc(options.shift_range_A / pixel, shift_step)
-    return SearchPlan(
-        orientations, shifts, coarse_px, 24, _halving(step, shift_step, coarse_px, working_px, fine_deg), free
-    )
-
-
-def _halving(step: float, shift_step: float, coarse_px: float, working_px: float, fine_deg: float) -> list[Level]:
-    """Levels that halve the angular step and double the radius until the step is fine."""
-    levels: list[Level] = []
-    spacing, shift, radius, keep = step / 2, shift_step / 2, coarse_px, 12
-    while True:
-        radius = min(radius * 1.6, working_px)
-        done = spacing <= fine_deg and radius >= working_px
-        levels.append(Level(radius, rotation_offsets(2, spacing), shift_offsets(3, shift), _KEPT if done else keep))
-        if done:
-            return levels
-        spacing, shift, keep = spacing / 2, shift / 2, max(keep // 2, 4)
+    insert_px: float,
+) -> tuple[PassResult, Accumulator]:
+    """Poses and symmetrised sums of one half."""
+    box_px, xp = store.disc.box_px, store.xp
+    volume = fourier_resize_volume(state.references[half], box_px) * resized_mask(state.mask, box_px)
+    reference = fourier_volume(xp.asarray(volume), options.padding, radius_px=working_px)
+    noise = state.noise[half][: box_px // 2 + 1] * store.factor**2
+    poses = (state.rotations[subset], state.shifts_A[subset] / store.pixel_size_A)
+    sums = Accumulator(box_px, options.padding, insert_px, xp)
+    found = process_particles(store, subset, reference, noise, state.scale[subset], poses, plan, sums)
+    return found, sums.symmetrised(options.symmetry)
 
 
 def _take_poses(
     state: RefinementState,
-    subsets: list[NDArray[np.intp]],
-    results: list[HalfResult],
-    pixel_size_A: float,
+    subsets: Sequence[NDArray[np.intp]],
+    results: Sequence[PassResult],
+    store: ImageCoefficients,
     options: RefinementOptions,
     plan: SearchPlan,
 ) -> RefinementState:
     rotations, shifts = state.rotations.copy(), state.shifts_A.copy()
-    confidence, scale = state.confidence.copy(), state.scale.copy()
-    for subset, result in zip(subsets, results, strict=True):
-        rotations[subset], shifts[subset] = result.rotations, result.shifts_px * pixel_size_A
+    confidence, scale, noise = state.confidence.copy(), state.scale.copy(), state.noise.copy()
+    known = int(store.disc.shell[-1]) + 1
+    for half, (subset, result) in enumerate(zip(subsets, results, strict=True)):
+        rotations[subset], shifts[subset] = result.rotations, result.shifts_px * store.pixel_size_A
         confidence[subset] = result.confidence
+        noise[half, :known] = result.noise[:known] / store.factor**2
         if options.per_particle_scale and not plan.free_scale:
             scale[subset] = _updated_scale(scale[subset] * result.scale)
     turned = pose_distance_deg(rotations, state.rotations, options.symmetry)
@@ -264,7 +197,7 @@ def _take_poses(
         shifts_A=shifts,
         confidence=confidence,
         scale=scale,
-        noise=np.stack([result.noise for result in results]),
+        noise=noise,
         median_change_deg=float(np.median(turned)),
         mean_change_deg=float(np.mean(turned)),
         median_change_A=float(np.median(moved)),
@@ -286,58 +219,3 @@ def pose_distance_deg(a: NDArray[np.float64], b: NDArray[np.float64], symmetry: 
     """Return the smallest angle between two sets of poses (m, 3, 3) that the symmetry leaves."""
     distances = [rotation_angle_deg(a, b @ operator) for operator in point_group(symmetry)]
     return np.min(distances, axis=0)
-
-
-def _solve(
-    state: RefinementState,
-    sums: list[Accumulator],
-    options: RefinementOptions,
-    pixel_size_A: float,
-    rng: np.random.Generator,
-    last: bool,
-) -> RefinementState:
-    """Half maps, their FSC, the resolution, references for the next iteration and the mask."""
-    box_px = sums[0].box_px
-    field_A = box_px * pixel_size_A
-    half_maps = np.stack([to_numpy(part.solve()) for part in sums])
-    mask = state.mask
-    fsc = masked_fsc(half_maps[0], half_maps[1], mask, rng)
-    resolution = min(resolution_at(fsc, box_px, pixel_size_A, 0.143), field_A / 3)
-    last_shell = round(field_A / resolution) + 2
-    ssnr = ssnr_from_fsc(fsc, last_shell)
-    references = [to_numpy(part.solve(ssnr, radius_px=last_shell)) for part in sums]
-    volume = to_numpy((sums[0] + sums[1]).solve(2 * ssnr, radius_px=last_shell))
-    empty = sphere_mask(box_px, pixel_size_A, options.mask_diameter_A) < 0.01
-    half_maps = np.stack([levelled(half, empty) for half in half_maps])
-    references = [
-        levelled(r, empty) for r in join_low_frequencies(references[0], references[1], field_A / options.join_A)
-    ]
-    if options.dynamic_mask:
-        mask = _next_mask(references, resolution, options, pixel_size_A)
-    improved = resolution < 0.99 * state.best_resolution_A or state.iteration == 0
-    return state.evolve(
-        iteration=state.iteration + 1,
-        half_maps=half_maps,
-        references=np.stack(references),
-        volume=levelled(np.asarray(volume, np.float32), empty),
-        mask=mask,
-        fsc=fsc,
-        resolution_A=float(resolution),
-        best_resolution_A=float(resolution if state.iteration == 0 else min(resolution, state.best_resolution_A)),
-        stalled=0 if improved else state.stalled + 1,
-        finished=last,
-    )
-
-
-def _next_mask(
-    references: list[NDArray[np.float32]], resolution_A: float, options: RefinementOptions, pixel_size_A: float
-) -> NDArray[np.float32]:
-    box_px = references[0].shape[0]
-    sphere = sphere_mask(box_px, pixel_size_A, options.mask_diameter_A)
-    if resolution_A > options.mask_start_A:
-        return sphere
-    average = (references[0] + references[1]) * np.float32(0.5) * sphere
-    if not average.max() > 0:
-        return sphere
-    threshold, near, far = options.mask_threshold, options.mask_near_A, options.mask_far_A
-    return np.asarray(sphere * refinement_mask(average, pixel_size_A, threshold, near, far), np.float32)

@@ -79,15 +79,16 @@ class RefinementState:
         Contrast of each image, mean 1.
     noise : (2, n // 2 + 1) float64
         Power of the noise of each half on each shell.
-    half_maps : (2, n, n, n) float32
-        Without a prior and unmasked.
-    references : (2, n, n, n) float32
+    half_maps : (2, b, b, b) float32
+        Without a prior and unmasked. The box of b px has the particles' field of view and holds what the iteration
+        needed; that of the last one is the particles'.
+    references : (2, b, b, b) float32
         With the prior; what the next iteration compares images with, before masking.
-    volume : (n, n, n) float32
+    volume : (b, b, b) float32
         The map: both halves together, with the prior, unmasked.
-    mask : (n, n, n) float32
+    mask : (b, b, b) float32
         Refinement mask.
-    fsc : (n // 2 + 1,) float64
+    fsc : (b // 2 + 1,) float64
         Between the half maps inside the mask, corrected by noise substitution.
     resolution_A, best_resolution_A : float
         Where ``fsc`` drops below 0.143 now, and the best so far.

@@ -1,8 +1,7 @@
-"""Expectation and maximisation for one half of the particles."""
+"""Expectation and maximisation for particles of one half."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,45 +13,21 @@ from engine.reconstruction.accumulator import Accumulator
 from engine.reconstruction.fourier_volume import FourierVolume, extract_slices
 from engine.reconstruction.image_coefficients import ImageCoefficients
 from engine.reconstruction.pose_search import Candidates, Images, Level, global_search, refine_candidates
+from engine.reconstruction.refinement_plan import SearchPlan
 
 BATCH = 64
 """Images in one piece of work; fixed, so that sums do not depend on the machine."""
 
 _INSERTED = 16
-_MARGINS = (20.0, 10.0)
+_LEAST_SHARE = 0.02
+_MARGINS = ((10.0, 0.3), (6.0, 0.2), (4.0, 0.1))
+"""What candidates may be worse than the best one by, level after level: a number of its own and a share of what the
+best pose explains, because a coarse grid misses a share of that."""
 
 
 @dataclass(frozen=True)
-class SearchPlan:
-    """How one iteration looks for poses.
-
-    Attributes
-    ----------
-    orientations : (R, 3, 3) or None
-        Grid of the global search; None starts from the poses at hand.
-    shifts_px : (S, 2)
-        Shifts of the global search.
-    radius_px : float
-        Working radius of the global search.
-    keep : int
-        Candidates of the global search.
-    levels : sequence of Level
-        Subdivisions that follow.
-    free_scale : bool
-        The reference's grey scale is not that of the images yet.
-    """
-
-    orientations: NDArray[np.float64] | None
-    shifts_px: NDArray[np.float32]
-    radius_px: float
-    keep: int
-    levels: Sequence[Level]
-    free_scale: bool
-
-
-@dataclass(frozen=True)
-class HalfResult:
-    """What one pass over half of the particles gives, in the order of its indices.
+class PassResult:
+    """What one pass over particles gives, in the order of their indices.
 
     Attributes
     ----------
@@ -102,7 +77,7 @@ class ShellSums:
         return np.interp(np.arange(self._length), known, mean)
 
 
-def process_half(
+def process_particles(
     store: ImageCoefficients,
     indices: NDArray[np.intp],
     reference: FourierVolume,
@@ -110,15 +85,15 @@ def process_half(
     scale: NDArray[np.float64],
     start_poses: tuple[NDArray[np.float64], NDArray[np.float64]],
     plan: SearchPlan,
-    radius_px: float,
-) -> tuple[HalfResult, Accumulator]:
-    """Find the poses of half of the particles and sum their slices.
+    accumulator: Accumulator,
+) -> PassResult:
+    """Find the poses of some particles and add their slices to the sums.
 
     Parameters
     ----------
     store : ImageCoefficients
     indices : (h,)
-        The particles of this half.
+        The particles, all of one half.
     reference : FourierVolume
         Masked reference.
     noise : (n // 2 + 1,)
@@ -128,19 +103,12 @@ def process_half(
     start_poses : (h, 3, 3) and (h, 2)
         Rotations and shifts in px.
     plan : SearchPlan
-    radius_px : float
-        Slices are summed out to here.
-
-    Returns
-    -------
-    HalfResult
-    Accumulator
-        Sums of the slices, not symmetrised.
+    accumulator : Accumulator
+        Takes the slices, out to its radius; not symmetrised.
     """
     disc = store.disc
-    inserted = disc.count_within(radius_px)
-    accumulator = Accumulator(disc.box_px, reference.padding, float(disc.radius[inserted - 1]), store.xp)
-    power = store.xp.asarray(np.maximum(noise, 1e-12).astype(np.float32)[disc.shell])
+    inserted = disc.count_within(accumulator.radius_px)
+    power = store.xp.asarray(np.maximum(noise, 1e-30).astype(np.float32)[disc.shell])
     residual = ShellSums(disc)
     parts = []
     for start in range(0, len(indices), BATCH):
@@ -154,23 +122,28 @@ def process_half(
         residual.add(_residual_power(reference, coefficients, ctf * np.float32(factor), disc, found))
         parts.append((*summarise(found), found.scale[:, 0]))
     rotations, shifts, confidence, fitted = (np.concatenate([p[i] for p in parts]) for i in range(4))
-    return HalfResult(rotations, shifts, confidence, fitted, residual.mean()), accumulator
+    return PassResult(rotations, shifts, confidence, fitted, residual.mean())
 
 
 def find_poses(
     reference: FourierVolume, images: Images, poses: tuple[NDArray[np.float64], NDArray[np.float64]], plan: SearchPlan
 ) -> Candidates:
     """Search as planned; the best orientations of each image come first."""
-    if plan.orientations is None:
-        rotations, shifts = poses
-        score = np.zeros((len(rotations), 1))
-        found = Candidates(rotations[:, None], shifts[:, None].astype(np.float32), score, score)
-    else:
-        found = global_search(
-            reference, images, plan.orientations, plan.shifts_px, plan.radius_px, plan.keep, plan.free_scale
+    rotations, shifts = poses
+    score = np.zeros((len(rotations), 1))
+    found = Candidates(rotations[:, None], shifts[:, None].astype(np.float32), score, score)
+    if plan.orientations is not None:
+        about = found.shifts_px[:, 0] if plan.about_last else None
+        spread = global_search(
+            reference, images, plan.orientations, plan.shifts_px, plan.radius_px, plan.keep, plan.free_scale, about
         )
+        if plan.about_last:
+            here = Level(plan.radius_px, np.eye(3)[None], np.zeros((1, 2), np.float32), 1)
+            spread = spread.joined(refine_candidates(reference, images, found, here, np.inf, plan.free_scale))
+        found = spread
     for depth, level in enumerate(plan.levels):
-        margin = _MARGINS[min(depth, 1)]
+        base, share = _MARGINS[min(depth, len(_MARGINS) - 1)]
+        margin = base + share * np.maximum(found.score[:, :1], 0)
         found = refine_candidates(reference, images, found, level, margin, plan.free_scale)
     return found
 
@@ -201,7 +174,7 @@ def insert_candidates(accumulator: Accumulator, images: Images, found: Candidate
     """Add each image to the sums in its best poses, weighted by the posterior."""
     xp = array_namespace(images.weighted)
     weight = posterior(found)[:, :_INSERTED]
-    weight[weight < 0.02 * weight[:, :1]] = 0
+    weight[weight < _LEAST_SHARE * weight[:, :1]] = 0
     weight /= weight.sum(axis=1, keepdims=True)
     owner, slot = np.nonzero(weight)
     for start in range(0, len(owner), 2 * BATCH):

@@ -110,15 +110,15 @@ def _refine(
         for found in refine(particles, dataset.half_sets, initial, options, ctx.rng(), state, mask, ctx.xp):
             state = found
             ctx.save_checkpoint(state.to_dict())
-            _show(ctx, state, particles.pixel_size_A)
+            _show(ctx, state, particles.box_px * particles.pixel_size_A)
             ctx.progress(state.iteration, most, f"iteration {state.iteration}: {state.resolution_A:.2f} Å")
     if state is None:
         raise UserError("The refinement made no iteration; expected max_iterations of at least 2.")
     return state
 
 
-def _show(ctx: JobContext, state: RefinementState, pixel_size_A: float) -> None:
-    """Send what a person wants to see of an iteration."""
+def _show(ctx: JobContext, state: RefinementState, field_A: float) -> None:
+    """Send what a person wants to see of an iteration; its map is no finer than the iteration needed."""
     ctx.picture("slices", contrast_by_sigma(central_slices(state), 4.0), f"iteration {state.iteration}: z, y, x")
     ctx.event(
         "iteration",
@@ -129,7 +129,7 @@ def _show(ctx: JobContext, state: RefinementState, pixel_size_A: float) -> None:
         searched_all=state.was_global,
         fsc=[float(value) for value in state.fsc],
         box_px=int(state.volume.shape[0]),
-        pixel_size_A=pixel_size_A,
+        pixel_size_A=field_A / state.volume.shape[0],
     )
 
 

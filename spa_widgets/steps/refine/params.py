@@ -77,7 +77,7 @@ class Params(SeededParams):
 STEP = register(
     Step(
         name="refine",
-        version=2,
+        version=3,
         params=Params,
         title="Homogeneous refinement",
         summary="Refine poses and map from two independent halves of the particles.",
