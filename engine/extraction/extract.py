@@ -13,8 +13,8 @@ from engine.extraction.normalise import background_mask, normalise_background, r
 from engine.extraction.windows import cut_windows
 from engine.fourier.crop import fourier_crop
 
-BATCH = 128
-"""Windows in flight; it bounds the memory (33 MB for boxes of 256 px), not the result."""
+BATCH_PIXELS, LEAST_BATCH = 1 << 20, 8
+"""Pixels in flight: windows that stay in a processor's cache between the steps take half the time of many at once."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,9 @@ def extract_particles(
     """
     xp = array_namespace(micrograph)
     scale = settings.output_px / settings.box_px
-    for start in range(0, len(centres_px), BATCH):
-        indices = np.arange(start, min(start + BATCH, len(centres_px)))
+    batch = max(LEAST_BATCH, BATCH_PIXELS // settings.box_px**2)
+    for start in range(0, len(centres_px), batch):
+        indices = np.arange(start, min(start + batch, len(centres_px)))
         images = cut_windows(micrograph, centres_px[indices], settings.box_px).astype(xp.float32)
         if settings.outlier_sigma is not None:
             images = remove_outliers(images, settings.outlier_sigma)

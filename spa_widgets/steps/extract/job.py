@@ -160,12 +160,17 @@ def _extract(
                 _leave_out(ctx, lost, error, len(rows))
                 continue
             try:
-                written = []
+                written: list[NDArray[np.int64]] = []
+                shown: list[NDArray[np.float32]] = []
                 for indices, images in extract_particles(image, centres, settings):
                     stack.append(images.astype(dtype))
                     written.append(indices)
-                    if len(images) and (done, len(written)) == (0, 1):
-                        ctx.picture("particles", atlas(images[:_SHOWN], _SHOWN_IN_A_ROW), "The first particles")
+                    if done == 0 and len(shown) * len(images) < _SHOWN:
+                        shown.append(images)
+                if any(map(len, shown)):
+                    ctx.picture(
+                        "particles", atlas(np.concatenate(shown)[:_SHOWN], _SHOWN_IN_A_ROW), "The first particles"
+                    )
             except ValueError as error:
                 raise UserError(f"{micrographs.name(index)}: {error}") from error
             kept = np.concatenate(written)

@@ -63,7 +63,7 @@ class Params(SeededParams):
 STEP = register(
     Step(
         name="extract",
-        version=1,
+        version=2,
         params=Params,
         title="Extract particles",
         inputs=[Input("micrographs", kind="micrographs"), Input("picks", kind="picks")],
