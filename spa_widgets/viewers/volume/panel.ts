@@ -33,7 +33,7 @@ export class Panel {
   constructor(private frame: Frame, private actions: PanelActions) {
     this.list.setAttribute("aria-label", frame.t("volume_viewer"));
     this.histogram = new Histogram(frame, (level, done) => actions.level(level, done));
-    this.element = h("div", { class: "spa-side", style: "width: 304px; flex: 0 0 auto; border-left: 1px solid var(--spa-line); overflow: auto; max-width: 100%" }, this.list, this.settings, this.histogram.element, this.legend);
+    this.element = h("div", { class: "spa-side", style: "border-left: 1px solid var(--spa-line)" }, this.list, this.settings, this.histogram.element, this.legend);
   }
 
   /** Build the settings of a map; called once its values are there. */
@@ -93,9 +93,9 @@ export class Panel {
     const maps = rows.map((row) => {
       const ink = h("input", { type: "color", value: row.colour, "aria-label": `${t("colour")} ${row.name}`, style: "width: 26px; height: 22px; padding: 0; border: 0; background: none", oninput: throttle(() => this.actions.send(row.id, { colour: ink.value }), 80) });
       const choose = (): void => this.actions.choose(row.id);
-      return h("div", { class: "spa-row", role: "option", tabIndex: 0, style: "grid-template-columns: auto auto 1fr", "aria-selected": String(row.id === this.chosen), onclick: choose, onkeydown: (event: KeyboardEvent) => event.key === "Enter" && choose() }, eyeOf(row), ink, h("span", { class: "spa-name", title: row.name }, row.name));
+      return h("div", { class: "spa-row", role: "option", tabIndex: 0, style: "display: flex; align-items: center", "aria-selected": String(row.id === this.chosen), onclick: choose, onkeydown: (event: KeyboardEvent) => event.key === "Enter" && choose() }, eyeOf(row), ink, h("span", { class: "spa-name", title: row.name }, row.name));
     });
-    const others = things.map((each) => h("div", { class: "spa-row", role: "option", "aria-selected": "false", style: "grid-template-columns: auto 1fr auto" }, eyeOf(each), h("span", { class: "spa-name", title: each.name }, each.name),
+    const others = things.map((each) => h("div", { class: "spa-row", role: "option", "aria-selected": "false", style: "display: flex; align-items: center" }, eyeOf(each), h("span", { class: "spa-name", title: each.name }, each.name),
       h("span", { class: "spa-dim" }, each.kind === "other" && this.frame.link.get("renderer") === "browser" ? t("napari_only") : "")));
     this.list.replaceChildren(...maps, ...others);
   }

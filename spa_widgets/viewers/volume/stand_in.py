@@ -43,6 +43,7 @@ class StandIn:
         self.surface.visible, self.surface.opacity = layer.visible, layer.opacity
         for name in ("scale", "translate", "rotate", "shear", "affine"):
             setattr(self.surface, name, getattr(layer, name))
+        self.surface.wireframe.visible = layer.metadata.get("style") == "mesh"
         self.surface.blending = "translucent" if layer.opacity < 1 else "opaque"
         by = self._coloured_by()
         self.surface.colormap = layer.colormap if by is None else _stops(by["stops"])

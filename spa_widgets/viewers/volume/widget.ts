@@ -18,6 +18,15 @@ import { follow, keep, keysOf, LINKED } from "./together.ts";
 
 const VIEWS: Record<Axis, [Vector, Vector]> = { z: [[0, 0, -1], [0, 1, 0]], y: [[0, 1, 0], [0, 0, 1]], x: [[-1, 0, 0], [0, 0, 1]] };
 
+const STYLE = `
+.spa-volume { height: 480px; }
+.spa-side { width: 304px; flex: 0 0 auto; overflow: auto; }
+@container (max-width: 760px) {
+  .spa-volume { height: auto; }
+  .spa-volume > div > .spa-stage { flex: 0 0 420px; }
+  .spa-side { width: auto; }
+}`;
+
 class VolumeView {
   private volumes = new Map<string, Volume>();
   private versions = new Map<string, number>();
@@ -47,7 +56,7 @@ class VolumeView {
     this.bar = new Bar(frame, { along: (axis) => this.along(axis), reset: () => this.reset(), snapshot: () => this.snapshot() });
     this.contourer = new Contourer((id, mesh) => this.contoured(id, mesh));
     this.stage = this.makeStage();
-    frame.root.append(this.bar.element, this.notice, h("div", { class: "spa-body", style: "height: 480px" }, this.place, this.panel.element), h("div", { class: "spa-under", style: "display: flex; flex-wrap: wrap; gap: 4px 12px; border-top: 1px solid var(--spa-line)" }, this.slices.element, this.panel.below));
+    frame.root.append(h("style", { textContent: STYLE }), this.bar.element, this.notice, h("div", { class: "spa-body spa-volume" }, this.place, this.panel.element), h("div", { class: "spa-under", style: "display: flex; flex-wrap: wrap; gap: 4px 12px; border-top: 1px solid var(--spa-line)" }, this.slices.element, this.panel.below));
     link.watch(["notice"], () => { this.notice.textContent = link.get("notice"); this.notice.style.display = link.get("notice") ? "" : "none"; });
     link.watch(["renderer"], () => this.changeRenderer());
     link.watch(["maps", "objects", "step"], () => this.update());
