@@ -37,6 +37,7 @@ BENCHMARKS = (
     "refine",
     "fsc",
     "widgets",
+    "volume_viewer",
 )
 
 

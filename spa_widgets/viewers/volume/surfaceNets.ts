@@ -39,16 +39,16 @@ export function surfaceNets(data: Uint8Array, shape: Shape, level: number, step 
     const below = slab - here;
     for (let y = 0; y < cy; y++) {
       let offset = z * sz + y * sy;
+      let face = faceAt(data, offset, sy, sz, level);
       for (let x = 0; x < cx; x++, offset += sx) {
-        let mask = 0;
-        for (let index = 0; index < 8; index++) {
-          const value = data[offset + (index & 1 ? sx : 0) + (index & 2 ? sy : 0) + (index & 4 ? sz : 0)] - level;
-          corner[index] = value;
-          if (value > 0) mask |= 1 << index;
-        }
+        // a cell's first face is the second one of the cell before it
+        const next = faceAt(data, offset + sx, sy, sz, level);
+        const mask = SPREAD[face] | (SPREAD[next] << 1);
+        face = next;
         const cell = here + y * (cx + 1) + x;
         vertexOf[cell] = -1;
         if (mask === 0 || mask === 255) continue;
+        for (let index = 0; index < 8; index++) corner[index] = data[offset + (index & 1 ? sx : 0) + (index & 2 ? sy : 0) + (index & 4 ? sz : 0)] - level;
         vertexOf[cell] = positions.length / 3;
         addVertex(positions, corner, mask, x, y, z, step);
         addFaces(indices, vertexOf, mask, x, y, z, cell, cx + 1, below - here);
@@ -57,6 +57,14 @@ export function surfaceNets(data: Uint8Array, shape: Shape, level: number, step 
   }
   const found = positions.done() as Float32Array<ArrayBuffer>;
   return { positions: found, normals: gradients(data, shape, found), indices: indices.done() as Uint32Array<ArrayBuffer> };
+}
+
+/** Bits 0…3 of a face of four corners, put to every other bit of a cell of eight. */
+const SPREAD = Uint8Array.from({ length: 16 }, (_, face) => [0, 1, 2, 3].reduce((mask, bit) => mask | (((face >> bit) & 1) << (2 * bit)), 0));
+
+/** Which of the four corners of a face across x lie inside. */
+function faceAt(data: Uint8Array, offset: number, sy: number, sz: number, level: number): number {
+  return (data[offset] > level ? 1 : 0) | (data[offset + sy] > level ? 2 : 0) | (data[offset + sz] > level ? 4 : 0) | (data[offset + sy + sz] > level ? 8 : 0);
 }
 
 /** The mean of the points where the surface crosses the cell's edges. */
