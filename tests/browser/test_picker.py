@@ -118,6 +118,8 @@ def test_fingers_suggestions_and_the_denoised_view(open_notebook: Any, lab: Any)
     notebook.wait_python("p.count", 4)
     page.wait_for_selector(".spa[data-suggested='0']")
 
+    assert "mic_0001.mrc: 4 picks, 0 suggestions" in root.locator(".spa-stage").get_attribute("aria-label")
+
     before = root.locator(".spa-scale").inner_text()
     left, right = place(page, 100, 128), place(page, 156, 128)
     fingers.move([left, right], [(left[0] - 150, left[1]), (right[0] + 150, right[1])])

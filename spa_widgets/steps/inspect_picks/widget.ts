@@ -139,7 +139,9 @@ class InspectorView {
       triples.push(...rejected.slice(0, Math.max(FEWEST_REJECTED, kept)).flatMap(([, index]) => [x[index], y[index], Mark.Rejected]));
     }
     this.bench.setMarks(new Float32Array(triples));
-    this.bench.hint.textContent = t("kept_here", { kept, all: here.length }) + (truth.length ? ` · ${t("false_are_yellow")}` : "");
+    const text = t("kept_here", { kept, all: here.length });
+    this.bench.describe(text);
+    this.bench.hint.textContent = text + (truth.length ? ` · ${t("false_are_yellow")}` : "");
   }
 }
 

@@ -181,6 +181,7 @@ class PickerView {
     }
     if (this.cross) marks.push(...this.cross, Mark.Chosen);
     this.bench.setMarks(new Float32Array(marks));
+    this.bench.describe(this.frame.t("picks_here", { count, suggested: this.suggested.length / 2 }));
   }
 }
 

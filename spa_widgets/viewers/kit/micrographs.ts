@@ -70,7 +70,6 @@ export class MicrographPicture {
     const bitmap = await createImageBitmap(blob);
     this.info = info;
     this.canvas.pixelSize_A = info.pixel_size_A;
-    this.canvas.element.setAttribute("aria-label", `${this.frame.t("micrograph")} ${info.name}`);
     this.contrast();
     this.canvas.setPicture(bitmap, info.width, info.height);
     this.canvas.element.dataset.shown = info.name;

@@ -44,6 +44,12 @@ export class Workbench {
     this.canvas.setMarks(triples);
   }
 
+  /** What is on the picture, for people who cannot see it. */
+  describe(text: string): void {
+    const { info } = this.picture;
+    if (info) this.canvas.element.setAttribute("aria-label", `${this.frame.t("micrograph")} ${info.name}: ${text}`);
+  }
+
   go(index: number): void {
     const last = this.frame.link.get<unknown[]>("micrographs").length - 1;
     this.frame.link.set("current", Math.min(Math.max(index, 0), last));
