@@ -51,7 +51,7 @@ def write_report(standard: list[Outcome], random: list[Outcome]) -> None:
     text = [
         "# CTF estimation",
         "",
-        "Written by `python -m tests.benchmarks.run ctf`. "
+        "Written by `write_report` of `tests/benchmarks/bench_ctf.py`; a full run has 8 and 200 micrographs. "
         f"{datetime.now(UTC):%Y-%m-%d}, {machine}. CPU times count little where other work shared the cores.",
         "",
         "The bound is Cramér and Rao's, the least error that any unbiased fit to the same frequencies can have "
