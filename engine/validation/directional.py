@@ -37,10 +37,14 @@ class ConicalFSC:
     resolutions_A: NDArray[np.float64]
 
     @property
+    def areas(self) -> NDArray[np.float64]:
+        """Mean of each curve, negative values counted as 0."""
+        return np.asarray(np.clip(self.curves, 0.0, 1.0).mean(axis=1))
+
+    @property
     def area_ratio(self) -> float:
         """Area under the worst cone's curve over that of the best: 1 for a map that is alike in all directions."""
-        areas = np.clip(self.curves, 0.0, 1.0).mean(axis=1)
-        return float(areas.min() / max(float(areas.max()), 1e-12))
+        return float(self.areas.min() / max(float(self.areas.max()), 1e-12))
 
 
 def conical_fsc(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from engine.validation.comparison import HalfMapComparison
 from engine.validation.curves import FSCCurves
+from engine.validation.directional import ConicalFSC, conical_fsc
 from engine.validation.guinier import GuinierFit, sharpening_b_factor
 from engine.validation.masks import TIGHT
 from engine.validation.orientation import OrientationDistribution, orientation_distribution
@@ -30,6 +31,7 @@ class LiveMaps:
         self._job, self._seed = job, seed
         self._comparison: HalfMapComparison | None = None
         self._mask: NDArray[np.float32] | None = None
+        self._cones: ConicalFSC | None = None
         self.found: FSCCurves | None = None
 
     @property
@@ -57,13 +59,14 @@ class LiveMaps:
     def set_mask(self, threshold: float, dilation_A: float, soft_edge_A: float) -> FSCCurves:
         """Compare inside a new mask."""
         compared = self.comparison()
+        self._cones = None
         self._mask = compared.mask(threshold, dilation_A, dilation_A + soft_edge_A)
         self.found = compared.curves(self._mask, loose=False)
         return self.found
 
     def drop_mask(self) -> None:
         """Go back to the job's own mask."""
-        self._mask, self.found = None, None
+        self._mask, self._cones, self.found = None, None, None
 
     def mask(self) -> NDArray[np.float32] | None:
         """The mask set here, else the job's."""
@@ -93,6 +96,13 @@ class LiveMaps:
         resolution_A = self._job.resolution("corrected", 0.143) if self.found is None else self.found.resolution()
         fsc = corrected if len(corrected) == compared.box_px // 2 + 1 else None
         return sharpening_b_factor(compared.mean_map(), compared.pixel_size_A, resolution_A, fsc, mask=mask)
+
+    def directions(self) -> ConicalFSC:
+        """FSC in cones inside the mask, kept until the mask changes."""
+        if self._cones is None:
+            a, b = self.comparison().halves
+            self._cones = conical_fsc(a, b, self.pixel_size_A, self.mask())
+        return self._cones
 
     def orientations(self) -> OrientationDistribution:
         """Views of the job's particles."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 
+from engine.validation.directional import ConicalFSC
 from engine.validation.guinier import GuinierFit
 from engine.validation.orientation import OrientationDistribution
-from spa_widgets.steps.fsc.style import COLOURS, TICKS_A, WARN, Figure, Style, note, numbers
+from spa_widgets.steps.fsc.curves import JobCurves, angstrom
+from spa_widgets.steps.fsc.style import COLOURS, TICKS_A, WARN, Figure, Style, note, numbers, ticks_A
 
 _COARSEST_A = 25.0
 _CLOSEST_TICKS = 0.05
@@ -45,6 +47,34 @@ def guinier_figure(fit: GuinierFit, style: Style) -> Figure:
         annotations=[note(title, style.ink, xref="paper", yref="paper", x=0.02, y=0.03, xanchor="left")],
     )
     return {"data": lines, "layout": layout}
+
+
+def direction_figure(found: ConicalFSC, job: JobCurves, threshold: float, style: Style) -> Figure:
+    """Draw the FSC of every cone: light lines, the worst and the best direction bold."""
+    x = [0.0, *numbers(job.frequency_per_A)]
+    order = found.areas.argsort()
+    traces: list[Figure] = []
+    for place in [*order[1:-1].tolist(), int(order[0]), int(order[-1])]:
+        worst, best = place == int(order[0]), place == int(order[-1])
+        colour = WARN if worst else style.colour("corrected") if best else COLOURS["no_mask"]
+        trace = {"type": "scatter", "mode": "lines", "x": x, "y": numbers(found.curves[place]), "hoverinfo": "skip"}
+        line = {"color": colour, "width": 3 if worst or best else 1}
+        traces.append({**trace, "line": line, "opacity": 1.0 if worst or best else 0.35, "showlegend": worst or best})
+        if worst or best:
+            a, b, c = (f"{value:.2f}" for value in found.directions[place])
+            key = "direction_worst" if worst else "direction_best"
+            name = f"{style.label(key)} ({a}, {b}, {c}): {angstrom(float(found.resolutions_A[place]))}"
+            traces[-1]["name"] = name
+    ticks = ticks_A(x[-1] or 1.0)
+    labels = {"tickvals": [1 / a for a in ticks], "ticktext": [f"{a:g}" for a in ticks]}
+    level = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "line": {"color": WARN, "width": 1.4, "dash": "dot"}}
+    layout = style.layout(
+        xaxis=style.axis(style.label("fsc_axis"), range=[0, x[-1]], **labels),
+        yaxis=style.axis(style.label("fsc_correlation"), range=[-0.08, 1.04]),
+        shapes=[{**level, "y0": threshold, "y1": threshold}],
+        legend={**style.legend(), "x": 0.02, "xanchor": "left", "y": 0.25, "yanchor": "bottom"},
+    )
+    return {"data": traces, "layout": layout}
 
 
 def orientation_figure(found: OrientationDistribution, style: Style) -> Figure:

@@ -18,7 +18,7 @@ from spa_widgets.io.mrc import write_mrc
 from spa_widgets.steps.fsc.curves import CURVES, JobCurves, angstrom, read_job
 from spa_widgets.steps.fsc.figures import Shown, fsc_figure
 from spa_widgets.steps.fsc.live import DEFAULTS, LiveMaps
-from spa_widgets.steps.fsc.more_figures import guinier_figure, orientation_figure
+from spa_widgets.steps.fsc.more_figures import direction_figure, guinier_figure, orientation_figure
 from spa_widgets.steps.fsc.sentences import too_tight
 from spa_widgets.steps.fsc.style import COLOURS, Style
 from spa_widgets.viewers.base import STATIC, Answer, SpaWidget, bundle
@@ -27,7 +27,7 @@ from spa_widgets.viewers.labels import translator
 from spa_widgets.viewers.svg import Line, chart
 
 THRESHOLD = 0.143
-TABS = ("fsc", "guinier", "orientations")
+TABS = ("fsc", "guinier", "directions", "orientations")
 _OPTIONS = ("mask_threshold", "dilation_A", "soft_edge_A")
 
 
@@ -48,8 +48,8 @@ class FSCPlot(SpaWidget):
     height : int
         Of the plot, in pixels.
     **options
-        ``mask_threshold``, ``dilation_A``, ``soft_edge_A`` of a mask to try; ``tab`` (fsc, guinier, orientations);
-        ``language``.
+        ``mask_threshold``, ``dilation_A``, ``soft_edge_A`` of a mask to try; ``tab`` (fsc, guinier, directions,
+        orientations); ``language``.
     """
 
     _esm = bundle("fsc")
@@ -83,7 +83,11 @@ class FSCPlot(SpaWidget):
         self._jobs = [read_job(job, name) for job, name in zip(self._sources, names, strict=True)]
         self._live = LiveMaps(self._jobs[0])
         self.can_mask = self._live.can_compare
-        self.tabs = ["fsc", *["guinier"] * self.can_mask, *["orientations"] * ("particles" in self._jobs[0].files)]
+        self.tabs = [
+            "fsc",
+            *["guinier", "directions"] * self.can_mask,
+            *["orientations"] * ("particles" in self._jobs[0].files),
+        ]
         if self._given:
             self.set_mask()
 
@@ -161,7 +165,7 @@ class FSCPlot(SpaWidget):
         return Path(path)
 
     def show(self, tab: str) -> None:
-        """Show a tab: fsc, guinier or orientations."""
+        """Show a tab: fsc, guinier, directions or orientations."""
         self._need()
         if tab not in self.tabs:
             raise UserError(f"there is no tab {tab!r} here; there are {', '.join(self.tabs)}")
@@ -213,6 +217,10 @@ class FSCPlot(SpaWidget):
             fit = self._live.guinier()
             b = f"{fit.cautious_b_factor_A2:.0f}"
             return guinier_figure(fit, style), style.label("guinier_text", b=b)
+        if tab == "directions":
+            cones = self._live.directions()
+            figure = direction_figure(cones, self._shown_jobs()[0], self.threshold, style)
+            return figure, style.label("direction_text", ratio=f"{cones.area_ratio:.2f}")
         if tab == "orientations":
             views = self._live.orientations()
             values = {"count": f"{views.views:,}", "efficiency": f"{views.efficiency:.2f}"}
@@ -268,8 +276,8 @@ class FSCPlot(SpaWidget):
 
     def _rows(self, style: Style) -> list[dict[str, str]]:
         rows = []
-        for job in self._shown_jobs():
-            for curve in [c for c in self._chosen if c in job.table]:
+        for job, chosen in [(each.job, each.curves) for each in self._shown() if not each.faint]:
+            for curve in [c for c in chosen if c in job.table]:
                 interval = self.intervals.get(job.name) if curve == "corrected" else None
                 known = interval is not None and math.isfinite(interval[1])
                 rows.append({

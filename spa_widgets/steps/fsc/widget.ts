@@ -32,7 +32,7 @@ class FscView {
   private plot: HTMLElement;
   private table = h("tbody");
   private caption = h("div", { class: "spa-dim", role: "status", style: "padding: 2px 14px 8px" });
-  private warning = h("div", { role: "alert", style: "color: var(--spa-warn); padding: 0 14px; font-weight: 600" });
+  private warning = h("div", { role: "alert", style: "color: var(--spa-warn); padding: 0 14px 10px; font-weight: 600" });
   private picture = h("img", { style: "width: 100%; display: block; border-radius: 6px; background: #16181b; image-rendering: auto" });
   private which = h("span", { class: "spa-dim" });
   private sliders: Record<string, Slider> = {};
@@ -48,7 +48,7 @@ class FscView {
     const { t, link } = frame;
     this.plot = h("div", { role: "img", "aria-label": t("fsc"), style: `height: ${link.get("height")}px; width: 100%; min-width: 0` });
     this.reset = h("button", { onclick: () => frame.guard(link.ask("reset")) }, t("reset"));
-    const main = h("div", { style: "flex: 1 1 460px; min-width: 0; padding-top: 6px" }, this.plot, this.caption);
+    const main = h("div", { style: "flex: 1 1 460px; min-width: 0; padding-top: 6px" }, this.plot, this.caption, this.warning);
     frame.root.append(this.bar(), h("div", { class: "spa-body", style: "flex-wrap: wrap" }, main, this.side()));
     link.watch(["revision"], () => { this.redraw(); frame.guard(this.sections()); });
     link.watch(["tab"], () => this.redraw());
@@ -100,7 +100,7 @@ class FscView {
       make("mask_threshold", t("mask_threshold"), "", 0.02, 0.95, 0.01, t("mask_threshold_help")),
       make("dilation_A", t("dilation"), "Å", 0, 40, 0.5),
       make("soft_edge_A", t("soft_edge"), "Å", 0, 40, 0.5),
-      this.picture, h("div", { class: "spa-dim", style: "font-size: 11.5px" }, t("fsc_mask_help")), this.warning);
+      this.picture, h("div", { class: "spa-dim", style: "font-size: 11.5px" }, t("fsc_mask_help")));
     return side;
   }
 

@@ -57,7 +57,10 @@ def test_several_jobs_are_compared(tmp_path: Path) -> None:
 def test_a_mask_is_tried_and_taken_back(refined: Path, tmp_path: Path) -> None:
     plot = FSCPlot(refined, labels=["J1"])
     before = plot.resolutions["J1"]
-    assert plot.tabs == ["fsc", "guinier", "orientations"] and plot.intervals["J1"][0] < plot.intervals["J1"][1]
+    assert (
+        plot.tabs == ["fsc", "guinier", "directions", "orientations"]
+        and plot.intervals["J1"][0] < plot.intervals["J1"][1]
+    )
     tried = plot.set_mask(threshold=0.4, dilation_A=12.0, soft_edge_A=8.0)
     assert plot.own_mask and plot.resolutions["J1"]["corrected"] == pytest.approx(tried.resolution())
     assert plot.code() == "FSCPlot(refined, mask_threshold=0.4, dilation_A=12, soft_edge_A=8)"
@@ -80,7 +83,12 @@ def test_an_over_tight_mask_is_named(refined: Path) -> None:
 
 def test_every_tab_has_a_figure_and_words_for_it(refined: Path) -> None:
     plot = FSCPlot(refined)
-    for tab, word in (("fsc", "Resolution"), ("guinier", "B-factor"), ("orientations", "300 particles")):
+    for tab, word in (
+        ("fsc", "Resolution"),
+        ("guinier", "B-factor"),
+        ("directions", "cones"),
+        ("orientations", "300 particles"),
+    ):
         plot.show(tab)
         reply = plot._ask_figure(tab, "en", True)
         assert plot.tab == tab and word in reply["text"] and len(plot.figure(tab).data) >= 1
