@@ -18,6 +18,7 @@ from engine.windows import soft_disc
 
 _NYQUIST_FRACTION = 0.9
 _CACHE_BYTES = 96 << 20
+_IMAGES_AT_ONCE = 256
 COARSE_FACTOR = 3
 """The fine in-plane step is the coarse one divided by this."""
 
@@ -154,13 +155,17 @@ class DiscImages:
     def block(self, indices: NDArray[np.intp]) -> tuple[Array, Array]:
         """Return coefficients ``(m, K)`` complex64 and CTF ``(m, K)`` float32 of some particles."""
         if not self._keep:
-            return self._make(indices)
+            return self._make_all(indices)
         if self._kept is None:
-            parts = [self._make(part) for part in chunks(np.arange(self.particles.count), 512)]
-            xp = self.sampling.xp
-            self._kept = xp.concat([x for x, _ in parts], axis=0), xp.concat([c for _, c in parts], axis=0)
+            self._kept = self._make_all(np.arange(self.particles.count))
         wanted = self.sampling.xp.asarray(indices)
         return self._kept[0][wanted], self._kept[1][wanted]
+
+    def _make_all(self, indices: NDArray[np.intp]) -> tuple[Array, Array]:
+        xp = self.sampling.xp
+        # whole images are many times larger than their coefficients: only a few of them at once
+        parts = [self._make(part) for part in chunks(indices, _IMAGES_AT_ONCE)] or [self._make(indices)]
+        return xp.concat([x for x, _ in parts], axis=0), xp.concat([c for _, c in parts], axis=0)
 
     def _make(self, indices: NDArray[np.intp]) -> tuple[Array, Array]:
         xp = self.sampling.xp
