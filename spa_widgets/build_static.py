@@ -57,7 +57,10 @@ def run_checked(command: list[str], root: Path, what: str) -> None:
     """Run a command and raise a clear error with its last lines if it fails."""
     environment = dict(os.environ)
     environment["PATH"] = os.pathsep.join([str(Path(command[0]).parent), environment.get("PATH", "")])
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, env=environment, check=False)
+    # tools print in UTF-8 whatever the locale; a strange byte in a message must not hide the message
+    done = subprocess.run(
+        command, cwd=root, capture_output=True, encoding="utf-8", errors="replace", env=environment, check=False
+    )
     if done.returncode != 0:
         tail = "\n".join((done.stdout + done.stderr).splitlines()[-15:])
         raise RuntimeError(f"{what} failed while building the widgets' browser files:\n{tail}")
