@@ -24,6 +24,7 @@ class PickerView {
   private picks: Points = NONE;
   private suggested: Points = NONE;
   private hovered = -1;
+  private pointer: [number, number] | null = null;
   private dragging: { index: number; x: number; y: number } | null = null;
   private cross: [number, number] | null = null;
   private bench: Workbench;
@@ -92,13 +93,13 @@ class PickerView {
   private removeAt(index: number): void {
     const [x, y] = [this.picks[2 * index], this.picks[2 * index + 1]];
     this.picks = this.picks.filter((_, place) => place >> 1 !== index);
-    this.hovered = -1;
+    this.hovered = this.underPointer();
     this.drawMarks();
     this.edit("remove", { name: this.frame.link.get("current"), x, y });
   }
 
   private removeHovered(): void {
-    const index = this.cross ? this.hit(...this.cross) : this.hovered;
+    const index = this.cross ? this.hit(...this.cross) : this.underPointer();
     if (index >= 0) this.removeAt(index);
   }
 
@@ -112,6 +113,11 @@ class PickerView {
   }
 
   private hit = (x: number, y: number): number => nearest(this.picks, x, y, this.reach());
+
+  /** The pick under the pointer now: the picks may have changed since it moved. */
+  private underPointer(): number {
+    return this.pointer ? this.hit(...this.pointer) : -1;
+  }
 
   /** How far from its middle a circle can be clicked. */
   private reach(): number {
@@ -130,6 +136,7 @@ class PickerView {
 
   private drag = (index: number, x: number, y: number, done: boolean): void => {
     this.dragging = { index, x, y };
+    this.pointer = [x, y];
     if (done) {
       this.picks[2 * index] = x;
       this.picks[2 * index + 1] = y;
@@ -140,6 +147,7 @@ class PickerView {
   };
 
   private hover = (x: number, y: number, index: number): void => {
+    this.pointer = [x, y];
     this.bench.hint.textContent = `x ${Math.round(x)}  y ${Math.round(y)}`;
     if (index === this.hovered) return;
     this.hovered = index;
@@ -164,6 +172,7 @@ class PickerView {
     this.frame.guard(this.frame.link.ask("picks", { index }).then(({ buffers }) => {
       if (index !== this.frame.link.get("current")) return;
       [this.picks, this.suggested] = [floats(buffers[0]), floats(buffers[1])];
+      this.hovered = this.underPointer();
       this.frame.root.dataset.suggested = String(this.suggested.length / 2);
       this.acceptButton.style.display = this.suggested.length ? "" : "none";
       this.acceptButton.textContent = this.frame.t("accept_all", { count: this.suggested.length / 2 });
