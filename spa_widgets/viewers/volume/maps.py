@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.arrays import to_numpy
-from engine.display import bin_volume, contour_floor, level_histogram, suggested_contour, volume_to_uint8
+from engine.display import bin_volume, contour_floor, level_histogram, suggested_contour, to_uint8, volume_to_uint8
 from spa_widgets.errors import UserError
 from spa_widgets.io.mrc import read_mrc, write_mrc
 from spa_widgets.viewers import sources
@@ -68,6 +68,13 @@ def quantise(volume: NDArray[np.float32], pixel_size_A: float) -> Quantised:
         zlib.compress(levels.tobytes(), 6),
         level_histogram(levels).tolist(),
     )
+
+
+def pack_between(volume: NDArray[np.float32], low: float, high: float) -> tuple[dict[str, Any], bytes]:
+    """Pack a map whose values colour another one: all 256 levels lie between the first and the last colour."""
+    factor = max(1, -(-max(volume.shape) // LONGEST_PX))
+    levels = to_uint8(bin_volume(volume, factor) if factor > 1 else volume, low, high)
+    return {"shape": list(levels.shape[::-1]), "low": low, "high": high}, zlib.compress(levels.tobytes(), 6)
 
 
 def read_volume(source: Any, pixel_size_A: float | None) -> tuple[NDArray[np.float32], float, str]:

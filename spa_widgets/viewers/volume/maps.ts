@@ -8,6 +8,8 @@ export interface Row {
 }
 export interface Facts { shape: [number, number, number]; low: number; high: number; mean: number; std: number; pixel_size_A: number; histogram: number[] }
 export interface Volume extends Facts { data: Uint8Array }
+/** Levels 0…255 between two values of a map that colours another one. */
+export interface Values { shape: [number, number, number]; low: number; high: number; data: Uint8Array }
 export interface Thing { id: string; name: string; kind: "points" | "surface" | "other"; visible: boolean; opacity: number; version: number }
 
 /** Undo the packing. */
@@ -49,8 +51,8 @@ export function shade(stops: string[], part: number): Vector {
 }
 
 /** A colour for each vertex (in voxels) of one map from the values of another on the same grid. */
-export function tintsBy(positions: Float32Array, other: Volume, { range, stops }: ColourBy): Uint8Array<ArrayBuffer> {
-  const table = Array.from({ length: 256 }, (_, level) => shade(stops, (toValue(other, level) - range[0]) / (range[1] - range[0] || 1)).map((value) => Math.round(255 * value)));
+export function tintsBy(positions: Float32Array, other: Values, { stops }: ColourBy): Uint8Array<ArrayBuffer> {
+  const table = Array.from({ length: 256 }, (_, level) => shade(stops, level / 255).map((value) => Math.round(255 * value)));
   const [nx, ny, nz] = other.shape;
   const tints = new Uint8Array(positions.length);
   for (let at = 0; at < positions.length; at += 3) {

@@ -16,7 +16,7 @@ from spa_widgets.viewers.encode import img_tag
 from spa_widgets.viewers.volume import objects
 from spa_widgets.viewers.volume.cameras import VIEWS
 from spa_widgets.viewers.volume.looks import Looks
-from spa_widgets.viewers.volume.maps import mrc_bytes
+from spa_widgets.viewers.volume.maps import mrc_bytes, pack_between
 from spa_widgets.viewers.volume.model import camera_of, colormap
 
 
@@ -200,6 +200,15 @@ class VolumeViewer(Looks):
         if found is None:
             raise UserError("this map is no longer in the viewer; reload the page")
         return found.facts(), [found.packed]
+
+    def _ask_values(self, key: str, low: float, high: float) -> Answer:
+        """Give the values of a map that colours another one."""
+        self._need()
+        found = next((shown for shown in self._shown if shown.key == key), None)
+        if found is None:
+            raise UserError("this map is no longer in the viewer; reload the page")
+        facts, packed = pack_between(found.volume, low, high)
+        return facts, [packed]
 
     def _ask_object(self, key: str) -> Answer:
         layer = self._object_of.get(key)

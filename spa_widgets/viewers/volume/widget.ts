@@ -6,7 +6,7 @@ import { bytes, floats } from "../kit/link.ts";
 import { Bar } from "./bar.ts";
 import { Contourer } from "./contourer.ts";
 import { normalsOf, rgb, type Vector } from "./geometry.ts";
-import { centreOf, extentOf, tintsBy, toLevel, unpack, type Facts, type Row, type Thing, type Volume } from "./maps.ts";
+import { centreOf, extentOf, tintsBy, toLevel, unpack, type Facts, type Row, type Thing, type Values, type Volume } from "./maps.ts";
 import type { Look } from "./meshes.ts";
 import { Panel } from "./panel.ts";
 import { Scene } from "./scene.ts";
@@ -29,6 +29,7 @@ const STYLE = `
 
 class VolumeView {
   private volumes = new Map<string, Volume>();
+  private values = new Map<string, Values | null>();
   private versions = new Map<string, number>();
   private drawn = new Map<string, string>();
   private tinted = new Map<string, string>();
@@ -176,9 +177,20 @@ class VolumeView {
     this.frame.root.dataset.contour_ms = String(Math.round(mesh.took_ms ?? 0));
   }
 
-  private other(row: Row): Volume | undefined {
-    const id = this.rows().find((each) => each.name === row.colour_by?.by)?.id;
-    return id === undefined ? undefined : this.volumes.get(id);
+  /** The values that colour a map; asked for when they are first needed. */
+  private other(row: Row): Values | undefined {
+    const other = this.rows().find((each) => each.name === row.colour_by?.by);
+    if (!other) return undefined;
+    const [low, high] = row.colour_by!.range;
+    const key = `${other.id} ${other.version} ${low} ${high}`;
+    if (!this.values.has(key)) {
+      this.values.set(key, null);
+      this.frame.guard(this.frame.link.ask<Omit<Values, "data">>("values", { key: other.id, low, high }).then(async ({ content, buffers }) => {
+        this.values.set(key, { ...content, data: await unpack(bytes(buffers[0])) });
+        this.update();
+      }));
+    }
+    return this.values.get(key) ?? undefined;
   }
 
   private tints(row: Row, positions: Float32Array): Uint8Array<ArrayBuffer> | null {

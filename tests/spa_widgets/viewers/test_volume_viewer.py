@@ -123,3 +123,55 @@ def test_the_report_shows_surface_and_slices(viewer: VolumeViewer) -> None:
     assert html.count("<img") == 12 and "map" in html and "mask" in html
     one = VolumeViewer(ball(), ball(), names=["map", "mask"], visible=[True, False])
     assert [row["visible"] for row in one.maps] == [True, False] and one.static_html().count("<img") == 6
+
+
+def test_a_map_is_coloured_by_all_values_of_another() -> None:
+    ramp = np.broadcast_to(np.linspace(2, 8, 32, dtype=np.float32), (32, 32, 32))
+    viewer = VolumeViewer(ball(), ramp, names=["map", "resolution"], levels=[0.5, 9.0])
+    viewer.colour_by("map", "resolution", low=3, high=7)
+    facts, (packed,) = viewer._ask_values(viewer.maps[1]["id"], *viewer.maps[0]["colour_by"]["range"])
+    levels = np.frombuffer(zlib.decompress(packed), np.uint8).reshape(32, 32, 32)
+    values = facts["low"] + levels * (facts["high"] - facts["low"]) / 255
+    assert np.abs(values - np.clip(ramp, 3, 7)).max() < 0.01
+    with pytest.raises(UserError, match="same grid"):
+        VolumeViewer(ball(), np.zeros((8, 8, 8)), names=["a", "b"]).colour_by("a", "b")
+
+
+def test_planes_slices_zoom_and_links_are_naparis(viewer: VolumeViewer) -> None:
+    viewer.clip("z", at_A=4.0, names=["map"])
+    (plane,) = viewer.layers["map"].experimental_clipping_planes
+    assert np.allclose(plane.normal, (-1, 0, 0)) and np.allclose(plane.position[0], 16 + 4 / 2)
+    assert not viewer.layers["mask"].experimental_clipping_planes
+    viewer.layers["map"].experimental_clipping_planes = []
+    assert viewer.maps[0]["clip"] is None
+    viewer.cut_at(10, 20, 30)
+    assert viewer.dims.point == (10, 20, 30)
+    viewer.dims.point = (12, 22, 32)
+    assert viewer.cut == [32, 22, 12]
+    other = VolumeViewer(ball(), pixel_size_A=2.0)
+    viewer.link_cameras(other)
+    viewer._ask_camera(view=[-1.0, 0, 0], up=[0, 0, 1.0], zoom=3.0, centre=[1.0, 2, 3])
+    for what, value in viewer._camera_state().items():
+        assert np.allclose(other._camera_state()[what], value, atol=1e-6)
+    assert viewer.camera.zoom == 3.0
+    assert np.allclose(other.camera.center, (3, 2, 1)) and viewer.camera_group == other.camera_group != ""
+    viewer.unlink_cameras()
+    viewer.look_along("z")
+    assert np.allclose(other.camera.view_direction, (0, 0, -1), atol=1e-6)
+
+
+def test_layers_that_come_by_naparis_api_are_told_to_the_views(viewer: VolumeViewer) -> None:
+    viewer.add_points(np.array([[2.0, 4, 6]]), size=3, face_color="red", name="atoms", scale=(2, 2, 2), translate=(1, 0, 0))
+    layer = viewer.show_symmetry("D2")
+    third = viewer.add_image(ball(), name="third", scale=(2, 2, 2), iso_threshold=0.4)
+    assert [(each["kind"], each["name"]) for each in viewer.objects] == [("points", "atoms"), ("surface", "D2 axes")]
+    assert [row["name"] for row in viewer.maps] == ["map", "mask", "third"] and viewer.maps[2]["level"] == 0.4
+    _, (places, colours) = viewer._ask_object(viewer.objects[0]["id"])
+    assert np.frombuffer(places, np.float32).tolist() == [12, 8, 5, 6]
+    assert np.frombuffer(colours, np.uint8).tolist() == [255, 0, 0]
+    _, (vertices, triangles, _) = viewer._ask_object(viewer.objects[1]["id"])
+    assert np.frombuffer(triangles, np.uint32).max() + 1 == len(np.frombuffer(vertices, np.float32)) // 3
+    third.data = 2 * ball()
+    assert viewer.maps[2]["version"] == 1 and viewer._quantised[viewer.maps[2]["id"]].high == 2.0
+    viewer.layers.remove(layer)
+    assert len(viewer.objects) == 1
