@@ -25,7 +25,7 @@ _COARSEST_A, _FINEST_A = 40.0, 8.0
 _SCORE, _CERTAINTY = 20.0, 0.6
 _STRIPE_GAP, _STRIPE_WIDTH, _STRIPE_DETAIL = 1.3, 0.68, 0.6
 _SMOOTH_A, _STRONG, _CHANCE = 36.0, 25.0, 15.0
-_FAINT, _POOR, _FAINT_SHARE = 0.35, 0.35, 0.2
+_FAINT, _POOR, _FAINT_SHARE = 0.35, 0.5, 0.2
 _RARE = 0.25  # more than that share of narrow images is a view of a flat particle, not junk
 
 
