@@ -17,17 +17,14 @@ from numpy.typing import NDArray
 
 from engine.fourier.crop import fourier_resize_volume
 from engine.fourier.shells import resolution_at
-from engine.geometry import matrix_to_euler
 from engine.particles import Particles
 from engine.reconstruction.initial_model_images import ImagePreparer
 from engine.reconstruction.initial_model_options import InitialModelOptions
-from engine.reconstruction.initial_model_run import FOLDS, BatchResult, Run, trust_in
-from engine.reconstruction.initial_model_search import Poses, posterior
+from engine.reconstruction.initial_model_run import BatchResult, Run
 
-__all__ = ["InitialModelOptions", "InitialModelState", "ParticlePoses", "assign_poses", "initial_model"]
+__all__ = ["InitialModelOptions", "InitialModelState", "initial_model"]
 
 _LEAST_PARTICLES = 24
-_ASSIGNED_AT_ONCE = 250
 
 
 @dataclass(frozen=True)
@@ -111,7 +108,7 @@ def initial_model(
     """
     _check(particles, options)
     seed = int(rng.integers(2**31)) if state is None else state.seed
-    preparer = _preparer(particles, options, seed)
+    preparer = make_preparer(particles, options, seed)
     if state is None:
         state = _first_state(options, seed)
     while state.done < state.total:
@@ -132,13 +129,14 @@ def _check(particles: Particles, options: InitialModelOptions) -> None:
         )
 
 
-def _preparer(particles: Particles, options: InitialModelOptions, seed: int) -> ImagePreparer:
+def make_preparer(particles: Particles, options: InitialModelOptions, seed: int) -> ImagePreparer:
+    """Return the source of images of a run."""
     rng = np.random.default_rng([seed, 0])
     return ImagePreparer(particles, options.mask_diameter_A, options.max_shift_A, options.final_resolution_A, rng)
 
 
 def _first_state(options: InitialModelOptions, seed: int) -> InitialModelState:
-    total = options.starts * options.start_iterations + options.iterations - options.start_iterations
+    total = options.start_count * options.start_iterations + options.iterations - options.start_iterations
     return InitialModelState(
         seed=seed,
         start=0,
@@ -150,7 +148,7 @@ def _first_state(options: InitialModelOptions, seed: int) -> InitialModelState:
         total=total,
         resolution_A=options.start_resolution_A,
         score=np.zeros(0),
-        start_scores=np.full(options.starts, np.nan),
+        start_scores=np.full(options.start_count, np.nan),
         best_start=-1,
         sums={},
         best_sums={},
@@ -161,7 +159,10 @@ def _first_state(options: InitialModelOptions, seed: int) -> InitialModelState:
     )
 
 
-def _run(preparer: ImagePreparer, options: InitialModelOptions, seed: int, start: int, sums: Mapping[str, Any]) -> Run:
+def resume_run(
+    preparer: ImagePreparer, options: InitialModelOptions, seed: int, start: int, sums: Mapping[str, Any]
+) -> Run:
+    """Return a start as its sums left it, or at its beginning where there are none."""
     run = Run(preparer, options, seed + 7919 * (start + 1))
     if sums:
         run.load_dict(dict(sums))
@@ -171,16 +172,17 @@ def _run(preparer: ImagePreparer, options: InitialModelOptions, seed: int, start
 
 
 def _advance(state: InitialModelState, preparer: ImagePreparer, options: InitialModelOptions) -> InitialModelState:
-    run = _run(preparer, options, state.seed, state.start, state.sums)
+    run = resume_run(preparer, options, state.seed, state.start, state.sums)
     resolution_A = options.resolution_A(state.iteration)
     results = run.iterate(
         state.iteration,
         resolution_A,
         options.batch(state.iteration),
         options.memory(state.iteration, preparer.particles.count),
+        options.heat(state.iteration, state.score[-1] if state.iteration else 0.0),
     )
     run.measure_fsc(resolution_A)
-    score = float(np.mean([r.poses.score[:, 0].mean() for r in results]))
+    score = float(np.mean([r.score.mean() for r in results]))
     done = replace(
         state,
         start_at_work=state.start,
@@ -189,12 +191,12 @@ def _advance(state: InitialModelState, preparer: ImagePreparer, options: Initial
         done=state.done + 1,
         resolution_A=resolution_A,
         score=np.append(state.score, score),
-        half_fsc_resolution_A=resolution_at(run.fsc[0], preparer.box_px, preparer.pixel_size_A),
+        half_fsc_resolution_A=resolution_at(run.fsc[0], run.grid.box_px, run.grid.pixel_size_A),
         sums=run.to_dict(),
         volumes=np.stack([to_particle_grid(run.model(k, resolution_A), preparer) for k in range(options.classes)]),
         pixel_size_A=preparer.particles.pixel_size_A,
         max_probability=_median_probability(results),
-        class_fraction=_class_fraction(results, options.classes),
+        class_fraction=_class_fraction(results),
     )
     if state.best_start < 0 and done.iteration == options.start_iterations:
         return _compared(done, options, score)
@@ -207,18 +209,18 @@ def _compared(state: InitialModelState, options: InitialModelOptions, score: flo
     scores[state.start] = score
     best = int(np.nanargmax(scores))
     best_sums = state.sums if best == state.start else state.best_sums
-    if state.start + 1 < options.starts:
+    if state.start + 1 < options.start_count:
         return replace(state, start_scores=scores, start=state.start + 1, iteration=0, sums={}, best_sums=best_sums)
     return replace(state, start_scores=scores, start=best, best_start=best, sums=best_sums, best_sums={})
 
 
 def _median_probability(results: list[BatchResult]) -> float:
-    return float(np.median(np.concatenate([r.weights[:, 0] for r in results])))
+    return float(np.median(np.concatenate([r.probability for r in results])))
 
 
-def _class_fraction(results: list[BatchResult], classes: int) -> NDArray[np.float64]:
-    total = sum(np.bincount(r.poses.model.ravel(), r.weights.ravel(), classes) for r in results)
-    return np.asarray(total / np.sum(total))
+def _class_fraction(results: list[BatchResult]) -> NDArray[np.float64]:
+    total = np.sum([r.class_weight for r in results], axis=0)
+    return np.asarray(total / total.sum())
 
 
 def to_particle_grid(volume: NDArray[np.float32], preparer: ImagePreparer) -> NDArray[np.float32]:
@@ -229,76 +231,6 @@ def to_particle_grid(volume: NDArray[np.float32], preparer: ImagePreparer) -> ND
     inside = slice(low, low + field_px)
     full[inside, inside, inside] = fourier_resize_volume(volume, field_px)
     return full
-
-
-@dataclass(frozen=True)
-class ParticlePoses:
-    """Poses of some particles against the final models.
-
-    Attributes
-    ----------
-    indices : (m,) particles.
-    angles_deg : (m, 3) rot, tilt, psi.
-    shifts_A : (m, 2) centring shifts.
-    model : (m,) class, from 0.
-    probability : (m,) weight of the best pose.
-    class_probability : (m, classes)
-    score : (m,) log-likelihood above an empty model.
-    trust : (m,) 0 for images that look like nothing else in the set.
-    """
-
-    indices: NDArray[np.intp]
-    angles_deg: NDArray[np.float64]
-    shifts_A: NDArray[np.float64]
-    model: NDArray[np.int64]
-    probability: NDArray[np.float32]
-    class_probability: NDArray[np.float32]
-    score: NDArray[np.float32]
-    trust: NDArray[np.float32]
-
-
-def assign_poses(
-    particles: Particles, options: InitialModelOptions, state: InitialModelState
-) -> Iterator[ParticlePoses]:
-    """Compare every particle with the final models of the folds it is not in; yields batch after batch."""
-    preparer = _preparer(particles, options, state.seed)
-    run = _run(preparer, options, state.seed, state.start, state.sums)
-    resolution_A = state.resolution_A
-    rest = np.setdiff1d(np.arange(particles.count), np.concatenate(run.folds))
-    for fold, members in enumerate([*run.folds, rest]):
-        without = fold if fold < FOLDS else None
-        volumes = [run.model(k, resolution_A, without) for k in range(options.classes)]
-        ordered = np.sort(members)
-        for i in range(0, len(ordered), _ASSIGNED_AT_ONCE):
-            chosen = ordered[i : i + _ASSIGNED_AT_ONCE]
-            images = preparer.prepare(chosen)
-            poses = run.search(images, volumes, resolution_A, np.random.default_rng([state.seed, 9, fold, i]))
-            yield _poses_of(chosen, poses, preparer.pixel_size_A, options.classes, preparer.usable[chosen])
-
-
-def _poses_of(
-    chosen: NDArray[np.intp], poses: Poses, pixel_size_A: float, classes: int, usable: NDArray[np.bool_]
-) -> ParticlePoses:
-    weights = posterior(poses)
-    share = np.stack([(weights * (poses.model == k)).sum(axis=1) for k in range(classes)], axis=1)
-    return ParticlePoses(
-        chosen,
-        matrix_to_euler(poses.rotation[:, 0]),
-        poses.shift_px[:, 0].astype(np.float64) * pixel_size_A,
-        poses.model[:, 0],
-        weights[:, 0],
-        share,
-        poses.score[:, 0],
-        trust_in(poses.score[:, 0]) * usable,
-    )
-
-
-def join_poses(parts: list[ParticlePoses]) -> ParticlePoses:
-    """Put batches together, in the order of the particles."""
-    order = np.argsort(np.concatenate([p.indices for p in parts]))
-    return ParticlePoses(
-        *(np.concatenate([getattr(p, name) for p in parts])[order] for name in ParticlePoses.__dataclass_fields__)
-    )
 
 
 def central_slices(volumes: NDArray[np.float32]) -> NDArray[np.float32]:

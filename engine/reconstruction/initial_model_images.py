@@ -18,10 +18,12 @@ from engine.fourier.grids import shell_index
 from engine.fourier.shells import radial_average
 from engine.fourier.transforms import irfft2_centred, rfft2_centred
 from engine.particles import Particles
+from engine.reconstruction.initial_model_grid import WorkingGrid
 from engine.windows import soft_disc
 
 _POOL = 2000
 _CHUNK = 128
+_KEPT_BYTES = 400_000_000
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class ImagePreparer:
     Attributes
     ----------
     field_A : width of the window that is kept.
-    box_px, pixel_size_A : the small grid, on which models are built.
+    box_px, pixel_size_A : the finest grid on which models are built.
     disc : coefficients within `final_resolution_A` on that grid.
     usable : (count,) bool, False for images whose spectrum is unlike the others' (edges, stripes, ice).
     """
@@ -75,14 +77,17 @@ class ImagePreparer:
         self.field_px = field - field % 2
         self.field_A = self.field_px * pixel
         radius = min(self.field_A / final_resolution_A, 0.5 * self.field_px - 2)
-        # one and a quarter times Nyquist, so that trilinear interpolation has smooth ground to stand on
-        self.box_px = min(self.field_px, 2 * int(np.ceil(1.25 * radius)))
-        self.pixel_size_A = self.field_A / self.box_px
-        self.disc = HalfDisc(self.box_px, radius)
+        grid = WorkingGrid.within(self.field_px, self.field_A, radius)
+        self.box_px, self.pixel_size_A, self.disc = grid.box_px, grid.pixel_size_A, grid.disc
         window_px = min((mask_diameter_A / 2 + max_shift_A) / pixel, self.field_px / 2 - 2)
         self._window = soft_disc(self.field_px, window_px, 2.0)
         self._outside = 1.0 - soft_disc(n, min(0.5 * mask_diameter_A / pixel, 0.46 * n), 2.0)
         self._noise, self.usable = self._measure_noise(rng)
+        self._kept: PreparedImages | None = None
+        self._known = np.zeros(particles.count, dtype=bool)
+        if particles.count * len(self.disc) * 12 <= _KEPT_BYTES:
+            shape = (particles.count, len(self.disc))
+            self._kept = PreparedImages(np.empty(shape, np.complex64), np.empty(shape, np.float32))
 
     def _background_power(self, images: NDArray[np.float32]) -> NDArray[np.float64]:
         """Power of each image outside the particle: (m, n // 2 + 1), per coefficient of the whole box."""
@@ -108,9 +113,17 @@ class ImagePreparer:
         return np.maximum(noise, 1e-6 * noise.max()), usable
 
     def prepare(self, indices: NDArray[np.intp]) -> PreparedImages:
-        """Load and prepare particles."""
-        parts = [self._prepare(indices[i : i + _CHUNK]) for i in range(0, len(indices), _CHUNK)]
-        return PreparedImages(np.concatenate([p.data for p in parts]), np.concatenate([p.weight for p in parts]))
+        """Load and prepare particles; they are kept in memory where all of them fit."""
+        if self._kept is None:
+            parts = [self._prepare(indices[i : i + _CHUNK]) for i in range(0, len(indices), _CHUNK)]
+            return PreparedImages(np.concatenate([p.data for p in parts]), np.concatenate([p.weight for p in parts]))
+        missing = indices[~self._known[indices]]
+        for i in range(0, len(missing), _CHUNK):
+            chosen = missing[i : i + _CHUNK]
+            new = self._prepare(chosen)
+            self._kept.data[chosen], self._kept.weight[chosen] = new.data, new.weight
+        self._known[missing] = True
+        return self._kept.take(indices)
 
     def _prepare(self, indices: NDArray[np.intp]) -> PreparedImages:
         n, m = self.particles.box_px, self.field_px

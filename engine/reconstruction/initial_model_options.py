@@ -8,6 +8,9 @@ import numpy as np
 
 from engine.symmetry import parse_symmetry, point_group
 
+_COOLED = 0.75
+_STARTS_C1, _STARTS_SYMMETRIC = 3, 10
+
 
 @dataclass(frozen=True)
 class InitialModelOptions:
@@ -20,7 +23,8 @@ class InitialModelOptions:
     classes : number of models that the particles are shared among.
     start_resolution_A, final_resolution_A : working resolution at the beginning and at the end.
     max_shift_A : largest error of centring.
-    starts : random starts that are tried; the one that predicts new images best is carried on.
+    starts : random starts that are tried; the one that predicts new images best is carried on. None takes 3 in C1
+        and 10 where a symmetry is imposed: there a start costs little, and one in two settles on a wrong axis.
     start_iterations : iterations of each start before they are compared.
     iterations : iterations in all of the start that is carried on; each takes one mini-batch from each of six folds.
     batch_first, batch_last : particles of a mini-batch at the beginning and at the end.
@@ -28,25 +32,27 @@ class InitialModelOptions:
         than there are: what an earlier, poorer model made of an image would hold the next one back.
     search_resolution_A : resolution of the search over all poses; finer detail takes part in what follows it.
     angular_sampling : step of that search as a share of what its resolution needs.
-    candidates : poses of an image that are followed up in C1; fewer in a point group, where fewer compete.
+    candidates : poses of an image that are followed up.
+    heat_nats : log-likelihood that an image may put into the choice of its pose before the run cools down.
     """
 
     mask_diameter_A: float
     symmetry: str = "C1"
     classes: int = 1
     start_resolution_A: float = 35.0
-    final_resolution_A: float = 12.0
+    final_resolution_A: float = 9.0
     max_shift_A: float = 12.0
-    starts: int = 4
-    start_iterations: int = 5
-    iterations: int = 16
-    batch_first: int = 100
+    starts: int | None = None
+    start_iterations: int = 10
+    iterations: int = 30
+    batch_first: int = 50
     batch_last: int = 200
     memory_first: int = 240
     memory_last: int = 4000
     search_resolution_A: float = 26.0
-    angular_sampling: float = 0.9
-    candidates: int = 64
+    angular_sampling: float = 1.0
+    candidates: int = 32
+    heat_nats: float = 40.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
@@ -61,29 +67,45 @@ class InitialModelOptions:
                 f"{self.start_iterations} iterations before the starts are compared of {self.iterations} in all; "
                 "give at least 1 and fewer than all"
             )
-        if min(self.starts, self.classes, self.batch_first, self.candidates) < 1:
+        if min(self.start_count, self.classes, self.batch_first, self.candidates) < 1:
             raise ValueError("starts, classes, batch sizes and candidates must be at least 1")
 
+    @property
+    def start_count(self) -> int:
+        """Random starts, also where `starts` leaves them open."""
+        if self.starts is not None:
+            return self.starts
+        return _STARTS_C1 if len(point_group(self.symmetry)) == 1 else _STARTS_SYMMETRIC
+
     def resolution_A(self, iteration: int) -> float:
-        """Working resolution: constant for the first 15 %, then linear in frequency until 75 % of the run."""
-        share = float(np.clip((self._share(iteration) - 0.15) / 0.6, 0.0, 1.0))
-        low, high = 1 / self.start_resolution_A, 1 / self.final_resolution_A
-        return 1 / (low + (high - low) * share)
+        """Working resolution: constant for 5 % of the run, linear in frequency to that of the search at 30 %.
+
+        From there to 75 % of the run it goes on, linear in frequency, to the final one.
+        """
+        search_A = float(np.clip(self.search_resolution_A, self.final_resolution_A, self.start_resolution_A))
+        stages_A = [self.start_resolution_A, self.start_resolution_A, search_A, self.final_resolution_A]
+        return float(1 / np.interp(self._share(iteration), [0.0, 0.05, 0.3, _COOLED], 1 / np.array(stages_A)))
+
+    def heat(self, iteration: int, strength: float) -> float:
+        """Factor on log-likelihoods: what an image says (`strength`) counts for no more than `heat_nats` before 75 %.
+
+        The better the images, the sooner would each choose between poses that are still alike, and never be moved
+        again: views of one side would settle on one hand and those of the other side on the other. At the end of the
+        run the factor is 1.
+        """
+        hot = min(1.0, self.heat_nats / max(strength, 1e-6))
+        return float(hot ** np.interp(self._share(iteration), [_COOLED, 0.5 + 0.5 * _COOLED], [1.0, 0.0]))
 
     def batch(self, iteration: int) -> int:
-        """Particles of a mini-batch."""
-        return round(self.batch_first + (self.batch_last - self.batch_first) * self._share(iteration))
+        """Particles of a mini-batch: many small ones first, the larger ones towards the end."""
+        share = max(0.0, self._share(iteration) - 0.5) / 0.5
+        return round(self.batch_first + (self.batch_last - self.batch_first) * share**2)
 
     def memory(self, iteration: int, count: int) -> int:
         """Images that the running sums remember: at the end each image of a small set once, with its latest pose."""
         last = max(min(self.memory_last, count), 1)
         first = min(self.memory_first, last)
         return round(first * (last / first) ** self._share(iteration))
-
-    @property
-    def followed(self) -> int:
-        """Poses of an image that are followed up, for each class."""
-        return max(16, round(self.candidates / np.sqrt(len(point_group(self.symmetry)))))
 
     def _share(self, iteration: int) -> float:
         return iteration / max(1, self.iterations - 1)

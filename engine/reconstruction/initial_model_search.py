@@ -14,14 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from engine.arrays import to_numpy
 from engine.fourier.disc import HalfDisc
 from engine.geometry import axis_rotation, directions_grid, in_plane_rotation, orientation_grid
 from engine.reconstruction.fourier_volume import FourierVolume, extract_slices
 from engine.reconstruction.initial_model_images import PreparedImages
+from engine.reconstruction.pose_search import pose_kernels
 from engine.symmetry import in_asymmetric_unit
 
 _IMAGES_AT_ONCE = 8
-_CLIMB_AT_ONCE = 32
+_NEIGHBOURS = np.array([[x, y] for y in (-1, 0, 1) for x in (-1, 0, 1)], dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -135,60 +137,70 @@ def climb(
     poses: Poses,
     step_deg: float,
     step_px: float,
+    margin: float = np.inf,
 ) -> Poses:
-    """Try small turns and shifts about each candidate on `count` coefficients; the best takes its place."""
-    turns = star_rotations(step_deg)
-    offsets = np.array([[x, y] for y in (-1, 0, 1) for x in (-1, 0, 1)], dtype=np.float32) * np.float32(step_px)
-    ramps = disc.phase_ramps(offsets, count)
-    parts = []
-    for i in range(0, len(images.data), _CLIMB_AT_ONCE):
-        part = slice(i, i + _CLIMB_AT_ONCE)
-        chunk = Poses(poses.rotation[part], poses.shift_px[part], poses.model[part], poses.score[part])
-        parts.append(
-            _climb_chunk(images.take(part), models, disc, count, chunk, turns, offsets, ramps, step_deg, step_px)
-        )
-    return Poses(
-        *(np.concatenate([getattr(p, name) for p in parts]) for name in ("rotation", "shift_px", "model", "score"))
+    """Try small turns and shifts about each candidate on `count` coefficients; the best takes its place.
+
+    Candidates that score more than `margin` below the best one of their image are given up (score -inf).
+    """
+    image, slot = np.nonzero(poses.score >= poses.score.max(axis=1, keepdims=True) - margin)
+    chosen = Poses(
+        poses.rotation[image, slot][:, None],
+        poses.shift_px[image, slot][:, None],
+        poses.model[image, slot][:, None],
+        poses.score[image, slot][:, None],
     )
+    rotations = (star_rotations(step_deg)[None] @ chosen.rotation).astype(np.float32)
+    shifts = (chosen.shift_px + _NEIGHBOURS * np.float32(step_px)).astype(np.float32)
+    scores = _score_groups(images, models, disc, count, image, chosen.model[:, 0], rotations, shifts)
+    flat = scores.reshape(len(image), -1)
+    rows, best = np.arange(len(image)), flat.argmax(axis=1)
+    turn, move = best // len(_NEIGHBOURS), best % len(_NEIGHBOURS)
+    jumped = _newton_step(chosen, scores, step_deg, step_px)
+    jump = _score_groups(images, models, disc, count, image, chosen.model[:, 0], jumped.rotation, jumped.shift_px)
+    better = jump[:, 0, 0] > flat[rows, best]
+    result = replace(
+        poses,
+        rotation=poses.rotation.copy(),
+        shift_px=poses.shift_px.copy(),
+        score=np.full_like(poses.score, -np.inf),
+    )
+    result.rotation[image, slot] = np.where(better[:, None, None], jumped.rotation[:, 0], rotations[rows, turn])
+    result.shift_px[image, slot] = np.where(better[:, None], jumped.shift_px[:, 0], shifts[rows, move])
+    result.score[image, slot] = np.where(better, jump[:, 0, 0], flat[rows, best])
+    return result
 
 
-def _climb_chunk(
+def _score_groups(
     images: PreparedImages,
     models: list[FourierVolume],
     disc: HalfDisc,
     count: int,
-    poses: Poses,
-    turns: NDArray[np.float32],
-    offsets: NDArray[np.float32],
-    ramps: NDArray[np.complex64],
-    step_deg: float,
-    step_px: float,
-) -> Poses:
-    m, c = poses.score.shape
-    t = len(turns)
-    rotations = turns[None, None] @ poses.rotation[:, :, None]
-    slices = _slices_of(models, rotations.reshape(-1, 3, 3), np.repeat(poses.model.ravel(), t), disc, count)
-    slices = slices.reshape(m, c, t, count)
-    base = disc.phase_ramps(poses.shift_px.reshape(-1, 2), count).reshape(m, c, 1, count)
-    moved = images.data[:, None, None, :count] * base * ramps
-    scores = 2 * _real_products(moved, slices)  # (m, c, offsets, t)
-    norm = np.matmul((np.abs(slices) ** 2), images.weight[:, None, :count, None])[..., 0]
-    scores -= norm[:, :, None, :]
-    flat = scores.reshape(m, c, -1)
-    best = flat.argmax(axis=2)
-    rows, columns = np.ogrid[:m, :c]
-    sampled = Poses(
-        rotations[rows, columns, best % t], poses.shift_px + offsets[best // t], poses.model, flat[rows, columns, best]
-    )
-    jumped = _newton_step(poses, scores, step_deg, step_px)
-    jumped = replace(jumped, score=score_poses(images, models, disc, count, jumped))
-    better = jumped.score > sampled.score
-    return Poses(
-        np.where(better[..., None, None], jumped.rotation, sampled.rotation),
-        np.where(better[..., None], jumped.shift_px, sampled.shift_px),
-        poses.model,
-        np.where(better, jumped.score, sampled.score),
-    )
+    image: NDArray[np.intp],
+    model: NDArray[np.int64],
+    rotations: NDArray[np.float32],
+    shifts_px: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Log-likelihood (g, O, S) of rotations (g, O, 3, 3) and shifts (g, S, 2), each for one image and one model."""
+    data, weight = (np.ascontiguousarray(a[:, :count]) for a in (images.data, images.weight))
+    scores = np.empty((len(image), rotations.shape[1], shifts_px.shape[1]), dtype=np.float32)
+    for index, volume in enumerate(models):
+        mine = np.flatnonzero(model == index)
+        if len(mine):
+            cross, norm = pose_kernels(data).score_poses(
+                volume.data,
+                volume.padding,
+                data,
+                weight,
+                image[mine].astype(np.int32),
+                np.ascontiguousarray(rotations[mine], dtype=np.float32),
+                np.ascontiguousarray(shifts_px[mine], dtype=np.float32),
+                disc.kx[:count],
+                disc.ky[:count],
+                disc.box_px,
+            )
+            scores[mine] = 2 * to_numpy(cross) - to_numpy(norm)[..., None]
+    return scores
 
 
 def _vertex(low: NDArray[np.float32], middle: NDArray[np.float32], high: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -200,15 +212,15 @@ def _vertex(low: NDArray[np.float32], middle: NDArray[np.float32], high: NDArray
 
 
 def _newton_step(poses: Poses, scores: NDArray[np.float32], step_deg: float, step_px: float) -> Poses:
-    """All three angles and both shifts at once to the top of the parabolas through the star's scores."""
-    angles = scores.max(axis=2)  # (m, c, turns), each with its best shift
-    tilt = [_vertex(angles[..., 2 + 2 * a], angles[..., 0], angles[..., 1 + 2 * a]) for a in range(3)]
-    turn = Rotation.from_rotvec(np.deg2rad(step_deg) * np.stack(tilt, axis=-1).reshape(-1, 3)).as_matrix()
-    plane = scores.max(axis=3)  # (m, c, 9 shifts in rows of x), each with its best turn
-    x = _vertex(plane[..., 3], plane[..., 4], plane[..., 5])
-    y = _vertex(plane[..., 1], plane[..., 4], plane[..., 7])
-    rotation = turn.reshape(*poses.rotation.shape).astype(np.float32) @ poses.rotation
-    shift = poses.shift_px + np.float32(step_px) * np.stack([x, y], axis=-1)
+    """All three angles and both shifts at once to the top of the parabolas through the star's scores (g, 7, 9)."""
+    angles = scores.max(axis=2)  # (g, turns), each with its best shift
+    tilt = [_vertex(angles[:, 2 + 2 * a], angles[:, 0], angles[:, 1 + 2 * a]) for a in range(3)]
+    turn = Rotation.from_rotvec(np.deg2rad(step_deg) * np.stack(tilt, axis=-1)).as_matrix()
+    plane = scores.max(axis=1)  # (g, 9 shifts in rows of x), each with its best turn
+    x = _vertex(plane[:, 3], plane[:, 4], plane[:, 5])
+    y = _vertex(plane[:, 1], plane[:, 4], plane[:, 7])
+    rotation = turn[:, None].astype(np.float32) @ poses.rotation
+    shift = poses.shift_px + np.float32(step_px) * np.stack([x, y], axis=-1)[:, None]
     return replace(poses, rotation=rotation, shift_px=shift.astype(np.float32))
 
 
@@ -217,35 +229,15 @@ def score_poses(
 ) -> NDArray[np.float32]:
     """Log-likelihood (m, c) of given poses above that of an empty model."""
     m, c = poses.score.shape
-    slices = _slices_of(models, poses.rotation.reshape(-1, 3, 3), poses.model.ravel(), disc, count).reshape(m, c, count)
-    moved = images.data[:, None, :count] * disc.phase_ramps(poses.shift_px.reshape(-1, 2), count).reshape(m, c, count)
-    cross = (moved.real * slices.real + moved.imag * slices.imag).sum(axis=2)
-    norm = ((np.abs(slices) ** 2) * images.weight[:, None, :count]).sum(axis=2)
-    return (2 * cross - norm).astype(np.float32)
+    image = np.repeat(np.arange(m), c)
+    rotations, shifts = poses.rotation.reshape(-1, 1, 3, 3), poses.shift_px.reshape(-1, 1, 2)
+    scores = _score_groups(images, models, disc, count, image, poses.model.ravel(), rotations, shifts)
+    return scores.reshape(m, c)
 
 
-def _real_products(a: NDArray[np.complex64], b: NDArray[np.complex64]) -> NDArray[np.float32]:
-    """Re⟨a, b⟩ over the last axis: (..., s, K), (..., t, K) -> (..., s, t), as one real matrix product."""
-    left = np.ascontiguousarray(a).view(np.float32)
-    right = np.ascontiguousarray(b).view(np.float32)
-    return np.matmul(left, np.swapaxes(right, -1, -2))
-
-
-def _slices_of(
-    models: list[FourierVolume], rotations: NDArray[np.float32], which: NDArray[np.int64], disc: HalfDisc, count: int
-) -> NDArray[np.complex64]:
-    if len(models) == 1:
-        return np.asarray(extract_slices(models[0], rotations, disc, count))
-    slices = np.empty((len(rotations), count), dtype=np.complex64)
-    for index, model in enumerate(models):
-        mine = np.flatnonzero(which == index)
-        slices[mine] = extract_slices(model, rotations[mine], disc, count)
-    return slices
-
-
-def posterior(poses: Poses, temperature: float = 1.0) -> NDArray[np.float32]:
-    """Weights (m, c) of the candidates of each image; they add up to 1."""
-    shifted = (poses.score - poses.score.max(axis=1, keepdims=True)) / temperature
+def posterior(poses: Poses, heat: float = 1.0) -> NDArray[np.float32]:
+    """Weights (m, c) of the candidates of each image; they add up to 1. `heat` below 1 flattens them."""
+    shifted = (poses.score - poses.score.max(axis=1, keepdims=True)) * np.float32(heat)
     weight = np.exp(shifted)
     total: Any = weight.sum(axis=1, keepdims=True)
     return (weight / total).astype(np.float32)

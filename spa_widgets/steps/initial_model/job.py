@@ -9,13 +9,11 @@ from engine.display import contrast_by_sigma
 from engine.reconstruction.initial_model import (
     InitialModelOptions,
     InitialModelState,
-    ParticlePoses,
-    assign_poses,
     central_slices,
     initial_model,
-    join_poses,
     start_margin,
 )
+from engine.reconstruction.initial_model_poses import ParticlePoses, assign_poses, join_poses
 from spa_widgets.errors import UserError
 from spa_widgets.io.datasets import ParticleSet
 from spa_widgets.io.mrc import write_mrc

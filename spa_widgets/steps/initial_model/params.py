@@ -22,17 +22,18 @@ class Params(SeededParams):
         35.0, label="First resolution", unit="Å", help="Detail compared at the beginning.", ge=8, le=200
     )
     final_resolution_A: float = param(
-        12.0, label="Final resolution", unit="Å", help="Detail compared at the end.", ge=4, le=100
+        9.0, label="Final resolution", unit="Å", help="Detail compared at the end.", ge=4, le=100
     )
-    starts: int = param(
-        4,
+    starts: int | None = param(
+        None,
         label="Random starts",
-        help="Starts that are tried at low resolution; the one that best predicts images new to it is carried on.",
+        help="Starts tried at low resolution; the one that best predicts images new to it is carried on. Empty: 3 in "
+        "C1, 10 where a symmetry is imposed (there a start is quick, and one in two settles on a wrong axis).",
         ge=1,
         le=50,
     )
     start_iterations: int = param(
-        5,
+        10,
         label="Iterations of a start",
         help="Iterations of each start before they are compared.",
         group="advanced",
@@ -40,7 +41,7 @@ class Params(SeededParams):
         le=200,
     )
     iterations: int = param(
-        16,
+        30,
         label="Iterations",
         help="Iterations in all of the start carried on; each takes six mini-batches.",
         group="advanced",
@@ -48,7 +49,7 @@ class Params(SeededParams):
         le=1000,
     )
     batch_first: int = param(
-        100, label="First batch size", help="Particles of the first mini-batches.", group="advanced", ge=4, le=100_000
+        50, label="First batch size", help="Particles of the first mini-batches.", group="advanced", ge=4, le=100_000
     )
     batch_last: int = param(
         200, label="Last batch size", help="Particles of the last mini-batches.", group="advanced", ge=4, le=100_000
@@ -67,7 +68,7 @@ class Params(SeededParams):
 STEP = register(
     Step(
         name="initial_model",
-        version=2,
+        version=3,
         params=Params,
         title="Ab-initio reconstruction",
         summary="Make a first model from particles whose poses are unknown.",

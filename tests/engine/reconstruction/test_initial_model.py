@@ -9,7 +9,7 @@ import pytest
 
 from engine.fourier.crop import fourier_resize_volume
 from engine.fourier.disc import HalfDisc
-from engine.geometry import euler_to_matrix, rotation_angle_deg
+from engine.geometry import euler_to_matrix, random_rotations, rotation_angle_deg
 from engine.optics import Optics
 from engine.particles import Particles
 from engine.reconstruction.alignment import map_fsc_to_truth
@@ -17,12 +17,12 @@ from engine.reconstruction.fourier_volume import extract_slices, fourier_volume
 from engine.reconstruction.initial_model import (
     InitialModelOptions,
     InitialModelState,
-    assign_poses,
     initial_model,
-    join_poses,
 )
 from engine.reconstruction.initial_model_images import ImagePreparer, PreparedImages
-from engine.reconstruction.initial_model_run import trust_in
+from engine.reconstruction.initial_model_marginal import marginal_sums
+from engine.reconstruction.initial_model_poses import assign_poses, join_poses
+from engine.reconstruction.initial_model_run import Run, trust_in
 from engine.reconstruction.initial_model_search import (
     Poses,
     climb,
@@ -51,10 +51,10 @@ def simulated() -> tuple[Particles, Any, np.ndarray]:
 OPTIONS = InitialModelOptions(
     160.0,
     symmetry="C8",
-    starts=2,
-    start_iterations=4,
-    iterations=8,
-    batch_first=60,
+    starts=3,
+    start_iterations=5,
+    iterations=12,
+    batch_first=30,
     final_resolution_A=14.0,
     candidates=16,
 )
@@ -154,6 +154,57 @@ def test_an_image_unlike_the_others_is_not_trusted(rng: np.random.Generator) -> 
     trust = trust_in(score)
     assert trust[7] == 0.0
     assert trust.mean() > 0.95
+
+
+def test_all_poses_are_weighed_as_one_by_one(rng: np.random.Generator) -> None:
+    n, heat = 24, 0.4
+    disc = HalfDisc(n, 5.0)
+    count = len(disc)
+    models = [fourier_volume(rng.standard_normal((n, n, n)).astype(np.float32), 2.0, 5.0) for _ in range(2)]
+    data = (rng.standard_normal((3, count)) + 1j * rng.standard_normal((3, count))).astype(np.complex64) * 0.05
+    images = PreparedImages(data, rng.random((3, count), dtype=np.float32) * 0.001)
+    grid, shifts = search_grid(50.0, "C1", np.eye(3)), shift_grid(2.0, 1.0)
+    found = marginal_sums(images, models, disc, count, grid, shifts, heat)
+    slices = np.stack([extract_slices(m, grid, disc) for m in models])
+    slices = np.stack([slices, np.conj(slices)])  # upright and turned by 180°
+    moved = data[:, None] * disc.phase_ramps(shifts)
+    score = 2 * np.einsum("msk,hcrk->mshcr", moved, slices.conj()).real
+    score -= np.einsum("mk,hcrk->mhcr", images.weight, np.abs(slices) ** 2)[:, None]
+    weight = np.exp(heat * (score - score.max(axis=(1, 2, 3, 4), keepdims=True)))
+    weight /= weight.sum(axis=(1, 2, 3, 4), keepdims=True)
+    expected = np.einsum("mscr,msk->crk", weight[:, :, 0], moved) + np.einsum(
+        "mscr,msk->crk", weight[:, :, 1], moved.conj()
+    )
+    assert np.allclose(found.data, expected, rtol=1e-3, atol=1e-5)
+    assert np.allclose(found.weight, np.einsum("mshcr,mk->crk", weight, images.weight), rtol=1e-3, atol=1e-7)
+    assert np.allclose(found.score, score.max(axis=(1, 2, 3, 4)), rtol=1e-4)
+    assert np.allclose(found.class_weight, weight.sum(axis=(1, 2, 4)), atol=1e-4)
+
+
+def test_a_finer_grid_keeps_the_model(simulated: tuple[Particles, Any, np.ndarray]) -> None:
+    preparer = ImagePreparer(simulated[0], 160.0, 10.0, 14.0, np.random.default_rng(0))
+    run = Run(preparer, OPTIONS, 5)
+    run.begin()
+    run.measure_fsc(30.0)
+    before, coarse = run.model(0, 30.0), run.grid
+    run.refine_grid(15.0)
+    after, disc = run.model(0, 30.0), coarse.disc
+    assert run.grid.box_px > coarse.box_px
+    count = disc.count_within(run.radius_px(30.0))
+    views = random_rotations(20, np.random.default_rng(1))
+    old = extract_slices(fourier_volume(before, 2.0, disc.radius_px), views, disc, count)
+    new = extract_slices(fourier_volume(after, 2.0, disc.radius_px), views, run.grid.disc, count)
+    assert np.linalg.norm(new - old) < 0.1 * np.linalg.norm(old)
+
+
+def test_strong_images_are_held_back_until_the_run_cools_down() -> None:
+    options = InitialModelOptions(160.0)
+    assert options.heat(5, 10.0) == 1.0
+    assert options.heat(5, 400.0) == pytest.approx(0.1)
+    assert options.heat(options.iterations - 1, 400.0) == 1.0
+    resolutions = [options.resolution_A(i) for i in range(options.iterations)]
+    assert all(np.diff(resolutions) <= 0)
+    assert (resolutions[0], resolutions[-1]) == pytest.approx((35.0, 9.0))
 
 
 def test_bad_input_is_refused_in_one_sentence(simulated: tuple[Particles, Any, np.ndarray]) -> None:
