@@ -1,1 +1,1 @@
-"""The volume viewer: a napari model drawn by the browser."""
+"""The volume viewer: a napari model drawn by the browser, by napari without a screen, or by desktop napari."""

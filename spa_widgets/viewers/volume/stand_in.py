@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.volume_view import values_at
 
-MOST_VERTICES = 150_000  # about 10 frames a second on a processor
+MOST_VERTICES = 100_000  # about 10 frames a second on a processor
 COLOUR_BY = "colour_by"
 
 
