@@ -8,6 +8,7 @@ import { Contourer } from "./contourer.ts";
 import { normalsOf, rgb, type Vector } from "./geometry.ts";
 import { centreOf, extentOf, tintsBy, toLevel, unpack, type Facts, type Row, type Thing, type Values, type Volume } from "./maps.ts";
 import type { Look } from "./meshes.ts";
+import { followGround, save, STYLE } from "./page.ts";
 import { Panel } from "./panel.ts";
 import { Scene } from "./scene.ts";
 import { SliceStrip, type Axis } from "./slices.ts";
@@ -17,15 +18,6 @@ import type { Mesh } from "./surfaceNets.ts";
 import { follow, keep, keysOf, LINKED } from "./together.ts";
 
 const VIEWS: Record<Axis, [Vector, Vector]> = { z: [[0, 0, -1], [0, 1, 0]], y: [[0, 1, 0], [0, 0, 1]], x: [[-1, 0, 0], [0, 0, 1]] };
-
-const STYLE = `
-.spa-volume { height: 480px; }
-.spa-side { width: 304px; flex: 0 0 auto; overflow: auto; }
-@container (max-width: 760px) {
-  .spa-volume { height: auto; }
-  .spa-volume > div > .spa-stage { flex: 0 0 420px; }
-  .spa-side { width: auto; }
-}`;
 
 class VolumeView {
   private volumes = new Map<string, Volume>();
@@ -66,7 +58,7 @@ class VolumeView {
     const linked = (event: Event): void => follow(event as CustomEvent, link.get("camera_group"), this, (camera) => { this.turnedAt = Date.now(); this.stage.camera = camera; });
     document.addEventListener(LINKED, linked);
     frame.onClose(() => { document.removeEventListener(LINKED, linked); this.stage.destroy(); this.contourer.destroy(); });
-    this.followGround();
+    followGround(frame, () => this.stage);
     frame.addKeys(keysOf(t, {
       turn: (x, y) => { this.stage.turn(x, y); this.moved(); }, nudge: (by) => this.nudge(by), along: (axis) => this.along(axis),
       zoom: (factor) => { this.stage.zoomBy(factor); this.moved(); }, reset: () => this.reset(),
@@ -281,35 +273,13 @@ class VolumeView {
 
   private sendCamera = throttle(() => this.frame.guard(this.frame.link.ask("camera", { ...this.stage.camera })), 100);
 
-  private save(blob: Blob, name: string): void {
-    const link = h("a", { href: URL.createObjectURL(blob), download: name });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-  }
-
   private snapshot(): void {
-    this.stage.canvas.toBlob((blob) => { if (blob) this.save(blob, `${this.row(this.chosen)?.name ?? "map"}.png`); });
+    this.stage.canvas.toBlob((blob) => { if (blob) save(blob, `${this.row(this.chosen)?.name ?? "map"}.png`); });
   }
 
   private async download(key: string): Promise<void> {
     const { content, buffers } = await this.frame.link.ask<{ name: string }>("mrc", { key });
-    this.save(new Blob([bytes(buffers[0])], { type: "application/octet-stream" }), content.name);
-  }
-
-  /** The ground of the scene is that of the page. */
-  private followGround(): void {
-    const look = (): void => {
-      const parts = getComputedStyle(this.frame.root).backgroundColor.match(/[\d.]+/g)?.map(Number) ?? [255, 255, 255];
-      this.stage.ground = parts.slice(0, 3).map((value) => Math.min(value / 255, 1)) as Vector;
-      this.stage.element.style.background = `rgb(${parts.slice(0, 3).join(",")})`;
-      this.stage.element.style.setProperty("--spa-scale-ink", this.stage.ground[0] < 0.5 ? "#fff" : "#222");
-      this.stage.draw();
-    };
-    const observer = new MutationObserver(() => setTimeout(look, 100));
-    observer.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-name", "class"] });
-    this.frame.onClose(() => observer.disconnect());
-    setTimeout(look, 0);
-    this.frame.link.watch(["renderer"], () => setTimeout(look, 0));
+    save(new Blob([bytes(buffers[0])], { type: "application/octet-stream" }), content.name);
   }
 }
 

@@ -161,7 +161,9 @@ def test_planes_slices_zoom_and_links_are_naparis(viewer: VolumeViewer) -> None:
 
 
 def test_layers_that_come_by_naparis_api_are_told_to_the_views(viewer: VolumeViewer) -> None:
-    viewer.add_points(np.array([[2.0, 4, 6]]), size=3, face_color="red", name="atoms", scale=(2, 2, 2), translate=(1, 0, 0))
+    viewer.add_points(
+        np.array([[2.0, 4, 6]]), size=3, face_color="red", name="atoms", scale=(2, 2, 2), translate=(1, 0, 0)
+    )
     layer = viewer.show_symmetry("D2")
     third = viewer.add_image(ball(), name="third", scale=(2, 2, 2), iso_threshold=0.4)
     assert [(each["kind"], each["name"]) for each in viewer.objects] == [("points", "atoms"), ("surface", "D2 axes")]
