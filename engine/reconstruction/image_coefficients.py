@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from engine.arrays import Array
 from engine.fourier.disc import HalfDisc
 from engine.fourier.transforms import rfft2_centred
 from engine.particles import Particles
+from engine.reconstruction.defocus_search import shifted_defocus
 
 
 class ImageCoefficients:
@@ -30,6 +32,8 @@ class ImageCoefficients:
 
     Attributes
     ----------
+    original : Particles
+        As they came; ``particles`` have the defocus of `with_defocus`.
     factor : float
         What cropping multiplied the coefficients by.
     pixel_size_A : float
@@ -37,7 +41,7 @@ class ImageCoefficients:
     """
 
     def __init__(self, particles: Particles, disc: HalfDisc, xp: Any = np, limit_bytes: int = 400_000_000) -> None:
-        self.particles = particles
+        self.particles = self.original = particles
         self.disc = disc
         self.xp = xp
         ratio = disc.box_px / particles.box_px
@@ -54,7 +58,18 @@ class ImageCoefficients:
         """Return the same stack for another box with all of its frequencies; itself where it has that box already."""
         if box_px == self.disc.box_px:
             return self
-        return ImageCoefficients(self.particles, HalfDisc(box_px, (box_px - 1) / 2), self.xp)
+        result = ImageCoefficients(self.original, HalfDisc(box_px, (box_px - 1) / 2), self.xp)
+        result.particles = self.particles
+        return result
+
+    def set_defocus_shift(self, shift_A: NDArray[np.float64]) -> None:
+        """Add to the defocus that the particles came with; CTFs are computed anew."""
+        self.particles = replace(self.original, defocus=shifted_defocus(self.original.defocus, shift_A))
+        known = np.flatnonzero(self._known)
+        for start in range(0, len(known), 64):
+            part = known[start : start + 64]
+            ctf = self.particles.ctf_on_disc(self.disc, part, self.xp)
+            self._ctf[self.xp.asarray(part)] = self.xp.astype(ctf, self.xp.float32)
 
     def _compute(self, indices: NDArray[np.intp]) -> tuple[Array, Array]:
         images = self.xp.asarray(self.particles.images(indices))

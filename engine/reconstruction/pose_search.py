@@ -7,6 +7,7 @@ frequencies only where low ones leave a pose possible is that of branch and boun
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -39,6 +40,11 @@ class Images:
     ctf2: Array
     disc: HalfDisc
 
+    def take(self, indices: NDArray[np.intp]) -> Images:
+        """Return some of the images."""
+        where = array_namespace(self.weighted).asarray(indices)
+        return Images(self.weighted[where], self.ctf2[where], self.disc)
+
 
 @dataclass(frozen=True)
 class Candidates:
@@ -58,6 +64,35 @@ class Candidates:
     shifts_px: NDArray[np.float32]
     score: NDArray[np.float64]
     scale: NDArray[np.float64]
+
+    def take(self, indices: NDArray[np.intp]) -> Candidates:
+        """Return those of some images."""
+        return Candidates(self.rotations[indices], self.shifts_px[indices], self.score[indices], self.scale[indices])
+
+    def best(self, count: int) -> Candidates:
+        """Return the first ``count`` of each image."""
+        return Candidates(
+            self.rotations[:, :count], self.shifts_px[:, :count], self.score[:, :count], self.scale[:, :count]
+        )
+
+    @classmethod
+    def stacked(cls, parts: Sequence[Candidates]) -> Candidates:
+        """Return those of all images of all parts; images with fewer candidates get more of score -inf."""
+        most = max(part.score.shape[1] for part in parts)
+        padded = [part.take_padded(most) for part in parts]
+        return cls(
+            np.concatenate([part.rotations for part in padded]),
+            np.concatenate([part.shifts_px for part in padded]),
+            np.concatenate([part.score for part in padded]),
+            np.concatenate([part.scale for part in padded]),
+        )
+
+    def take_padded(self, count: int) -> Candidates:
+        """Return ``count`` of each image; those that are missing repeat the last one with score -inf."""
+        have = self.score.shape[1]
+        slots = np.minimum(np.arange(count), have - 1)
+        score = np.where(np.arange(count) < have, self.score[:, slots], -np.inf)
+        return Candidates(self.rotations[:, slots], self.shifts_px[:, slots], score, self.scale[:, slots])
 
     def joined(self, others: Candidates) -> Candidates:
         """Return these and other candidates of the same images, best first."""

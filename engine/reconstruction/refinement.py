@@ -73,6 +73,8 @@ def refine(
     if state is None:
         state = _start(particles, initial_volume, mask, options, rng)
     store = ImageCoefficients(particles, HalfDisc(particles.box_px, (particles.box_px - 1) / 2), xp)
+    if np.any(state.defocus_shift_A):
+        store.set_defocus_shift(state.defocus_shift_A)
     if state.iteration == 0:
         state = state.evolve(noise=np.stack([image_power(store, subset) for subset in subsets]))
     while not state.finished:
@@ -146,7 +148,9 @@ def _iterate(
         found, part = _process_half(store, subset, half, state, options, plan, working_px, insert_px)
         results.append(found)
         sums.append(part)
-    state = _take_poses(state, subsets, results, store, options, plan)
+    state = _take_poses(state, subsets, results, store, options, plan, last)
+    if plan.defocus_range_A > 0 and not last:
+        store.set_defocus_shift(state.defocus_shift_A)
     given = None if mask is None else resized_mask(mask, store.disc.box_px)
     return store, solve_iteration(state, sums, options, field_A, given, rng, last)
 
@@ -179,13 +183,17 @@ def _take_poses(
     store: ImageCoefficients,
     options: RefinementOptions,
     plan: SearchPlan,
+    last: bool,
 ) -> RefinementState:
     rotations, shifts = state.rotations.copy(), state.shifts_A.copy()
     confidence, scale, noise = state.confidence.copy(), state.scale.copy(), state.noise.copy()
+    defocus_shift = state.defocus_shift_A.copy()
     known = int(store.disc.shell[-1]) + 1
     for half, (subset, result) in enumerate(zip(subsets, results, strict=True)):
         rotations[subset], shifts[subset] = result.rotations, result.shifts_px * store.pixel_size_A
         confidence[subset] = result.confidence
+        if plan.defocus_range_A > 0 and not last:
+            defocus_shift[subset] = result.defocus_shift_A
         noise[half, :known] = result.noise[:known] / store.factor**2
         if options.per_particle_scale and not plan.free_scale:
             scale[subset] = _updated_scale(scale[subset] * result.scale)
@@ -197,6 +205,7 @@ def _take_poses(
         shifts_A=shifts,
         confidence=confidence,
         scale=scale,
+        defocus_shift_A=defocus_shift,
         noise=noise,
         median_change_deg=float(np.median(turned)),
         mean_change_deg=float(np.mean(turned)),

@@ -22,6 +22,8 @@ from engine.reconstruction.refinement_state import RefinementOptions, Refinement
 _KEPT = 16
 _SETTLING = 8
 _SMALLEST_PX = 6.0
+_DECISIVE_A = 12.0
+_ALTERNATIVES = 128
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,14 @@ class SearchPlan:
         Candidates of the global search.
     levels : sequence of Level
         Subdivisions that follow.
+    descend : int
+        Candidates of those that are subdivided.
+    undecided : Level or None
+        What is done instead, once, with an image that more candidates than that fit alike; None treats all alike.
     free_scale : bool
         The reference's grey scale is not that of the images yet.
+    defocus_range_A : float
+        Each particle's defocus is searched as far as this; 0 leaves it as it is.
     """
 
     orientations: NDArray[np.float64] | None
@@ -52,12 +60,15 @@ class SearchPlan:
     radius_px: float
     keep: int
     levels: Sequence[Level]
+    descend: int
+    undecided: Level | None
     free_scale: bool
+    defocus_range_A: float = 0.0
 
 
 def is_last(state: RefinementState, options: RefinementOptions) -> bool:
     """Tell whether the next iteration is the pass with all resolution."""
-    converged = state.stalled >= 2 and not state.was_global
+    converged = state.stalled >= (5 if state.was_global else 2)
     return converged or state.iteration + 1 >= options.max_iterations
 
 
@@ -89,7 +100,8 @@ def searches_all(state: RefinementState) -> bool:
     """
     if state.iteration < 3:
         return True
-    settling = state.iteration < _SETTLING and state.was_global and state.jumped > 0.04
+    patience = _SETTLING if state.jumped < 0.1 else 2 * _SETTLING
+    settling = state.iteration < patience and state.was_global and state.jumped > 0.04
     gain = state.resolution_A / state.global_resolution_A
     return settling or gain < 0.93 or (state.stalled >= 1 and gain < 0.97)
 
@@ -111,12 +123,13 @@ def plan_search(
     fine_px = resolution_A / pixel / 12
     first = state.iteration == 0
     if not searches_all(state):
+        range_A = options.defocus_range_A if options.refine_defocus else 0.0
         levels = [
             Level(working_px, rotation_offsets(3, 3 * fine_deg), shift_offsets(5, 3 * fine_px), 4),
             Level(working_px, rotation_offsets(2, 1.5 * fine_deg), shift_offsets(3, 2 * fine_px), 4),
             Level(working_px, rotation_offsets(2, 0.75 * fine_deg), shift_offsets(3, fine_px), _KEPT),
         ]
-        return SearchPlan(None, np.zeros((1, 2), np.float32), True, working_px, 1, levels, False)
+        return SearchPlan(None, np.zeros((1, 2), np.float32), True, working_px, 1, levels, 1, None, False, range_A)
     step = options.coarse_step_deg
     coarse_px = min(working_px, 1.2 * field_A / (np.deg2rad(step) * diameter_A))
     turn = rotation_from_vector(rng.uniform(-step, step, 3))
@@ -127,7 +140,10 @@ def plan_search(
     shifts = shift_offsets(3, shift_step) if settled else shift_disc(options.shift_range_A / pixel, shift_step)
     keep = 12 if settled else 24
     levels = _halving(step, shift_step, coarse_px, working_px, fine_deg, keep // 2)
-    return SearchPlan(orientations, shifts, settled, coarse_px, keep, levels, first)
+    if resolution_A < _DECISIVE_A:
+        return SearchPlan(orientations, shifts, settled, coarse_px, keep, levels, keep, None, first)
+    undecided = Level(working_px, np.eye(3)[None], shift_offsets(3, shift_step / 2), _ALTERNATIVES)
+    return SearchPlan(orientations, shifts, settled, coarse_px, _ALTERNATIVES, levels, keep, undecided, first)
 
 
 def _halving(

@@ -39,6 +39,10 @@ class RefinementOptions:
         Turn the initial model so that its symmetry axes stand where the group expects them.
     per_particle_scale : bool
         Estimate the contrast of each image.
+    refine_defocus : bool
+        Find the defocus of each particle once only local searches are left.
+    defocus_range_A : float
+        Largest change of a particle's defocus.
     padding : float
         Oversampling of transforms.
     """
@@ -57,6 +61,8 @@ class RefinementOptions:
     mask_far_A: float = 14.0
     align_symmetry: bool = True
     per_particle_scale: bool = True
+    refine_defocus: bool = False
+    defocus_range_A: float = 1000.0
     padding: float = 2.0
 
 
@@ -77,6 +83,8 @@ class RefinementState:
         Share of the posterior of the best orientation.
     scale : (m,) float64
         Contrast of each image, mean 1.
+    defocus_shift_A : (m,) float64
+        What was added to the defocus of each particle.
     noise : (2, n // 2 + 1) float64
         Power of the noise of each half on each shell.
     half_maps : (2, b, b, b) float32
@@ -112,6 +120,7 @@ class RefinementState:
     shifts_A: NDArray[np.float64]
     confidence: NDArray[np.float64]
     scale: NDArray[np.float64]
+    defocus_shift_A: NDArray[np.float64]
     noise: NDArray[np.float64]
     half_maps: NDArray[np.float32]
     references: NDArray[np.float32]
@@ -175,6 +184,7 @@ def initial_state(
         shifts_A=np.zeros((count, 2)),
         confidence=np.zeros(count),
         scale=np.ones(count),
+        defocus_shift_A=np.zeros(count),
         noise=np.zeros((2, shells)),
         half_maps=np.stack([reference, reference]),
         references=np.stack([reference, reference]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from engine.arrays import Array, array_namespace, to_numpy
 from engine.fourier.disc import HalfDisc
 from engine.reconstruction.accumulator import Accumulator
+from engine.reconstruction.defocus_search import defocus_offsets
 from engine.reconstruction.fourier_volume import FourierVolume, extract_slices
 from engine.reconstruction.image_coefficients import ImageCoefficients
 from engine.reconstruction.pose_search import Candidates, Images, Level, global_search, refine_candidates
@@ -18,8 +20,9 @@ from engine.reconstruction.refinement_plan import SearchPlan
 BATCH = 64
 """Images in one piece of work; fixed, so that sums do not depend on the machine."""
 
-_INSERTED = 16
+_INSERTED = 128
 _LEAST_SHARE = 0.02
+_ALIKE = 4.0
 _MARGINS = ((10.0, 0.3), (6.0, 0.2), (4.0, 0.1))
 """What candidates may be worse than the best one by, level after level: a number of its own and a share of what the
 best pose explains, because a coarse grid misses a share of that."""
@@ -31,7 +34,7 @@ class PassResult:
 
     Attributes
     ----------
-    rotations, shifts_px, confidence, scale
+    rotations, shifts_px, confidence, scale, defocus_shift_A
         Of each particle (see `RefinementState`); scale is relative to the reference.
     noise : (n // 2 + 1,) float64
         Power of what the reference in its best pose does not explain.
@@ -41,6 +44,7 @@ class PassResult:
     shifts_px: NDArray[np.float64]
     confidence: NDArray[np.float64]
     scale: NDArray[np.float64]
+    defocus_shift_A: NDArray[np.float64]
     noise: NDArray[np.float64]
 
 
@@ -120,9 +124,17 @@ def process_particles(
         insert_candidates(accumulator, images, found, inserted)
         factor = np.median(found.scale[:, 0]) if plan.free_scale else 1.0
         residual.add(_residual_power(reference, coefficients, ctf * np.float32(factor), disc, found))
-        parts.append((*summarise(found), found.scale[:, 0]))
-    rotations, shifts, confidence, fitted = (np.concatenate([p[i] for p in parts]) for i in range(4))
-    return PassResult(rotations, shifts, confidence, fitted, residual.mean())
+        offsets_A = np.zeros(len(coefficients))
+        if plan.defocus_range_A > 0:
+            observed, slices = _best_pair(reference, coefficients, disc, found)
+            slices = slices * store.xp.asarray(scale[part].astype(np.float32))[:, None]
+            noise_power = power[: slices.shape[1]]
+            offsets_A = defocus_offsets(
+                store.original, disc, indices[part], observed, slices, noise_power, plan.defocus_range_A
+            )
+        parts.append((*summarise(found), found.scale[:, 0], offsets_A))
+    rotations, shifts, confidence, fitted, offsets_A = (np.concatenate([p[i] for p in parts]) for i in range(5))
+    return PassResult(rotations, shifts, confidence, fitted, offsets_A, residual.mean())
 
 
 def find_poses(
@@ -132,19 +144,41 @@ def find_poses(
     rotations, shifts = poses
     score = np.zeros((len(rotations), 1))
     found = Candidates(rotations[:, None], shifts[:, None].astype(np.float32), score, score)
-    if plan.orientations is not None:
-        about = found.shifts_px[:, 0] if plan.about_last else None
-        spread = global_search(
-            reference, images, plan.orientations, plan.shifts_px, plan.radius_px, plan.keep, plan.free_scale, about
+    if plan.orientations is None:
+        return _descend(reference, images, found, plan.levels, plan.free_scale)
+    about = found.shifts_px[:, 0] if plan.about_last else None
+    spread = global_search(
+        reference, images, plan.orientations, plan.shifts_px, plan.radius_px, plan.keep, plan.free_scale, about
+    )
+    if plan.about_last:
+        here = Level(plan.radius_px, np.eye(3)[None], np.zeros((1, 2), np.float32), 1)
+        spread = spread.joined(refine_candidates(reference, images, found, here, np.inf, plan.free_scale))
+    if plan.undecided is None:
+        return _descend(reference, images, spread, plan.levels, plan.free_scale)
+    # an image that many orientations fit alike says nothing of which is right: it goes in with all of them
+    undecided = (spread.score > spread.score[:, :1] - _ALIKE).sum(axis=1) > plan.descend
+    clear, vague = np.flatnonzero(~undecided), np.flatnonzero(undecided)
+    parts = []
+    if len(clear):
+        start = spread.take(clear).best(plan.descend)
+        parts.append(_descend(reference, images.take(clear), start, plan.levels, plan.free_scale))
+    if len(vague):
+        margin = np.full((len(vague), 1), 2 * _ALIKE)
+        level = plan.undecided
+        parts.append(
+            refine_candidates(reference, images.take(vague), spread.take(vague), level, margin, plan.free_scale)
         )
-        if plan.about_last:
-            here = Level(plan.radius_px, np.eye(3)[None], np.zeros((1, 2), np.float32), 1)
-            spread = spread.joined(refine_candidates(reference, images, found, here, np.inf, plan.free_scale))
-        found = spread
-    for depth, level in enumerate(plan.levels):
+    return Candidates.stacked(parts).take(np.argsort(np.concatenate([clear, vague]), kind="stable"))
+
+
+def _descend(
+    reference: FourierVolume, images: Images, found: Candidates, levels: Sequence[Level], free_scale: bool
+) -> Candidates:
+    """Subdivide candidates level after level."""
+    for depth, level in enumerate(levels):
         base, share = _MARGINS[min(depth, len(_MARGINS) - 1)]
         margin = base + share * np.maximum(found.score[:, :1], 0)
-        found = refine_candidates(reference, images, found, level, margin, plan.free_scale)
+        found = refine_candidates(reference, images, found, level, margin, free_scale)
     return found
 
 
@@ -195,9 +229,16 @@ def _residual_power(
 ) -> Array:
     """Power (m, K) of what is left of each image when the reference in its best pose is subtracted."""
     xp = array_namespace(coefficients)
+    observed, slices = _best_pair(reference, coefficients, disc, found)
+    count = slices.shape[1]
+    power = xp.abs(coefficients) ** 2
+    power[:, :count] = xp.abs(observed - slices * ctf[:, :count]) ** 2
+    return power
+
+
+def _best_pair(reference: FourierVolume, coefficients: Array, disc: HalfDisc, found: Candidates) -> tuple[Array, Array]:
+    """Images centred by their best shift, and slices (m, K) in their best orientation, as far as the reference goes."""
+    xp = array_namespace(coefficients)
     count = disc.count_within(reference.radius_px)
     ramps = disc.phase_ramps(xp.asarray(found.shifts_px[:, 0]), count)
-    model = extract_slices(reference, found.rotations[:, 0], disc, count) * ctf[:, :count]
-    power = xp.abs(coefficients) ** 2
-    power[:, :count] = xp.abs(coefficients[:, :count] * ramps - model) ** 2
-    return power
+    return coefficients[:, :count] * ramps, extract_slices(reference, found.rotations[:, 0], disc, count)

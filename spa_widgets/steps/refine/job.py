@@ -150,6 +150,9 @@ def _write(
     write_fsc_csv(ctx.out / "fsc.csv", products.curves.resolution_A, products.curves.curves)
     posed = dataset.with_poses(state.angles_deg, state.shifts_A)
     table = posed.table.assign(rlnMaxValueProbDistribution=state.confidence, rlnNormCorrection=state.scale)
+    if np.any(state.defocus_shift_A):
+        columns = ("rlnDefocusU", "rlnDefocusV")
+        table = table.assign(**{name: table[name].to_numpy(float) + state.defocus_shift_A for name in columns})
     ParticleSet(table, posed.optics_table, posed.path).write(ctx.out / "particles.star")
 
 

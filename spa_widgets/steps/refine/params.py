@@ -72,12 +72,27 @@ class Params(SeededParams):
     per_particle_scale: bool = param(
         True, label="Per-particle scale", group="advanced", help="Estimate the contrast of each image."
     )
+    refine_defocus: bool = param(
+        False,
+        label="Per-particle defocus",
+        group="advanced",
+        help="Find the defocus of each particle once the poses are nearly right; worth it beyond about 4 Å.",
+    )
+    defocus_range_A: float = param(
+        1000.0,
+        label="Defocus range",
+        unit="Å",
+        gt=0,
+        le=10000,
+        group="advanced",
+        help="How far a particle's defocus may be from that of its micrograph.",
+    )
 
 
 STEP = register(
     Step(
         name="refine",
-        version=3,
+        version=4,
         params=Params,
         title="Homogeneous refinement",
         summary="Refine poses and map from two independent halves of the particles.",
