@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from html import escape
 from typing import Any
 
@@ -12,7 +13,8 @@ _WORDS = {
     "min": "least", "max": "greatest", "b": "B",
 }  # fmt: skip
 _NAMES = {
-    "b_factor_A2": "B-factor", "b_factor_fitted_A2": "B-factor as fitted", "particles_of": "out of", "box_px": "box",
+    "b_factor_A2": "B-factor", "b_factor_fitted_A2": "B-factor as fitted", "particles_of": "out of",
+    "micrographs_of": "out of", "box_px": "box",
     "min_ncc": "NCC at least", "min_power": "power at least", "max_power": "power at most",
     "mean_max_probability": "mean of the greatest probability", "without_ctf": "without a CTF",
     "resolution_no_mask_A": "resolution without a mask", "resolution_spherical_A": "resolution in a spherical mask",
@@ -20,6 +22,13 @@ _NAMES = {
     "resolution_corrected_A": "resolution in the tight mask, corrected", "classes": "classes",
 }  # fmt: skip
 _LONGEST_LIST = 60
+# figures that tell a better result from a worse one, the most telling first: 1 where more is better, -1 where less is
+_MERITS = {
+    "resolution_corrected_A": -1, "resolution_A": -1, "half_fsc_resolution_A": -1, "best_resolution_A": -1,
+    "correlation": 1, "score": 1, "median_fit_resolution_A": -1, "lowest_confidence": 1, "median_A": -1,
+    "symmetry_score": 1, "guinier_correlation": 1, "mean_max_probability": 1, "unsure": -1, "failed": -1,
+    "distrusted_particles": -1, "unreadable": -1,
+}  # fmt: skip
 
 
 def readable_name(name: str) -> tuple[str, str]:
@@ -43,6 +52,17 @@ def figure_text(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(figure_text(each) for each in value)
     return str(value)
+
+
+def direction_of(name: str) -> int:
+    """Tell whether more of a figure is better (1), less (-1), or neither can be said (0)."""
+    return _MERITS.get(name, 0)
+
+
+def best_first(names: Iterable[str]) -> str | None:
+    """Return the figure that tells best which of several results is better; None where none of them does."""
+    known = set(names)
+    return next((name for name in _MERITS if name in known), None)
 
 
 class Figures(dict[str, Any]):

@@ -9,6 +9,7 @@ ORDER = (
     "simulate",
     "import_micrographs",
     "estimate_ctf",
+    "select_micrographs",
     "manual_picks",
     "pick_blobs",
     "pick_templates",
