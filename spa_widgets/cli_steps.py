@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import types
-import typing
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, get_args
 
 import click
 
 from spa_widgets.errors import UserError
+from spa_widgets.session.fields import (
+    BOOLEAN,
+    CHOICE,
+    INTEGER,
+    LIST,
+    NUMBER,
+    STRUCTURE,
+    alternatives,
+    value_kind,
+    value_of_text,
+)
 from spa_widgets.session.params import StepParams, field_unit
 from spa_widgets.session.registry import Input, Step, get_step
 
@@ -101,7 +109,7 @@ def param_option(model: type[StepParams], name: str, note: str = "") -> click.Op
     default = None if field.is_required() else field.get_default(call_default_factory=True)
     remarks = [unit, note, "" if default in (None, [], {}, ()) else f"default {_shown(default)}"]
     described = f"{field.description or ''} [{'; '.join(part for part in remarks if part)}]".replace(" []", "")
-    if _is_bool(field.annotation):
+    if value_kind(field.annotation) == BOOLEAN:
         return click.Option([f"{flag}/--no{flag[1:]}", name], default=None, help=described)
     return click.Option([flag, name], metavar=_type_name(field.annotation), default=None, help=described)
 
@@ -112,39 +120,11 @@ def _shown(value: Any) -> str:
     return str(value)
 
 
-def _alternatives(annotation: Any) -> list[Any]:
-    """Types that an annotation allows besides None, Annotated stripped."""
-    if get_origin(annotation) is typing.Annotated:
-        return _alternatives(get_args(annotation)[0])
-    if get_origin(annotation) in (Union, types.UnionType):
-        return [kind for item in get_args(annotation) if item is not type(None) for kind in _alternatives(item)]
-    return [annotation]
-
-
-def _is_bool(annotation: Any) -> bool:
-    return _alternatives(annotation) == [bool]
-
-
 def _type_name(annotation: Any) -> str:
-    kind = _alternatives(annotation)[0]
-    if get_origin(kind) is Literal:
-        return "|".join(str(item) for item in get_args(kind))
-    if _is_plain_list(kind):
-        return "A,B,..."
-    if _is_structured(kind):
-        return "JSON"
-    return {float: "NUMBER", int: "INTEGER"}.get(kind, "TEXT")
-
-
-def _is_plain_list(kind: Any) -> bool:
-    inner = get_args(kind)
-    return get_origin(kind) in (list, tuple, set, frozenset) and all(
-        not get_args(item) or item is Ellipsis or get_origin(item) is Literal for item in inner
-    )
-
-
-def _is_structured(kind: Any) -> bool:
-    return kind is dict or (get_origin(kind) in (list, tuple, set, frozenset, dict) and not _is_plain_list(kind))
+    kind = value_kind(annotation)
+    if kind == CHOICE:
+        return "|".join(str(item) for item in get_args(alternatives(annotation)[0]))
+    return {NUMBER: "NUMBER", INTEGER: "INTEGER", LIST: "A,B,...", STRUCTURE: "JSON"}.get(kind, "TEXT")
 
 
 def param_values(model: type[StepParams], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,33 +137,19 @@ def param_values(model: type[StepParams], given: Mapping[str, Any]) -> dict[str,
     """
     values: dict[str, Any] = {}
     for name, field in model.model_fields.items():
-        if (text := given.get(name)) is None:
-            continue
-        kind = _alternatives(field.annotation)[0]
-        values[name] = _param_value(name, kind, text, may_be_none=_may_be_none(field.annotation))
+        if (text := given.get(name)) is not None:
+            values[name] = _param_value(name, field.annotation, text)
     return values
 
 
-def _may_be_none(annotation: Any) -> bool:
-    return type(None) in get_args(annotation)
-
-
-def _param_value(name: str, kind: Any, text: Any, may_be_none: bool) -> Any:
-    if not isinstance(text, str):
-        return text
-    if may_be_none and text.lower() in ("none", ""):
-        return None
-    if _is_plain_list(kind):
-        return [part.strip() for part in text.split(",") if part.strip()]
-    return _json_value(name, text) if _is_structured(kind) else text
-
-
-def _json_value(name: str, text: str) -> Any:
-    content = Path(text[1:]).read_text() if text.startswith("@") else text
+def _param_value(name: str, annotation: Any, text: Any) -> Any:
+    option = f"--{name.replace('_', '-')}"
+    if value_kind(annotation) == STRUCTURE and isinstance(text, str) and text.startswith("@"):
+        text = Path(text[1:]).read_text()
     try:
-        return json.loads(content)
-    except ValueError as error:
-        raise UserError(f"--{name.replace('_', '-')} is not JSON ({error}); give JSON, or @FILE with it.") from error
+        return value_of_text(option, annotation, text)
+    except UserError as error:
+        raise UserError(f"{str(error).rstrip('.')}, or @FILE with it.") from error.__cause__
 
 
 def _callback(step: Step) -> Any:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spa_widgets.errors import UserError
+from spa_widgets.session.code import call_code
 from spa_widgets.session.context import Cancelled
 from spa_widgets.session.display import job_html
 from spa_widgets.session.events import EVENTS_FILE, EventReader
-from spa_widgets.session.execute import LIVE_FOLDER, REPORT_FILE
-from spa_widgets.session.figures import Figures
-from spa_widgets.session.outputs import OutputRef, read_any, read_table
 from spa_widgets.session.queue import CANCELLED, ENDED, FAILED, FINISHED, QUEUED, RUNNING, JobRow
 from spa_widgets.session.registry import Step, get_step
+from spa_widgets.session.results import JobResults
 from spa_widgets.session.spec import JobSpec, resolve
 
 if TYPE_CHECKING:
@@ -28,7 +25,7 @@ class JobFailed(UserError):
     """Raised when a result is asked of a job that failed; its text says why."""
 
 
-class Job:
+class Job(JobResults):
     """A step with parameters and inputs, asked for in a session.
 
     It is returned at once; the work goes on in the runner. Ask `status` or `progress`, `wait` for the end, or use an
@@ -219,107 +216,7 @@ class Job:
     def code(self) -> str:
         """Return a line of Python that asks for this job again."""
         row = self._row()
-        defaults = {name: info.default for name, info in self.step.params.model_fields.items()}
-        names = {item.name: self.step.argument_name(item) for item in self.step.inputs}
-        given = [f"{names[name]}={_ref_code(ref)}" for name, ref in row.spec["inputs"].items()]
-        given += [f"{name}={value!r}" for name, value in row.spec["params"].items() if value != _plain(defaults[name])]
-        return f"session.{self.step.name}({', '.join(given)})"
-
-    # -- what it gave --------------------------------------------------------------------------------------------------
-
-    @property
-    def folder(self) -> Path:
-        """Its folder in the project."""
-        return self.session.project.folder(self._row())
-
-    @property
-    def files(self) -> dict[str, Path]:
-        """Files of its result by name; waits for it."""
-        self.wait()
-        stored = self.session.store.get(self.key)
-        return {name: self._shown(name, path) for name, path in stored.files.items()}
-
-    def _shown(self, name: str, stored: Path) -> Path:
-        shown = self.folder / name
-        return shown if shown.exists() else stored
-
-    def path(self, name: str) -> Path:
-        """Return a file of its result by file name or by the output's name; waits for it.
-
-        Raises
-        ------
-        UserError
-            If there is no such file.
-        """
-        files = self.files
-        declared = {output.name: output.file for output in self.step.outputs}
-        wanted = name if name in files else declared.get(name, name)
-        if wanted not in files:
-            raise UserError(f"{self.name} has no file {name!r}; it has {', '.join(sorted(files))}.")
-        return files[wanted]
-
-    def output(self, name: str) -> OutputRef:
-        """Return one of its outputs by name, file name or kind (without waiting)."""
-        for attribute in ("name", "file", "kind"):
-            for output in self.step.outputs:
-                if getattr(output, attribute) == name:
-                    return OutputRef(self, output)
-        known = ", ".join(output.name for output in self.step.outputs)
-        raise UserError(f"{self.name} ({self.step.title}) has no output {name!r}; it has {known}.")
-
-    def __getattr__(self, name: str) -> OutputRef:
-        """Return an output: ``job.volume``, ``job.particles``; call it to read it: ``job.volume()``."""
-        if name.startswith("_") or "step" not in self.__dict__:
-            raise AttributeError(name)
-        try:
-            return self.output(name)
-        except UserError as error:
-            raise AttributeError(str(error)) from None
-
-    def __dir__(self) -> list[str]:
-        """Offer the outputs' names for completion."""
-        return sorted({*super().__dir__(), *(output.name for output in self.step.outputs)})
-
-    def table(self, name: str | None = None) -> Any:
-        """Return a table of its result as a DataFrame: the first one, or that of a name; waits for it."""
-        if name is None:
-            files = [output.file for output in self.step.outputs if output.file.endswith((".star", ".csv"))]
-            if not files:
-                raise UserError(f"{self.name} ({self.step.title}) has no table; use path(name) for its files.")
-            name = files[0]
-        return read_table(self.path(name))
-
-    def read(self, name: str) -> Any:
-        """Read a file of its result: an array, a DataFrame or, for other files, the path; waits for it."""
-        return read_any(self.path(name))
-
-    @property
-    def report(self) -> dict[str, Any]:
-        """Parameters, versions, device, time of each stage and figures of merit; waits for it."""
-        report: dict[str, Any] = json.loads(self.path(REPORT_FILE).read_text())
-        return report
-
-    @property
-    def figures(self) -> Figures:
-        """Figures of merit: those so far while it runs, all when it is finished."""
-        if self._row().state == FINISHED:
-            return Figures(self.report["figures"])
-        return Figures({event["name"]: event["value"] for event in self.events(kind="figure")})
-
-    @property
-    def pictures(self) -> dict[str, tuple[Path, str]]:
-        """Live pictures by name, each a file (WebP) and a caption: the last of each while it runs and afterwards."""
-        found: dict[str, tuple[Path, str]] = {}
-        for event in self.events(kind="picture"):
-            path = Path(event["file"])
-            kept = self.folder / LIVE_FOLDER / path.name
-            found[event["name"]] = (kept if kept.exists() else path, event["caption"])
-        return found
-
-    @property
-    def warnings(self) -> list[str]:
-        """What the job had to say that did not stop it."""
-        return [event["message"] for event in self.events(kind="warning")]
+        return call_code(self.step, row.spec["inputs"], row.spec["params"])
 
     def __eq__(self, other: object) -> bool:
         """Two handles of one job are equal."""
@@ -337,15 +234,3 @@ class Job:
 
     def _repr_html_(self) -> str:
         return job_html(self)
-
-
-def _ref_code(ref: dict[str, Any]) -> str:
-    if "job" in ref:
-        return f"session['J{ref['job']}'].output({ref['file']!r})"
-    if "files" in ref:
-        return repr(ref["files"][0] if len(ref["files"]) == 1 else ref.get("pattern") or ref["files"])
-    return f"session.stored({ref['key']!r}, {ref['file']!r})"
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value

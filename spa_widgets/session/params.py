@@ -80,17 +80,33 @@ def validate_params(model: type[StepParams], values: dict[str, Any], step: str) 
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            known = ", ".join(model.model_fields)
-            raise UserError(f"{step} has no parameter {name}; it takes {known}.") from error
-        if first["type"] == "missing":
-            unit = field_unit(model, name)
-            raise UserError(f"{step} needs the parameter {name}{f' (in {unit})' if unit else ''}; give it.") from error
-        if not first["loc"]:  # parameters that do not go together
-            raise UserError(f"{step}: {_lower(first['msg']).rstrip('.')}.") from error
-        raise UserError(f"{step}: {name} is {first['input']!r}, but {_lower(first['msg']).rstrip('.')}.") from error
+        raise UserError(_sentence(model, error.errors()[0], step)) from error
+
+
+def _sentence(model: type[StepParams], found: Any, step: str) -> str:
+    name = ".".join(str(part) for part in found["loc"])
+    if found["type"] == "extra_forbidden":
+        return f"{step} has no parameter {name}; it takes {', '.join(model.model_fields)}."
+    if found["type"] == "missing":
+        unit = field_unit(model, name)
+        return f"{step} needs the parameter {name}{f' (in {unit})' if unit else ''}; give it."
+    if not found["loc"]:  # parameters that do not go together
+        return f"{step}: {_lower(found['msg']).rstrip('.')}."
+    return f"{step}: {name} is {found['input']!r}, but {_lower(found['msg']).rstrip('.')}."
+
+
+def param_problems(model: type[StepParams], values: dict[str, Any]) -> dict[str, str]:
+    """Tell what is wrong with each parameter: the model's own sentence by name, under ``""`` of all together."""
+    try:
+        model.model_validate(values)
+    except ValidationError as error:
+        problems: dict[str, str] = {}
+        for found in error.errors():
+            name = str(found["loc"][0]) if found["loc"] else ""
+            text = found["msg"].removeprefix("Value error, ").rstrip(".")
+            problems.setdefault(name, f"{text[:1].upper()}{text[1:]}.")
+        return problems
+    return {}
 
 
 def field_unit(model: type[StepParams], name: str) -> str:

@@ -20,6 +20,7 @@ from spa_widgets.session.signatures import step_method
 from spa_widgets.session.spec import JobSpec, RawFiles, canonical_params, resolve, validate_spec
 from spa_widgets.session.starter import RunnerStarter
 from spa_widgets.session.store import Store, StoredObject
+from spa_widgets.session.sweep import Sweep, make_sweep
 from spa_widgets.session.tree import JobTree
 
 DEVICES = ("auto", "cpu", "gpu")
@@ -42,6 +43,32 @@ class StepMethods:
     ) -> Job:
         """Ask for a job: the general form of the methods of the steps."""
         raise NotImplementedError
+
+    def sweep(self, step: str, *inputs: Any, device: str | None = None, **values: Any) -> Sweep:
+        """Ask for a grid of jobs of one step and show them side by side; equal jobs are computed once.
+
+        Parameters
+        ----------
+        step
+            Name of the step.
+        *inputs
+            Its inputs in order, or by name among the values.
+        device
+            ``"auto"``, ``"cpu"`` or ``"gpu"``; the session's by default.
+        **values
+            Inputs and parameters of the step; each list makes an axis of the grid, as in
+            ``session.sweep("pick_templates", micrographs, templates, low_pass_A=[10, 20], min_ncc=[0.25, 0.4])``.
+
+        Raises
+        ------
+        UserError
+            At once and before any job is asked for, if a name or a value is wrong.
+        """
+        known = get_step(step)
+        names = [known.argument_name(item) for item in known.inputs]
+        if len(inputs) > len(names):
+            raise UserError(f"{known.name} takes {len(names)} inputs, {len(inputs)} were given by position.")
+        return make_sweep(self, step, {**dict(zip(names, inputs, strict=False)), **values}, device)
 
 
 def attach_steps() -> None:

@@ -1,0 +1,312 @@
+"""A grid of parameter values: one job for each point, computed once, compared by figures of merit."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from spa_widgets.errors import UserError
+from spa_widgets.session.code import ref_code
+from spa_widgets.session.display import badge, duration
+from spa_widgets.session.fields import LIST, STRUCTURE, value_kind
+from spa_widgets.session.figures import best_first, direction_of, figure_text, readable_name
+from spa_widgets.session.outputs import OutputRef
+from spa_widgets.session.params import validate_params
+from spa_widgets.session.queue import CANCELLED, ENDED, FAILED
+from spa_widgets.session.registry import Step, get_step
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from spa_widgets.session.job import Job
+    from spa_widgets.session.session import StepMethods
+
+MOST_POINTS = 400
+_VIEW = ("spa_widgets.viewers.sweep.widget", "SweepView")
+
+
+class Sweep:
+    """Jobs of one step over a grid of values; `StepMethods.sweep` makes it.
+
+    Parameters
+    ----------
+    step
+        The step.
+    axes
+        Values by the name of the parameter or input, in the order in which they were given.
+    fixed
+        What is the same for all jobs.
+    jobs
+        A job for each point, the last axis running fastest; equal points share a job.
+
+    Attributes
+    ----------
+    points : list of dict
+        Value of each axis at each point.
+    """
+
+    def __init__(
+        self, step: Step, axes: Mapping[str, Sequence[Any]], fixed: Mapping[str, Any], jobs: Sequence[Job]
+    ) -> None:
+        self.step, self.axes, self.fixed = step, {name: list(values) for name, values in axes.items()}, dict(fixed)
+        self.jobs = list(jobs)
+        self.points = grid_points(self.axes)
+        self._view: Any = None
+
+    @property
+    def statuses(self) -> list[str]:
+        """Status of the job at each point."""
+        known = {job: job.status for job in set(self.jobs)}
+        return [known[job] for job in self.jobs]
+
+    @property
+    def progress(self) -> float:
+        """Part done of all, 0 to 1."""
+        return sum(1.0 if job.status in ENDED else job.progress for job in self.jobs) / len(self.jobs)
+
+    def wait(self, timeout: float | None = None) -> Sweep:
+        """Wait until every job has ended; jobs that fail are kept as such, for the others may have succeeded.
+
+        Parameters
+        ----------
+        timeout
+            Seconds to wait at most for each job; None for as long as it takes.
+
+        Raises
+        ------
+        TimeoutError
+            If a job is not at its end in time.
+        """
+        from spa_widgets.session.context import Cancelled
+        from spa_widgets.session.job import JobFailed
+
+        for job in self.jobs:
+            try:
+                job.wait(timeout)
+            except (JobFailed, Cancelled):
+                continue
+        return self
+
+    def cancel(self) -> None:
+        """Ask every job that has not ended to stop."""
+        for job in set(self.jobs):
+            job.cancel()
+
+    def figures(self) -> list[dict[str, float]]:
+        """Return the figures of merit that are numbers, of each point, as far as they are known."""
+        known = {job: _numbers(job) for job in set(self.jobs)}
+        return [known[job] for job in self.jobs]
+
+    def best(self, figure: str | None = None, largest: bool | None = None) -> Job:
+        """Return the job with the best figure of merit.
+
+        Parameters
+        ----------
+        figure
+            Name of the figure; by default the first that tells better from worse.
+        largest
+            Whether the largest or the smallest is best; by default as is known of that figure.
+
+        Raises
+        ------
+        UserError
+            When no job has the figure yet, or it is not known which way is better.
+        """
+        values = self.figures()
+        name = figure or self.merit()
+        if name is None:
+            known = ", ".join(sorted({key for row in values for key in row})) or "none yet"
+            raise UserError(f"{self.step.name} has no figure that says which result is best; choose one of: {known}.")
+        sign = direction_of(name) if largest is None else (1 if largest else -1)
+        if sign == 0:
+            raise UserError(f"Whether a large or a small {name} is better is not known; give largest=True or False.")
+        place = best_place([row.get(name) for row in values], sign)
+        if place is None:
+            raise UserError(f"No job of this sweep has a figure {name} yet; wait for one, or name another figure.")
+        return self.jobs[place]
+
+    def merit(self) -> str | None:
+        """Name the figure that tells best which result is better; None where there is none."""
+        return best_first({name for row in self.figures() for name in row})
+
+    def table(self) -> pd.DataFrame:
+        """Return a row for each point: job, status, the values of the axes, the figures of merit and the seconds."""
+        import pandas as pd
+
+        rows = [
+            {"job": job.name, "status": status, **{name: _shown(value) for name, value in point.items()}, **figures,
+             "seconds": job.seconds}
+            for job, status, point, figures in zip(self.jobs, self.statuses, self.points, self.figures(), strict=True)
+        ]  # fmt: skip
+        return pd.DataFrame(rows)
+
+    def code(self) -> str:
+        """Return a line of Python that makes this sweep again."""
+        names = {self.step.argument_name(item): item for item in self.step.inputs}
+
+        def text(name: str, value: Any) -> str:
+            return ref_code(value) if name in names and isinstance(value, Mapping) else repr(_shown(value))
+
+        given = [f"{name}={text(name, value)}" for name, value in self.fixed.items()]
+        given += [f"{name}=[{', '.join(text(name, value) for value in values)}]" for name, values in self.axes.items()]
+        return f"session.sweep({', '.join([repr(self.step.name), *given])})"
+
+    def __len__(self) -> int:
+        """Return the number of points."""
+        return len(self.jobs)
+
+    def __iter__(self) -> Iterator[Job]:
+        """Iterate over the jobs of the points."""
+        return iter(self.jobs)
+
+    def __repr__(self) -> str:
+        """Name the step, the axes and how many jobs have ended."""
+        done = sum(status in ENDED for status in self.statuses)
+        axes = " × ".join(f"{len(values)} {name}" for name, values in self.axes.items())
+        return f"<Sweep of {self.step.title}: {axes}, {done} of {len(self)} ended>"
+
+    def view(self, **options: Any) -> Any:
+        """Return the widget that shows the results side by side (the same one until other options are given)."""
+        if self._view is None or options:
+            module, name = _VIEW  # by its name: a session loads no widget library by itself
+            self._view = getattr(importlib.import_module(module), name)(self, **options)
+        return self._view
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        return self.view()._repr_mimebundle_(**kwargs)
+
+    def static_html(self, figure: str | None = None) -> str:
+        """Return the results as an HTML table; the best is marked."""
+        values = self.figures()
+        name = figure or self.merit() or next(iter(sorted({key for row in values for key in row})), "")
+        sign = direction_of(name)
+        best = best_place([row.get(name) for row in values], sign) if sign else None
+        words, unit = readable_name(name) if name else ("", "")
+        head = ["job", *self.axes, f"{words} ({unit})" if unit else words, "status", "time"]
+        rows = []
+        for place, (job, point, row, status) in enumerate(
+            zip(self.jobs, self.points, values, self.statuses, strict=True)
+        ):
+            value = figure_text(row[name]) if name in row else ""
+            cells = [
+                job.name,
+                *(str(_shown(each)) for each in point.values()),
+                f"★ {value}" if place == best else value,
+            ]
+            texts = [escape(each) for each in cells] + [badge(status), escape(duration(job.seconds))]
+            rows.append("<tr>" + "".join(f"<td>{each}</td>" for each in texts) + "</tr>")
+        titles = "".join(f"<th>{escape(each)}</th>" for each in head)
+        return f"<table><tr>{titles}</tr>{''.join(rows)}</table>"
+
+
+def make_sweep(session: StepMethods, step_name: str, given: Mapping[str, Any], device: str | None) -> Sweep:
+    """Ask for a job at each point of a grid; every point is checked before the first job is asked for.
+
+    Parameters
+    ----------
+    session
+        A session or workspace.
+    step_name
+        The step.
+    given
+        Inputs and parameters by the names of the step's method; a list of values makes an axis.
+    device
+        ``"auto"``, ``"cpu"`` or ``"gpu"``; the session's by default.
+
+    Raises
+    ------
+    UserError
+        If a name or a value is wrong, no list was given, or there are too many points.
+    """
+    step = get_step(step_name)
+    axes = {name: _axis(value) for name, value in given.items() if _is_axis(step, name, value)}
+    fixed = {name: value for name, value in given.items() if name not in axes}
+    if not axes:
+        raise UserError(
+            f"A sweep of {step.name} needs several values in a list for at least one parameter, such as "
+            f"{_example(step)}; for a single job call session.{step.name}(…)."
+        )
+    for name, values in axes.items():
+        if not values:
+            raise UserError(f"The list of values for {name} is empty; give at least one value.")
+    count = math.prod(len(values) for values in axes.values())
+    if count > MOST_POINTS:
+        raise UserError(f"This grid has {count:,} points, more than {MOST_POINTS}; give fewer values.")
+    names = {step.argument_name(item): item.name for item in step.inputs}
+    wanted = [{**fixed, **point} for point in grid_points(axes)]
+    split = [({names[k]: v for k, v in each.items() if k in names}, {k: v for k, v in each.items() if k not in names})
+             for each in wanted]  # fmt: skip
+    for _, params in split:
+        validate_params(step.params, params, step.name)
+    jobs = [session.submit(step.name, inputs, params, device=device) for inputs, params in split]
+    references = [job.inputs for job in jobs]  # inputs as the queue keeps them, which can be written as code
+    known = {name: names[name] for name in given if name in names}
+    for argument, name in known.items():
+        if argument in axes:
+            axes[argument] = _in_order(argument, axes, references, name)
+        else:
+            fixed[argument] = references[0][name]
+    return Sweep(step, axes, fixed, jobs)
+
+
+def grid_points(axes: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+    """Return every combination of the axes' values, the last axis running fastest."""
+    return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
+
+
+def best_place(values: Sequence[float | None], sign: int) -> int | None:
+    """Return the place of the largest (sign 1) or smallest (sign -1) known value; of equal ones the first."""
+    known = [(sign * value, -place) for place, value in enumerate(values) if value is not None and value == value]
+    return -max(known)[1] if known else None
+
+
+def _in_order(
+    argument: str, axes: Mapping[str, Sequence[Any]], references: Sequence[Mapping[str, Any]], name: str
+) -> list[Any]:
+    """Return the references of an axis of inputs in the order of its values."""
+    inner = math.prod(len(axes[other]) for other in list(axes)[list(axes).index(argument) + 1 :])
+    return [references[place * inner][name] for place in range(len(axes[argument]))]
+
+
+def _is_axis(step: Step, name: str, value: Any) -> bool:
+    """Tell whether a value is several values; where a list is one value, only a list of lists is several."""
+    if not isinstance(value, list | tuple | range) and not hasattr(value, "tolist"):
+        return False
+    values = _axis(value)
+    kinds = {step.argument_name(item): item.kind for item in step.inputs}
+    field = step.params.model_fields.get(name)
+    one_is_a_list = kinds.get(name) == "files" or (
+        field is not None and value_kind(field.annotation) in (LIST, STRUCTURE)
+    )
+    return not one_is_a_list or (bool(values) and all(isinstance(each, list | tuple) for each in values))
+
+
+def _axis(value: Any) -> list[Any]:
+    plain = value.tolist() if hasattr(value, "tolist") else value
+    return list(plain) if isinstance(plain, list | tuple | range) else [plain]
+
+
+def _example(step: Step) -> str:
+    name = next((name for name, field in step.params.model_fields.items() if field.annotation is float), None)
+    return f"{name}=[…, …]" if name else "name=[…, …]"
+
+
+def _numbers(job: Job) -> dict[str, float]:
+    """Return the figures of a job that are plain numbers; of a job that failed or was cancelled none."""
+    if job.status in (FAILED, CANCELLED):
+        return {}
+    return {name: value for name, value in job.figures.items() if isinstance(value, int | float)
+            and not isinstance(value, bool)}  # fmt: skip
+
+
+def _shown(value: Any) -> Any:
+    """Return a value of an axis as a table holds it: an input becomes the name of its job or file."""
+    if isinstance(value, OutputRef):
+        return f"{value.job.name} {value.output.name}"
+    if isinstance(value, Mapping):
+        return f"J{value['job']} {value['file']}" if "job" in value else str(next(iter(value.values()), ""))
+    return value
