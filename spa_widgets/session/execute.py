@@ -13,7 +13,7 @@ from typing import Any
 from engine.arrays import resolve_device
 from spa_widgets.errors import UserError
 from spa_widgets.session.context import Cancelled, EventSink, JobContext
-from spa_widgets.session.lease import lease
+from spa_widgets.session.lease import Lease, lease
 from spa_widgets.session.provenance import device_description, plain, versions
 from spa_widgets.session.spec import JobSpec, ResolvedJob, canonical_params, resolve
 from spa_widgets.session.store import Store, StoredObject
@@ -65,10 +65,24 @@ def execute(
     if _found(job, store, on_event):
         return job.key
     kind = resolve_device(device)
-    with lease(store.work_folder(job.key), is_cancelled, lambda: store.find(job.key) is not None, on_event):
-        if not _found(job, store, on_event):
-            _run(job, store, kind, on_event, is_cancelled)
+    while not _made(job, store, kind, on_event, is_cancelled):
+        pass
     return job.key
+
+
+def _made(
+    job: ResolvedJob, store: Store, device: str, on_event: EventSink, is_cancelled: Callable[[], bool]
+) -> StoredObject | None:
+    """Make a result under a lease, or wait for it; None when this process was taken for dead and lost the lease."""
+    with lease(store.work_folder(job.key), is_cancelled, lambda: store.find(job.key) is not None, on_event) as held:
+        if found := _found(job, store, on_event):
+            return found
+        try:
+            return _run(job, store, device, on_event, lambda: is_cancelled() or held.is_lost.is_set(), held)
+        except Exception:
+            if held.is_ours() or is_cancelled():
+                raise
+    return None
 
 
 def _found(job: ResolvedJob, store: Store, on_event: EventSink) -> StoredObject | None:
@@ -79,10 +93,14 @@ def _found(job: ResolvedJob, store: Store, on_event: EventSink) -> StoredObject 
     return found
 
 
-def _run(job: ResolvedJob, store: Store, device: str, on_event: EventSink, is_cancelled: Callable[[], bool]) -> None:
+def _run(
+    job: ResolvedJob, store: Store, device: str, on_event: EventSink, is_cancelled: Callable[[], bool], held: Lease
+) -> StoredObject:
     work = store.work_folder(job.key)
-    out = work / _OUT
-    shutil.rmtree(out, ignore_errors=True)  # half-written files of a killed attempt
+    for attempt in work.glob(f"{_OUT}-*"):
+        shutil.rmtree(attempt, ignore_errors=True)  # half-written files of a killed attempt
+    # a folder of this attempt's own: one that was taken for dead and wakes up later cannot write into it
+    out = work / f"{_OUT}-{held.token[:8]}"
     context = JobContext(
         step=job.step.name,
         params=job.params,
@@ -109,9 +127,11 @@ def _run(job: ResolvedJob, store: Store, device: str, on_event: EventSink, is_ca
     report = _report(job, context, started, resumed)
     (out / REPORT_FILE).write_text(json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False))
     _settle_paths(out, store.object_path(job.key))
-    store.publish(job.key, out, {**report, "pieces": job.pieces, "raw_paths": list(job.raw_paths)})
-    shutil.rmtree(work, ignore_errors=True)
+    published = store.publish(job.key, out, {**report, "pieces": job.pieces, "raw_paths": list(job.raw_paths)})
+    if held.is_ours():
+        shutil.rmtree(work, ignore_errors=True)
     context.event("published", key=job.key, seconds=report["seconds"])
+    return published
 
 
 def _require_outputs(job: ResolvedJob, out: Path) -> None:

@@ -1,26 +1,64 @@
-"""One process at a time makes a result; when it dies, the next one takes over."""
+"""One process at a time makes a result; when it dies, the next one takes over, on one machine or on several.
+
+Two signs mark a folder as taken. A lock of the system, which it takes back at once from a process that dies, tells
+processes on one machine apart. Beside it the file ``owner.json`` names machine and process, and is touched every few
+seconds: on shared file systems whose locks do not reach other machines, a fresh one means that somebody is at work
+there, and one that has not been touched for a while that he is dead.
+"""
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import json
 import os
+import socket
+import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from spa_widgets.session.context import Cancelled, EventSink
 
+LOCK_FILE = "lock"
+OWNER_FILE = "owner.json"
+BEAT_EVERY_S = 3.0
+STALE_S = 30.0
 _POLL_S = 0.1
+_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to work in a folder.
+
+    Attributes
+    ----------
+    folder
+        The folder.
+    token
+        Names this holder, and no other one.
+    is_lost
+        Set when another process took the folder over.
+    """
+
+    folder: Path
+    token: str = ""
+    is_lost: threading.Event = field(default_factory=threading.Event)
+
+    def is_ours(self) -> bool:
+        """Tell whether nobody took the folder over, as happens to a process that was silent for long."""
+        return _owner(self.folder).get("token") == self.token
 
 
 @contextmanager
 def lease(
     folder: Path, is_cancelled: Callable[[], bool], is_done: Callable[[], bool], on_event: EventSink
-) -> Iterator[None]:
+) -> Iterator[Lease]:
     """Hold the right to work in a folder, waiting for another process that has it.
-
-    The system takes the lock back from a process that dies, however it dies, so nobody waits for the dead.
 
     Parameters
     ----------
@@ -34,21 +72,142 @@ def lease(
         Is told once that the job waits.
     """
     told = False
-    while True:
-        handle = try_lock(folder / "lock")
-        if handle is not None or is_done():
-            break
+    while (held := acquire(folder)) is None:
+        if is_done():
+            yield Lease(folder)
+            return
         if not told:
             on_event({"kind": "waiting", "time": time.time(), "message": "the same job runs in another process"})
             told = True
         if is_cancelled():
             raise Cancelled("The job was cancelled while it waited.")
         time.sleep(_POLL_S)
+    with held as taken:
+        yield taken
+
+
+def acquire(folder: Path) -> _Held | None:
+    """Take a folder, or return None when a live process has it; use what is returned as a context."""
+    folder.mkdir(parents=True, exist_ok=True)
     try:
-        yield
+        handle = try_lock(folder / LOCK_FILE)
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        handle = -1  # no locks here at all: the owner's file alone decides
+    if handle is None:
+        return None
+    token = uuid.uuid4().hex
+    before = _owner(folder)
+    if _others_are_alive(folder, before, locked=handle >= 0) or not _become_owner(folder, token, before):
+        _release(handle)
+        return None
+    return _Held(folder, token, handle)
+
+
+class _Held:
+    """A lease with its heartbeat, given back at the end of the context."""
+
+    def __init__(self, folder: Path, token: str, handle: int) -> None:
+        self._lease = Lease(folder, token)
+        self._handle = handle
+        self._ended = threading.Event()
+        self._heart = threading.Thread(target=self._beat, name="lease", daemon=True)
+
+    def __enter__(self) -> Lease:
+        self._heart.start()
+        return self._lease
+
+    def __exit__(self, *error: object) -> None:
+        self._ended.set()
+        self._heart.join()
+        if self._lease.is_ours():
+            (self._lease.folder / OWNER_FILE).unlink(missing_ok=True)
+        _release(self._handle)
+
+    def _beat(self) -> None:
+        while not self._ended.wait(BEAT_EVERY_S):
+            with suppress(OSError):
+                if self._lease.is_ours():
+                    os.utime(self._lease.folder / OWNER_FILE)
+                elif self._lease.folder.is_dir():
+                    self._lease.is_lost.set()
+
+
+def _release(handle: int) -> None:
+    if handle >= 0:
+        os.close(handle)
+
+
+def _owner(folder: Path) -> dict[str, object]:
+    try:
+        return _facts(folder / OWNER_FILE)
+    except OSError:
+        return {}
+
+
+def _facts(path: Path) -> dict[str, object]:
+    try:
+        found = json.loads(path.read_text())
+    except ValueError:
+        return {}  # cut off by a power failure
+    return found if isinstance(found, dict) else {}
+
+
+def _others_are_alive(folder: Path, owner: dict[str, object], locked: bool) -> bool:
+    """Tell whether the owner's file speaks of a live process that the lock does not tell us of."""
+    try:
+        touched = (folder / OWNER_FILE).stat().st_mtime
+    except FileNotFoundError:
+        return False
+    if locked and owner.get("host") == socket.gethostname():
+        return False  # on this machine the lock, which we hold, says that it is dead
+    return _file_system_time(folder) - touched < STALE_S
+
+
+def _file_system_time(folder: Path) -> float:
+    """Return the time by the clock that stamps the files here, which may be another machine's."""
+    probe = folder / f".clock.{uuid.uuid4().hex}"
+    try:
+        probe.touch()
+        return probe.stat().st_mtime
     finally:
-        if handle is not None:
-            os.close(handle)
+        probe.unlink(missing_ok=True)
+
+
+def _become_owner(folder: Path, token: str, before: dict[str, object]) -> bool:
+    """Put our name into the owner's file, in place of a dead one's; tell whether no other one was faster."""
+    if _owner(folder) != before:
+        return False
+    owner = folder / OWNER_FILE
+    with suppress(FileNotFoundError):
+        dead = folder / f".dead.{token}"
+        owner.rename(dead)
+        if _facts(dead) != before:  # another one came between the look and the renaming
+            dead.replace(owner)
+            return False
+        dead.unlink()
+    mine = folder / f".mine.{token}"
+    facts = {"host": socket.gethostname(), "pid": os.getpid(), "token": token, "since": time.time()}
+    mine.write_text(json.dumps(facts))
+    try:
+        os.link(mine, owner)  # fails when it is there: of two that come at once one wins
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without hard links
+        return _create(owner, json.dumps(facts))
+    finally:
+        mine.unlink(missing_ok=True)
+    return True
+
+
+def _create(path: Path, text: str) -> bool:
+    try:
+        with path.open("x") as stream:
+            stream.write(text)
+    except FileExistsError:
+        return False
+    return True
 
 
 def try_lock(path: Path) -> int | None:
@@ -66,6 +225,9 @@ def try_lock(path: Path) -> int | None:
     except BlockingIOError:
         os.close(handle)
         return None
+    except OSError:
+        os.close(handle)
+        raise
     if not _is_still_there(handle, path):  # its folder was cleared away between opening and locking
         os.close(handle)
         return None

@@ -3,7 +3,7 @@
 Layout of a store's folder::
 
     objects/ab/abcd…/     one finished result, read-only; `result.json` lists every file with its SHA-256
-    work/abcd…/           one result in the making: `out/` (its files so far), `checkpoint`, `lock`
+    work/abcd…/           one result in the making: `out-…/` (its files so far), `checkpoint`, `lock`, `owner.json`
     aside/                damaged results, set aside to be computed again
     files.sqlite          content hashes of raw files
 
