@@ -87,7 +87,7 @@ def test_a_micrograph_is_rejected_by_key_and_limit(open_notebook: Any, lab: Any)
     page.wait_for_selector("img[data-shown='1']")
     root.press("r")
     notebook.wait_python("c.accepted", [True, False, True])
-    notebook.python("c.set(8.0)")
+    notebook.python("c.set(worst_resolution_A=8.0)")
     page.wait_for_function("document.querySelector('.spa').innerText.includes('1 of 3 micrographs accepted')")
 
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { curvesFloor, highest, isAccepted } from "../../spa_widgets/steps/estimate_ctf/widget.ts";
+import { curvesFloor, highest } from "../../spa_widgets/steps/estimate_ctf/curves.ts";
 import { sorted } from "../../spa_widgets/steps/select_2d/widget.ts";
 import { columns, duration } from "../../spa_widgets/viewers/jobs/widget.ts";
 import { multiply, orthonormal, type Rotation } from "../../spa_widgets/viewers/volume/geometry.ts";
@@ -70,12 +70,6 @@ test("classes are sorted with unknown values last", () => {
   expect(sorted(rows, "resolution").map((each) => each.number)).toEqual([1, 3, 2]);
 });
 
-test("a micrograph is accepted by the limit unless a person says otherwise", () => {
-  const row = { name: "m", defocus_A: 1e4, astigmatism_A: 0, angle_deg: 0, resolution_A: 6, score: 1, ice: null };
-  expect([isAccepted(row, 0, 5, new Set()), isAccepted(row, 0, 5, new Set([0])), isAccepted(row, 0, null, new Set())]).toEqual([false, true, true]);
-  expect(highest(new Float32Array([0.2, Number.NaN]))).toBe(1);
-});
-
 test("the tree puts a job right of its parents", () => {
   const place = columns([{ name: "J1", parents: [] }, { name: "J2", parents: ["J1"] }, { name: "J3", parents: ["J1", "J2"] }]);
   expect([...place.values()]).toEqual([0, 1, 2]);
@@ -86,6 +80,7 @@ test("the axis of CTF curves leaves room for the fringes, not for nothing", () =
   const flat = { spectrum: new Float32Array([0.86, 1.02]), fit: new Float32Array([0.88, 1]), correlation: new Float32Array([Number.NaN, 0.74]) };
   expect(curvesFloor(flat)).toBeCloseTo(0.69, 5);
   expect(curvesFloor({ ...flat, correlation: new Float32Array([-0.9]) })).toBe(-0.2);
+  expect(highest(new Float32Array([0.2, Number.NaN]))).toBe(1);
 });
 
 test("an enlarged slice keeps its values and is straight between them", () => {

@@ -1,212 +1,179 @@
-/** CTFInspector: the view. */
+/** CTFInspector: the view. Limits are tried here while they are dragged; the kernel is told when they rest. */
 import type { RenderProps } from "@anywidget/types";
 import { slider } from "../../viewers/kit/controls.ts";
-import { h, human, s, throttle } from "../../viewers/kit/dom.ts";
+import { h, human } from "../../viewers/kit/dom.ts";
 import { Frame } from "../../viewers/kit/frame.ts";
-import { bytes, floats } from "../../viewers/kit/link.ts";
-import { Plot } from "../../viewers/kit/plot.ts";
+import { historyButtons } from "../../viewers/kit/history.ts";
+import { FACTS, type Fact, judge, LIMIT_NAMES, type Limits, type Reason, type Row } from "./choice.ts";
+import { SpectrumView } from "./curves.ts";
+import { LandscapeView } from "./landscape.ts";
+import { ScatterView } from "./scatter.ts";
+import { MicrographTable } from "./table.ts";
 
-interface Row { name: string; defocus_A: number; astigmatism_A: number; angle_deg: number | null; resolution_A: number | null; score: number | null; ice: number | null }
-type Column = Exclude<keyof Row, "name">;
-interface Curves { frequency: Float32Array; spectrum: Float32Array; background: Float32Array; fit: Float32Array; correlation: Float32Array }
+const LOOSEST_A = 30; // the slider's end: no limit
 
-const AXES: [Column, string, string][] = [["defocus_A", "defocus", "µm"], ["resolution_A", "fit_resolution", "Å"], ["astigmatism_A", "astigmatism", "Å"], ["score", "score", ""], ["ice", "ice", ""]];
-const INK = { spectrum: "var(--spa-ink2)", fit: "#0b6fb8", correlation: "#009e73", limit: "#d55e00" };
-
-/** The value of a column as it is shown: defocus in µm. */
-export const shown = (row: Row, column: Column): number => (row[column] === null ? Number.NaN : column === "defocus_A" ? row.defocus_A / 10000 : (row[column] as number));
-
-/** Is a micrograph accepted? By the limit on its fit, unless a person turned that round. */
-export function isAccepted(row: Row, index: number, worst_A: number | null, flipped: Set<number>): boolean {
-  const byLimit = worst_A === null || (row.resolution_A !== null && row.resolution_A > 0 && row.resolution_A <= worst_A);
-  return byLimit !== flipped.has(index);
-}
-
-/** The value that all but the highest 3 % of the known ones stay below; 1 at least. */
-export function highest(values: Float32Array): number {
-  const known = values.filter((value) => Number.isFinite(value)).sort();
-  return Math.max(1, known[Math.floor(known.length * 0.97)] ?? 1);
-}
-
-/** Where the axis of the curves begins: a little below the lowest of them, so that faint fringes fill the plot. */
-export function curvesFloor({ spectrum, fit, correlation }: Pick<Curves, "spectrum" | "fit" | "correlation">): number {
-  let low = 0.9;
-  for (const curve of [spectrum, fit, correlation]) for (const value of curve) if (Number.isFinite(value)) low = Math.min(low, value);
-  return Math.max(low - 0.05, -0.2);
-}
-
-/** The lowest frequency that is known, rounded down to a hundredth. */
-const firstKnown = (values: Float32Array): number => Math.floor((values.find((value) => Number.isFinite(value)) ?? 0) * 100) / 100;
+const STYLE = `
+.spa-ctf { display: grid; grid-template-columns: 296px minmax(0, 1fr); }
+.spa-ctf > div { padding: 10px 12px; min-width: 0; }
+.spa-ctf-right { border-left: 1px solid var(--spa-line); display: flex; flex-direction: column; gap: 8px; }
+.spa-spectrum { position: relative; width: 100%; max-width: 272px; aspect-ratio: 1; margin: auto; background: #000; border-radius: 5px; overflow: hidden; }
+.spa-spectrum > * { position: absolute; inset: 0; width: 100%; height: 100%; display: block; }
+.spa-spectrum > img { image-rendering: auto; }
+.spa-legend { display: flex; gap: 4px 16px; padding-left: 28px; font-size: 12px; flex-wrap: wrap; }
+.spa-fit { display: flex; flex-wrap: wrap; gap: 8px 14px; }
+.spa-fit > .spa-plot { flex: 2 1 300px; height: 236px; }
+.spa-landscape-box { flex: 1 1 190px; max-width: 300px; font-size: 12px; }
+.spa-landscape { width: 100%; height: auto; max-height: 190px; cursor: grab; touch-action: none; border-radius: 5px; }
+.spa-landscape:focus-visible { outline: 2px solid var(--spa-ring); }
+.spa-set { display: flex; flex-wrap: wrap; gap: 10px 14px; }
+.spa-set > .spa-lines { flex: 3 1 400px; overflow: auto; max-height: 286px; border: 1px solid var(--spa-line); border-radius: 6px; position: relative; }
+.spa-scatter-box { flex: 2 1 270px; display: flex; flex-direction: column; min-width: 0; }
+.spa-axes { display: flex; flex-wrap: wrap; gap: 4px 12px; }
+.spa-scatter { height: 214px; cursor: crosshair; touch-action: none; }
+.spa-scatter .spa-dot { stroke: var(--spa-good); stroke-width: 9; stroke-linecap: round; fill: none; }
+.spa-scatter .spa-cross { stroke: var(--spa-warn); stroke-width: 2; fill: none; }
+.spa-scatter .spa-lit { stroke: color-mix(in srgb, var(--spa-accent) 45%, transparent); stroke-width: 17; stroke-linecap: round; fill: none; }
+.spa-scatter .spa-here { fill: none; stroke: var(--spa-ink); stroke-width: 2.5; }
+.spa-scatter .spa-frame { fill: color-mix(in srgb, var(--spa-accent) 12%, transparent); stroke: var(--spa-accent); stroke-dasharray: 4 3; }
+.spa-brushed { display: flex; flex-wrap: wrap; gap: 5px 8px; align-items: center; min-height: 30px; font-size: 12px; }
+.spa-facts { padding: 8px 2px; }
+.spa-facts > div { display: flex; justify-content: space-between; gap: 10px; }
+.spa-facts b { overflow-wrap: anywhere; text-align: right; }
+.spa button.spa-plain { border: 0; background: none; padding: 0 2px; min-height: 20px; font-weight: inherit; white-space: inherit; text-align: inherit; }
+.spa button.spa-mark { color: var(--spa-good); font-weight: 700; text-decoration: none; min-width: 20px; text-align: center; }
+.spa-off button.spa-mark { color: var(--spa-warn); }
+.spa-row-name { display: flex; gap: 4px; align-items: baseline; max-width: 210px; }
+.spa-row-name > span { overflow: hidden; text-overflow: ellipsis; }
+th[aria-sort=ascending]::after { content: " ▲"; font-size: 9px; }
+th[aria-sort=descending]::after { content: " ▼"; font-size: 9px; }
+@container (max-width: 700px) { .spa-ctf { grid-template-columns: minmax(0, 1fr); } .spa-ctf-right { border-left: 0; border-top: 1px solid var(--spa-line); } }`;
 
 class CtfView {
-  private curves: Curves | null = null;
-  private picture = h("img", { alt: "", style: "width: 100%; max-width: 300px; aspect-ratio: 1; background: #000; border-radius: 5px; display: block; margin: auto" });
-  private facts = h("div", { class: "spa-num", style: "padding: 6px 2px" });
-  private plot: Plot;
-  private scatter: Plot;
-  private table = h("table", { class: "spa-table spa-wrapped" });
-  private bodyRows: HTMLElement[] = [];
-  private order: number[] = [];
-  private sortBy: Column | "name" = "name";
-  private down = 1;
-  private x: Column = "defocus_A";
-  private y: Column = "resolution_A";
-  private toggleButton = h("button");
+  private limits = {} as Limits;
+  private reasons: Reason[][] = [];
+  private spectrum: SpectrumView;
+  private landscape: LandscapeView;
+  private scatter: ScatterView;
+  private table: MicrographTable;
+  private facts = h("div", { class: "spa-num spa-facts" });
+  private toggleButton = h("button", { onclick: () => this.toggle(this.current()) });
   private total = h("span", { class: "spa-num", role: "status" });
+  private submitButton = h("button", { class: "spa-primary", onclick: () => this.submit() });
 
   constructor(private frame: Frame) {
-    const { t, link } = frame;
-    this.plot = new Plot({ label: t("spectrum"), xLabel: t("frequency"), left: 34 });
-    this.plot.onDraw((layer) => this.paintCurves(layer));
-    this.scatter = new Plot({ label: t("micrographs"), left: 52, xLabel: " ", yLabel: " " });
-    this.scatter.onDraw((layer) => this.paintScatter(layer));
+    const { link } = frame;
+    this.spectrum = new SpectrumView(frame);
+    this.landscape = new LandscapeView(frame);
+    this.table = new MicrographTable(frame, (index) => this.go(index), (index) => this.toggle(index));
+    this.scatter = new ScatterView(frame, {
+      preview: (limits) => { Object.assign(this.limits, limits); this.mark(); },
+      limit: (limits) => this.limit(limits),
+      decide: (indices, good) => frame.guard(link.ask("decide", { indices, good })),
+      go: (index) => this.go(index),
+    });
     this.build();
-    link.watch(["rows"], () => this.buildTable());
-    link.watch(["rows", "flipped", "worst_resolution_A"], () => this.mark());
-    link.watch(["current"], () => { this.mark(); frame.guard(this.load()); });
-    frame.onClose(() => { this.plot.destroy(); this.scatter.destroy(); });
-    frame.addKeys([
-      { keys: ["n", "ArrowDown", "PageDown"], label: t("key_next"), act: () => this.step(1) },
-      { keys: ["p", "ArrowUp", "PageUp"], label: t("key_next"), act: () => this.step(-1) },
-      { keys: ["r", " "], label: t("key_reject"), act: () => this.toggle(link.get("current")) },
-    ]);
+    link.watch(["rows"], () => { this.table.setRows(this.rows()); this.scatter.setRows(this.rows()); });
+    link.watch(["rows", "accepted_by_hand", "rejected_by_hand", ...LIMIT_NAMES], () => {
+      for (const name of LIMIT_NAMES) this.limits[name] = link.get(name) ?? null;
+      this.mark();
+    });
+    link.watch(["current"], () => { this.mark(); this.table.reveal(this.current()); this.load(); });
+    this.keys();
   }
 
   private build(): void {
-    const { t, link } = this.frame;
-    const worst = slider({ label: t("worst_resolution"), unit: "Å", min: 2, max: 30, step: 0.1, value: link.get("worst_resolution_A") ?? 30, input: throttle((value) => link.set("worst_resolution_A", value >= 30 ? null : value), 80) });
-    link.watch(["worst_resolution_A"], () => worst.set(link.get("worst_resolution_A") ?? 30));
-    const choice = (name: "x" | "y"): HTMLElement => {
-      const select = h("select", { "aria-label": `${t("micrographs")} ${name}`, onchange: () => { this[name] = select.value as Column; this.scatter.draw(); this.rescale(); } }, ...AXES.filter(([column]) => this.rows().some((row) => row[column] !== null)).map(([column, key, unit]) => h("option", { value: column }, unit ? `${t(key)} (${unit})` : t(key))));
-      select.value = this[name];
-      return h("label", { class: "spa-slider spa-dim" }, name, select);
-    };
-    this.toggleButton.addEventListener("click", () => this.toggle(link.get("current")));
-    const bar = h("div", { class: "spa-bar" }, h("span", { class: "spa-title" }, t("ctf_inspector")), worst.element, h("button", { onclick: () => link.set("worst_resolution_A", null) }, t("reset")), h("span", { class: "spa-grow" }), this.frame.codeButton(), this.frame.helpButton());
-    const left = h("div", { style: "width: 330px; flex: 0 0 auto; padding: 12px; overflow: auto; max-width: 100%" }, this.picture, h("div", { class: "spa-dim", style: "font-size: 11.5px; text-align: center; margin-top: 4px" }, t("spectrum")), this.facts, this.toggleButton);
-    this.plot.element.style.cssText = "height: 250px; margin: 8px 10px 0 0";
-    this.scatter.element.style.cssText = "height: 230px; flex: 1 1 auto";
-    const list = h("div", { style: "flex: 1 1 480px; overflow: auto; max-height: 262px; border: 1px solid var(--spa-line); border-radius: 6px" }, this.table);
-    const right = h("div", { style: "flex: 1 1 auto; min-width: 0; border-left: 1px solid var(--spa-line); display: flex; flex-direction: column" }, this.legend(), this.plot.element,
-      h("div", { style: "display: flex; flex-wrap: wrap; gap: 10px; padding: 6px 12px 12px; min-height: 0" }, list, h("div", { style: "flex: 1 1 200px; display: flex; flex-direction: column; min-width: 200px" }, h("div", { style: "display: flex; flex-wrap: wrap; gap: 4px 12px" }, choice("y"), choice("x")), this.scatter.element)));
-    this.frame.root.append(bar, h("div", { class: "spa-body" }, left, right), h("div", { class: "spa-bar spa-foot" }, this.total));
+    const { t, link, root } = this.frame;
+    const worst = slider({
+      label: t("worst_resolution_A"), unit: "Å", min: 2, max: LOOSEST_A, step: 0.1, value: link.get("worst_resolution_A") ?? LOOSEST_A, help: t("worst_resolution"),
+      input: (value) => { this.limits.worst_resolution_A = value >= LOOSEST_A ? null : value; this.mark(); },
+      change: (value) => this.limit({ worst_resolution_A: value >= LOOSEST_A ? null : value }),
+    });
+    link.watch(["worst_resolution_A"], () => worst.set(link.get("worst_resolution_A") ?? LOOSEST_A));
+    const reset = h("button", { title: t("reset_choice"), onclick: () => this.frame.guard(link.ask("clear")) }, t("reset"));
+    const bar = h("div", { class: "spa-bar" }, h("span", { class: "spa-title" }, t("ctf_inspector")), worst.element, ...historyButtons(this.frame), reset, h("span", { class: "spa-grow" }), this.frame.codeButton(), this.frame.helpButton());
+    const left = h("div", {}, this.spectrum.picture, h("div", { class: "spa-dim", style: "font-size: 11.5px; text-align: center; margin-top: 4px" }, t("spectrum")), this.facts, this.toggleButton);
+    const right = h("div", { class: "spa-ctf-right" }, this.spectrum.legend, h("div", { class: "spa-fit" }, this.spectrum.chart, this.landscape.element),
+      h("div", { class: "spa-set" }, h("div", { class: "spa-lines" }, this.table.element), this.scatter.element));
+    this.submitButton.textContent = t("submit_micrographs");
+    this.submitButton.style.display = link.get("can_submit") ? "" : "none";
+    root.append(h("style", { textContent: STYLE }), bar, h("div", { class: "spa-ctf" }, left, right), h("div", { class: "spa-bar spa-foot" }, this.total, h("span", { class: "spa-grow" }), this.submitButton));
   }
 
-  private legend(): HTMLElement {
+  private keys(): void {
     const { t } = this.frame;
-    const entry = (ink: string, key: string): HTMLElement => h("span", { class: "spa-slider" }, h("i", { style: `width: 18px; height: 3px; background: ${ink}` }), t(key));
-    return h("div", { style: "display: flex; gap: 16px; padding: 8px 14px 0 40px; font-size: 12px; flex-wrap: wrap" }, entry(INK.spectrum, "experimental"), entry(INK.fit, "theory"), entry(INK.correlation, "correlation"), entry(INK.limit, "fit_resolution"));
+    this.frame.addKeys([
+      { keys: ["n", "ArrowDown", "PageDown"], label: t("key_next"), act: () => this.step(1) },
+      { keys: ["p", "ArrowUp", "PageUp"], label: t("key_next"), act: () => this.step(-1) },
+      { keys: ["r", " "], label: t("key_reject"), act: () => this.toggle(this.current()) },
+      { keys: ["Escape"], label: t("key_forget_brush"), act: () => this.scatter.clear() },
+      { keys: [t("drag")], label: t("key_brush") },
+    ]);
   }
 
   private rows(): Row[] {
     return this.frame.link.get<Row[]>("rows") ?? [];
   }
 
+  private current(): number {
+    return this.frame.link.get<number>("current");
+  }
+
+  private go(index: number): void {
+    this.frame.link.set("current", index);
+  }
+
   private step(by: number): void {
-    const place = this.order.indexOf(this.frame.link.get("current")) + by;
-    if (this.order[place] !== undefined) this.frame.link.set("current", this.order[place]);
+    const next = this.table.order[this.table.order.indexOf(this.current()) + by];
+    if (next !== undefined) this.go(next);
   }
 
   private toggle(index: number): void {
     this.frame.guard(this.frame.link.ask("toggle", { index }));
   }
 
-  private async load(): Promise<void> {
-    const index = this.frame.link.get<number>("current");
-    const { content, buffers } = await this.frame.link.ask<{ found: boolean; mime: string }>("spectrum", { index });
-    if (index !== this.frame.link.get("current")) return;
-    if (content.found) {
-      const [picture, ...curves] = buffers;
-      const old = this.picture.src;
-      this.picture.src = URL.createObjectURL(new Blob([bytes(picture)], { type: content.mime }));
-      if (old) URL.revokeObjectURL(old);
-      const [frequency, spectrum, background, fit, correlation] = curves.map(floats);
-      const top = highest(fit); // the highest ring of the fit is drawn at 1
-      this.curves = { frequency, spectrum: spectrum.map((value) => value / top), background, fit: fit.map((value) => value / top), correlation };
-      const last = frequency.filter((value) => Number.isFinite(value)).reduce((most, value) => Math.max(most, value), 0);
-      const lowest = curvesFloor(this.curves);
-      this.plot.setRange(firstKnown(frequency), last || 1, lowest, 1.1);
-      this.picture.dataset.shown = String(index);
-    } else this.curves = null;
-    this.picture.style.visibility = content.found ? "" : "hidden";
-    this.picture.alt = content.found ? this.frame.t("spectrum") : this.frame.t("no_spectrum");
-    this.plot.draw();
+  private limit(limits: Partial<Limits>): void {
+    Object.assign(this.limits, limits);
+    this.mark();
+    this.frame.guard(this.frame.link.ask("limit", limits));
   }
 
-  private buildTable(): void {
-    const { t } = this.frame;
-    const known = AXES.filter(([column]) => this.rows().some((row) => row[column] !== null));
-    const head = h("tr", {}, ...([["name", "micrograph", ""], ...known] as [Column | "name", string, string][]).map(([column, key, unit]) => h("th", { scope: "col", onclick: () => this.sort(column) }, unit ? `${t(key)} (${unit})` : t(key))));
-    const rows = this.rows();
-    this.bodyRows = rows.map((row, index) => h("tr", { onclick: () => this.frame.link.set("current", index), ondblclick: () => this.toggle(index) }, h("td", { title: row.name }, row.name.replace(/\.(mrcs?|tiff?)$/i, "")), ...known.map(([column]) => h("td", {}, human(shown(row, column), 4)))));
-    this.table.replaceChildren(h("thead", {}, head), h("tbody"));
-    this.sort(this.sortBy, true);
-    this.rescale();
+  private submit(): void {
+    const { link, t } = this.frame;
+    this.frame.guard(link.ask<{ job: string; count: number }>("submit").then(({ content }) => this.frame.say(t("submitted_micrographs", content))));
   }
 
-  private sort(column: Column | "name", keep = false): void {
-    this.down = keep ? this.down : this.sortBy === column ? -this.down : 1;
-    this.sortBy = column;
-    const rows = this.rows();
-    const value = (index: number): string | number => (column === "name" ? rows[index].name : shown(rows[index], column));
-    this.order = rows.map((_, index) => index).sort((a, b) => { const [p, q] = [value(a), value(b)]; return (p < q ? -1 : p > q ? 1 : 0) * this.down; });
-    this.table.tBodies[0]?.replaceChildren(...this.order.map((index) => this.bodyRows[index]));
+  private load(): void {
+    const [index, row] = [this.current(), this.rows()[this.current()]];
+    if (!row) return;
+    this.frame.guard(this.spectrum.show(index, row.resolution_A));
+    this.frame.guard(this.landscape.show(index, row.defocus_A));
   }
 
   private mark(): void {
     const { t, link } = this.frame;
-    const rows = this.rows();
-    const flipped = new Set(link.get<number[]>("flipped"));
-    const worst = link.get<number | null>("worst_resolution_A");
-    const current = link.get<number>("current");
-    const good = rows.map((row, index) => isAccepted(row, index, worst, flipped));
-    this.bodyRows.forEach((row, index) => { row.classList.toggle("spa-off", !good[index]); row.setAttribute("aria-selected", String(index === current)); });
-    this.total.textContent = t("accepted", { kept: good.filter(Boolean).length, all: rows.length });
-    this.toggleButton.textContent = good[current] ? t("reject") : t("accept");
+    const [rows, current] = [this.rows(), this.current()];
+    this.reasons = judge(rows, this.limits, link.get<number[]>("accepted_by_hand") ?? [], link.get<number[]>("rejected_by_hand") ?? []);
+    this.table.update(this.reasons, current);
+    this.scatter.update(this.reasons, this.limits, current);
+    const kept = this.reasons.filter((against) => !against.length).length;
+    this.total.textContent = [t("accepted", { kept, all: rows.length }), ...this.why()].join(" · ");
+    this.submitButton.disabled = kept === 0;
     const row = rows[current];
-    if (row) {
-      const line = (key: string, text: string): HTMLElement => h("div", { style: "display: flex; justify-content: space-between" }, h("span", { class: "spa-dim" }, t(key)), h("b", {}, text));
-      this.facts.replaceChildren(line("micrograph", row.name), line("defocus", `${(row.defocus_A / 10000).toFixed(3)} µm`), line("astigmatism", `${human(row.astigmatism_A)} Å`), line("angle", `${human(row.angle_deg ?? Number.NaN)}°`), line("fit_resolution", `${human(row.resolution_A ?? Number.NaN)} Å`), line("score", human(row.score ?? Number.NaN)));
-    }
-    this.scatter.draw();
-    this.plot.draw();
+    if (!row) return;
+    const good = !this.reasons[current].length;
+    this.toggleButton.textContent = t(good ? "reject" : "accept");
+    const line = (key: string, value: number, unit: string, digits?: number): HTMLElement => h("div", {}, h("span", { class: "spa-dim" }, t(key)), h("b", {}, Number.isFinite(value) ? `${digits === undefined ? human(value) : value.toFixed(digits)}${unit}` : "–"));
+    this.facts.replaceChildren(h("div", {}, h("b", { style: "text-align: left" }, row.name), h("b", { style: `color: var(--spa-${good ? "good" : "warn"})` }, good ? "✓" : "✗")),
+      line("defocus", (row.defocus_A ?? Number.NaN) / 1e4, " µm", 3), line("astigmatism", row.astigmatism_A ?? Number.NaN, " Å"), line("angle", row.angle_deg ?? Number.NaN, "°"),
+      line("fit_resolution", row.resolution_A ?? Number.NaN, " Å"), ...(["confidence", "score", "ice"] as const).filter((fact) => row[fact] !== null).map((fact) => line(fact, row[fact] as number, "")));
   }
 
-  private rescale(): void {
-    const span = (column: Column): [number, number] => {
-      const values = this.rows().map((row) => shown(row, column)).filter(Number.isFinite);
-      if (!values.length) return [0, 1];
-      const [low, high] = [Math.min(...values), Math.max(...values)];
-      const margin = (high - low || Math.abs(high) || 1) * 0.08;
-      return [low - margin, high + margin];
-    };
-    this.scatter.setRange(...span(this.x), ...span(this.y));
-    this.scatter.draw();
-  }
-
-  private paintCurves(layer: SVGElement): void {
-    if (!this.curves) return;
-    const { frequency, spectrum, fit, correlation } = this.curves;
-    const line = (ys: Float32Array, ink: string, width: number): void => { layer.append(s("path", { d: this.plot.curve(frequency, ys), fill: "none", stroke: ink, "stroke-width": width })); };
-    line(spectrum, INK.spectrum, 1.2);
-    line(fit, INK.fit, 1.8);
-    line(correlation, INK.correlation, 1.5);
-    const row = this.rows()[this.frame.link.get<number>("current")];
-    if (!row?.resolution_A) return;
-    const x = this.plot.x(1 / row.resolution_A);
-    layer.append(s("line", { x1: x, x2: x, y1: this.plot.y(1.1), y2: this.plot.y(curvesFloor(this.curves)), stroke: INK.limit, "stroke-width": 1.5, "stroke-dasharray": "5 4" }), s("text", { x: x - 5, y: this.plot.y(curvesFloor(this.curves)) - 7, "text-anchor": "end" }, `${human(row.resolution_A)} Å`));
-  }
-
-  private paintScatter(layer: SVGElement): void {
-    const flipped = new Set(this.frame.link.get<number[]>("flipped"));
-    const worst = this.frame.link.get<number | null>("worst_resolution_A");
-    const current = this.frame.link.get<number>("current");
-    this.rows().forEach((row, index) => {
-      const [x, y] = [shown(row, this.x), shown(row, this.y)];
-      if (!Number.isFinite(x) || !Number.isFinite(y)) return;
-      const good = isAccepted(row, index, worst, flipped);
-      layer.append(s("circle", { cx: this.scatter.x(x), cy: this.scatter.y(y), r: index === current ? 7 : 5, fill: good ? "#009e73" : "none", stroke: index === current ? "var(--spa-ink)" : good ? "#009e73" : "#d55e00", "stroke-width": index === current ? 2.5 : 2, style: "cursor: pointer", onclick: () => this.frame.link.set("current", index) }, s("title", {}, row.name)));
-    });
+  /** How many are rejected for what. */
+  private why(): string[] {
+    const { t } = this.frame;
+    const counts = new Map<Reason, number>();
+    for (const reason of this.reasons.flat()) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+    return [...counts].map(([reason, count]) => t("rejected_for", { count, reason: t(reason in FACTS ? FACTS[reason as Fact].key : reason) }));
   }
 }
 

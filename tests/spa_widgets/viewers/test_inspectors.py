@@ -104,9 +104,11 @@ def test_micrographs_are_rejected_by_limit_and_by_hand(star: Path, tmp_path: Pat
     inspector.accept("mic_0003.mrc")
     inspector.reject(0)
     assert inspector.accepted == [False, True, True]
-    again = CTFInspector(None, star)
-    exec(inspector.code(), {"inspector": again})
-    assert again.accepted == inspector.accepted
+    assert inspector.code() == (
+        "good = session.select_micrographs(ctf, worst_resolution_A=8.0, accept=['mic_0003.mrc'], "
+        "reject=['mic_0001.mrc'])"
+    )
+    assert inspector.reasons == [["by hand"], [], []]
     inspector.save(tmp_path / "good.star")
     assert len(read_star(tmp_path / "good.star")["micrographs"]) == 2
     assert inspector.table["defocus_A"].tolist() == [10000.0, 13000.0, 16000.0]
@@ -124,3 +126,59 @@ def test_without_spectra_the_table_is_still_there(star: Path) -> None:
     inspector = CTFInspector(None, star)
     assert inspector._ask_spectrum(0) == ({"found": False}, [])
     assert "mic_0001.mrc" in inspector.static_html()
+
+
+def test_every_decision_can_be_taken_back(star: Path) -> None:
+    inspector = CTFInspector(None, star)
+    inspector.set(worst_resolution_A=8.0)
+    inspector.reject(0, 1)
+    inspector.worst_resolution_A = None
+    assert inspector.accepted == [False, False, True] and inspector.can_undo
+    inspector.undo()
+    assert inspector.worst_resolution_A == 8.0 and inspector.accepted == [False, False, False]
+    inspector.undo()
+    assert inspector.accepted == [True, True, False] and inspector.can_redo
+    inspector.redo()
+    assert inspector.rejected_by_hand == [0, 1]
+    inspector.undo()
+    inspector.undo()
+    assert inspector.accepted == [True, True, True] and not inspector.can_undo
+    inspector._ask_limit(max_defocus_A=12000)
+    inspector._ask_decide([2], True)
+    assert inspector.decision == {"max_defocus_A": 12000.0, "accept": ["mic_0003.mrc"]} and not inspector.can_redo
+    inspector._ask_clear()
+    assert inspector.decision == {}
+    inspector.undo()
+    assert inspector.accepted_names == ["mic_0001.mrc", "mic_0003.mrc"]
+
+
+def test_limits_that_do_not_exist_are_told(star: Path) -> None:
+    inspector = CTFInspector(None, star)
+    with pytest.raises(UserError, match="no limit 'ice'"):
+        inspector.set(ice=1.0)
+    with pytest.raises(UserError, match="no ice"):
+        inspector.set(max_ice=1.0)
+    with pytest.raises(UserError, match="no session"):
+        inspector.submit()
+
+
+def test_the_landscape_is_that_of_the_fitted_surface(star: Path) -> None:
+    assert CTFInspector(None, star)._ask_landscape(0) == ({"found": False}, [])
+    tables = read_star(star)
+    for power, coefficient in enumerate((0.0, 100.0, -40.0, 0.0, 0.0, 0.0)):
+        tables["micrographs"][f"spaDefocusSurface{power}"] = coefficient
+    write_star(star, tables)
+    facts, (buffer,) = CTFInspector(None, star)._ask_landscape(1)
+    heights = np.frombuffer(buffer, "<f4").reshape(facts["side"], facts["side"])
+    assert (heights[0, 0], heights[0, -1], heights[-1, 0]) == (-60.0, 140.0, -140.0) and facts["aspect"] == 1.0
+
+
+def test_spectra_are_found_by_name_for_some_of_the_micrographs(star: Path, tmp_path: Path) -> None:
+    (tmp_path / "some").mkdir()
+    tables = read_star(star)
+    write_star(tmp_path / "some" / "micrographs.star", {**tables, "micrographs": tables["micrographs"].iloc[1:]})
+    with np.load(star.parent / "spectra.npz") as stored:
+        names = [f"mic_{i + 1:04d}.mrc" for i in range(3)]
+        np.savez(tmp_path / "some" / "spectra.npz", **{**stored, "names": np.array(names)})
+    whole, part = (CTFInspector(None, path) for path in (star, tmp_path / "some"))
+    assert part._ask_spectrum(0) == whole._ask_spectrum(1) != whole._ask_spectrum(0)

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from spa_widgets import ManualPicker, PickInspector, Session
+from spa_widgets import CTFInspector, ManualPicker, PickInspector, Session
 from spa_widgets.io.star import read_star
-from tests.support.widget_data import PIXEL_A, make_micrographs, particle_positions
+from tests.support.widget_data import PIXEL_A, make_micrographs, make_spectra, particle_positions
 
 
 def tenth_best(blobs: Any) -> float:
@@ -45,3 +45,25 @@ def test_picks_and_thresholds_become_jobs(tmp_path: Path) -> None:
     assert started == {**picker.picks, "mic_0001.mrc": [(30.0, 40.0)]}, "a proposal never replaces a person's picks"
     assert ManualPicker(again, again["J1"]).picks == picker.picks, "and is not taken for a decision"
     assert PickInspector(again, again[blobs.name]).thresholds == inspector.thresholds
+
+
+def test_chosen_micrographs_become_a_job(tmp_path: Path) -> None:
+    star = make_micrographs(tmp_path / "mics")
+    make_spectra(star)
+    session = Session(tmp_path / "project")
+    inspector = CTFInspector(session, star)
+    inspector.set(worst_resolution_A=8.0)
+    inspector.reject("mic_0001.mrc")
+    other = CTFInspector(Session(tmp_path / "project"), star)
+    assert other.accepted == inspector.accepted == [False, True, False]
+    other.undo()
+    inspector._ask_refresh()  # what a page asks when it comes to the front
+    assert inspector.accepted == [True, True, False]
+    inspector.redo()
+    job = inspector.submit()
+    scope = {"session": session, "ctf": star}
+    exec(inspector.code(), scope)
+    assert scope["good"] == job, "its code asks for the same job"
+    kept = read_star(job.wait(120).path("micrographs"))["micrographs"]["rlnMicrographName"]
+    assert [Path(name).name for name in kept] == inspector.accepted_names
+    assert CTFInspector(session, job).accepted_names == ["mic_0002.mrc"]
