@@ -21,6 +21,7 @@ _WHERE = {
     "VolumeViewer": "spa_widgets.viewers.volume.widget",
     "JobPanel": "spa_widgets.viewers.jobs.widget",
     "JobView": "spa_widgets.viewers.jobs.widget",
+    "StepForm": "spa_widgets.viewers.form.widget",
 }
 
 __all__ = [*_WHERE, "__version__"]

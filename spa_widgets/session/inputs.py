@@ -34,7 +34,7 @@ def input_refs(step: Step, inputs: Mapping[str, Any], project: Project) -> dict[
         if value is not None:
             rank = sum(isinstance(inputs.get(other.name), Job) and other.kind == item.kind
                        for other in step.inputs[:index])  # fmt: skip
-            refs[item.name] = _ref(step, item, value, rank, project)
+            refs[item.name] = input_ref(step, item, value, project, rank)
         elif not item.optional:
             raise UserError(f"{step.name} needs {item.name} ({item.kind}); give a job, one of its outputs or a path.")
     return refs
@@ -46,7 +46,14 @@ def _implied(earlier: list[Input], item: Input, inputs: Mapping[str, Any]) -> Jo
     return givers[0] if givers and isinstance(givers[0], Job) and not item.optional else None
 
 
-def _ref(step: Step, item: Input, value: Any, rank: int, project: Project) -> dict[str, Any]:
+def input_ref(step: Step, item: Input, value: Any, project: Project, rank: int = 0) -> dict[str, Any]:
+    """Turn what was given as one input into a reference; of a job with several fitting outputs that of the rank.
+
+    Raises
+    ------
+    UserError
+        If it is of another kind, or no file is found.
+    """
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, Job):

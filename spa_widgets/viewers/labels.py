@@ -26,3 +26,14 @@ def translator(language: str) -> Label:
         return entry[own].format(**values) if entry else key
 
     return label
+
+
+@lru_cache(maxsize=1)
+def _japanese() -> dict[str, str]:
+    path = Path(__file__).with_name("steps.ja.json")
+    return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def in_japanese(text: str) -> str:
+    """Give the Japanese of a title, label or sentence of a step; the text itself where it is not translated."""
+    return _japanese().get(text, text)

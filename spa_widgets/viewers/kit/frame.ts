@@ -1,7 +1,7 @@
 /** What every widget shares: its root element, theme, language, keyboard with a help page on `?`, messages, waiting text. */
 import type { AnyModel } from "@anywidget/types";
 import { h } from "./dom.ts";
-import { chooseLanguage, translator } from "./i18n.ts";
+import { chooseLanguage, translator, type Language } from "./i18n.ts";
 import { Link } from "./link.ts";
 import style from "./style.css";
 
@@ -17,13 +17,15 @@ export class Frame {
   readonly root: HTMLDivElement;
   readonly link: Link;
   readonly t: Translate;
+  readonly language: Language;
   private keys: Key[] = [];
   private cleanups: (() => void)[] = [];
   private status: HTMLElement;
 
   constructor(model: AnyModel<any>, el: HTMLElement, title: string) {
     this.link = new Link(model);
-    this.t = translator(chooseLanguage(this.link.get<string>("language") ?? "auto"));
+    this.language = chooseLanguage(this.link.get<string>("language") ?? "auto");
+    this.t = translator(this.language);
     this.status = h("div", { class: "spa-sr", role: "status", "aria-live": "polite" });
     this.root = h("div", {
       class: "spa", tabIndex: 0, role: "group", "aria-label": this.t(title), "data-lm-suppress-shortcuts": "true",

@@ -1,0 +1,1 @@
+"""Forms of the parameters of a step."""
