@@ -21,7 +21,8 @@ from spa_widgets.session.inputs import raw_files
 from spa_widgets.session.project import STORE_VARIABLE, link_result, write_json
 from spa_widgets.session.registry import Input, Step, all_steps, get_step
 from spa_widgets.session.spec import JobInput, JobSpec, RawFiles, StoredFile, validate_spec
-from spa_widgets.session.store import Store, StoredObject
+from spa_widgets.session.store import Store
+from spa_widgets.session.stored import StoredObject
 
 JOB_FILE = "job.json"
 _PARTS_OF_CLASSES = ("class_averages.mrcs",)

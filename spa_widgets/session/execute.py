@@ -16,7 +16,8 @@ from spa_widgets.session.context import Cancelled, EventSink, JobContext
 from spa_widgets.session.lease import Lease, lease
 from spa_widgets.session.provenance import device_description, plain, versions
 from spa_widgets.session.spec import JobSpec, ResolvedJob, canonical_params, resolve
-from spa_widgets.session.store import Store, StoredObject
+from spa_widgets.session.store import Store
+from spa_widgets.session.stored import StoredObject
 
 REPORT_FILE = "report.json"
 LIVE_FOLDER = "live"

@@ -22,7 +22,8 @@ from typing import Any
 from spa_widgets.errors import UserError
 from spa_widgets.session.queue import FINISHED, JobRow, Queue
 from spa_widgets.session.spec import JobInput, JobSpec, RawFiles, StoredFile
-from spa_widgets.session.store import Store, StoredObject
+from spa_widgets.session.store import Store
+from spa_widgets.session.stored import StoredObject
 
 PROJECT_FILE = "project.json"
 FORMAT_VERSION = 1

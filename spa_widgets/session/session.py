@@ -19,7 +19,8 @@ from spa_widgets.session.registry import Step, all_steps, get_step, load_steps
 from spa_widgets.session.signatures import step_method
 from spa_widgets.session.spec import JobSpec, RawFiles, canonical_params, resolve, validate_spec
 from spa_widgets.session.starter import RunnerStarter
-from spa_widgets.session.store import Store, StoredObject
+from spa_widgets.session.store import Store
+from spa_widgets.session.stored import StoredObject
 from spa_widgets.session.sweep import Sweep, make_sweep
 from spa_widgets.session.tree import JobTree
 

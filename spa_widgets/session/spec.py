@@ -13,7 +13,8 @@ from spa_widgets.session.files import ContentHashes
 from spa_widgets.session.keys import digest, explain, key_pieces
 from spa_widgets.session.params import StepParams, validate_params
 from spa_widgets.session.registry import Input, Step, get_step
-from spa_widgets.session.store import Store, StoredObject
+from spa_widgets.session.store import Store
+from spa_widgets.session.stored import StoredObject
 
 # beside the file that stands for a set of classes, these hold the rest of it
 _CLASSES_FILES = ("*.mrcs", "*.csv", "*.star")

@@ -28,71 +28,9 @@ from typing import Any
 from spa_widgets.errors import UserError
 from spa_widgets.session.files import ContentHashes
 from spa_widgets.session.keys import file_sha256, is_key
+from spa_widgets.session.stored import RESULT_FILE, StoredObject
 
-RESULT_FILE = "result.json"
 FORMAT_VERSION = 1
-
-
-@dataclass(frozen=True)
-class StoredObject:
-    """One published result.
-
-    Attributes
-    ----------
-    key
-        Its key.
-    path
-        Its folder; nothing in it changes.
-    read_only_store
-        Whether it came from a store behind one's own (a class store).
-    """
-
-    key: str
-    path: Path
-    read_only_store: bool = False
-
-    @cached_property
-    def result(self) -> dict[str, Any]:
-        """Content of `result.json`: pieces of the key, files, figures, timings, versions, device."""
-        result: dict[str, Any] = json.loads((self.path / RESULT_FILE).read_text())
-        return result
-
-    @property
-    def files(self) -> dict[str, Path]:
-        """Output files by name (relative to the folder)."""
-        return {name: self.path / name for name in self.result["files"]}
-
-    def verify(self, content: bool = True) -> list[str]:
-        """Compare the files with what was published.
-
-        Parameters
-        ----------
-        content
-            Read every byte and compare SHA-256; otherwise only presence and size are looked at.
-
-        Returns
-        -------
-        list of str
-            One sentence for each fault; empty when all is well.
-        """
-        try:
-            listed = self.result["files"]
-        except (OSError, ValueError, KeyError, TypeError):
-            return [f"{RESULT_FILE} of {self.key[:16]} is missing or unreadable"]
-        faults = [_file_fault(self.path / name, facts, content) for name, facts in listed.items()]
-        return [fault for fault in faults if fault]
-
-
-def _file_fault(path: Path, facts: dict[str, Any], content: bool) -> str:
-    try:
-        size = path.stat().st_size
-        if size != facts["bytes"]:
-            return f"{path.name} has {size} bytes, published with {facts['bytes']}"
-        if content and file_sha256(path) != facts["sha256"]:
-            return f"{path.name} has changed since it was published (SHA-256 differs)"
-    except OSError as error:
-        return f"{path.name} cannot be read ({error.strerror})"
-    return ""
 
 
 @dataclass(frozen=True)
@@ -137,30 +75,38 @@ class Store:
         """Remembered content hashes of raw files."""
         return ContentHashes(self.path / "files.sqlite")
 
-    def find(self, key: str) -> StoredObject | None:
+    def find(self, key: str, content: bool = False) -> StoredObject | None:
         """Return the result of a key from this store or one behind it, or None.
 
-        Presence and sizes are checked; a damaged result of one's own store is set aside, so that it is computed again.
+        A damaged result of one's own store is set aside, so that it is computed again; one of a store behind is
+        passed over.
+
+        Parameters
+        ----------
+        key
+            The key.
+        content
+            Compare SHA-256 of what this process did not read before; else presence and size only.
         """
         for root in (self.path, *self.behind):
             found = StoredObject(key, _object_path(root, key), read_only_store=root != self.path)
             if not (found.path / RESULT_FILE).is_file():
                 continue
-            if not found.verify(content=False):
+            if not found.verify(content=content, once=True):
                 return found
             if root == self.path:
                 self.set_aside(key)
         return None
 
     def get(self, key: str) -> StoredObject:
-        """Return the result of a key.
+        """Return the result of a key, its content compared with what was published.
 
         Raises
         ------
         UserError
-            If neither this store nor one behind it has it.
+            If neither this store nor one behind it has it undamaged.
         """
-        found = self.find(key)
+        found = self.find(key, content=True)
         if found is None:
             raise UserError(f"The result {key[:16]} is not in the store {self.path}; run its job again.")
         return found

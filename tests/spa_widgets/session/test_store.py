@@ -113,3 +113,18 @@ def test_images_that_a_star_file_names_enter_its_pieces(store: Store, tmp_path: 
     assert [item["name"] for item in before["refers_to"]] == ["stack.mrcs"]
     (tmp_path / "Extract" / "stack.mrcs").write_bytes(b"other images")
     assert store.hashes.pieces(star) != before
+
+
+def test_content_is_compared_when_a_result_is_first_read(tmp_path: Path) -> None:
+    teacher = Store.open(tmp_path / "teacher")
+    path = publish(teacher)
+    mine = Store.open(tmp_path / "mine", [teacher.path])
+    assert mine.get(KEY).path == path
+    (path / "a.txt").chmod(0o644)
+    (path / "a.txt").write_text("hellO")
+    with pytest.raises(UserError, match="is not in the store"):
+        mine.get(KEY)
+    assert (path / "a.txt").exists(), "a store behind one's own is never changed"
+    with pytest.raises(UserError, match="is not in the store"):
+        teacher.get(KEY)
+    assert len(list((teacher.path / "aside").iterdir())) == 1, "one's own is set aside, to be computed again"

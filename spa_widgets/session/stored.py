@@ -1,0 +1,83 @@
+"""One published result: its files, and whether they are still what was published."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from spa_widgets.session.files import stat_signature
+from spa_widgets.session.keys import file_sha256
+
+RESULT_FILE = "result.json"
+# size, time and inode of the files whose content this process has compared
+_verified: dict[Path, tuple[int, int, int]] = {}
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """One published result.
+
+    Attributes
+    ----------
+    key
+        Its key.
+    path
+        Its folder; nothing in it changes.
+    read_only_store
+        Whether it came from a store behind one's own (a class store).
+    """
+
+    key: str
+    path: Path
+    read_only_store: bool = False
+
+    @cached_property
+    def result(self) -> dict[str, Any]:
+        """Content of `result.json`: pieces of the key, files, figures, timings, versions, device."""
+        result: dict[str, Any] = json.loads((self.path / RESULT_FILE).read_text())
+        return result
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """Output files by name (relative to the folder)."""
+        return {name: self.path / name for name in self.result["files"]}
+
+    def verify(self, content: bool = True, once: bool = False) -> list[str]:
+        """Compare the files with what was published.
+
+        Parameters
+        ----------
+        content
+            Read every byte and compare SHA-256; otherwise only presence and size are looked at.
+        once
+            Read only files that this process did not read before, or that changed since.
+
+        Returns
+        -------
+        list of str
+            One sentence for each fault; empty when all is well.
+        """
+        try:
+            listed = self.result["files"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return [f"{RESULT_FILE} of {self.key[:16]} is missing or unreadable"]
+        faults = [_file_fault(self.path / name, facts, content, once) for name, facts in listed.items()]
+        return [fault for fault in faults if fault]
+
+
+def _file_fault(path: Path, facts: dict[str, Any], content: bool, once: bool) -> str:
+    try:
+        signature = stat_signature(path)
+        if signature[0] != facts["bytes"]:
+            return f"{path.name} has {signature[0]} bytes, published with {facts['bytes']}"
+        if not content or (once and _verified.get(path) == signature):
+            return ""
+        if file_sha256(path) != facts["sha256"]:
+            return f"{path.name} has changed since it was published (SHA-256 differs)"
+        _verified[path] = signature
+    except OSError as error:
+        return f"{path.name} cannot be read ({error.strerror})"
+    return ""
