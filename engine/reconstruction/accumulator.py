@@ -89,9 +89,18 @@ class Accumulator:
         return self._like(self.numerator * np.float32(factor), self.denominator * np.float32(factor))
 
     def __add__(self, other: Accumulator) -> Accumulator:
+        self._check_like(other)
+        return self._like(self.numerator + other.numerator, self.denominator + other.denominator)
+
+    def add(self, other: Accumulator) -> None:
+        """Add other sums in place: no memory for a third."""
+        self._check_like(other)
+        self.numerator += other.numerator
+        self.denominator += other.denominator
+
+    def _check_like(self, other: Accumulator) -> None:
         if (self.box_px, self.padded_px, self.radius) != (other.box_px, other.padded_px, other.radius):
             raise ValueError("Accumulators of different box, padding or radius cannot be added.")
-        return self._like(self.numerator + other.numerator, self.denominator + other.denominator)
 
     def resized(self, radius_px: float) -> Accumulator:
         """Return the same sums on a half cube of another radius: cropped, or zero-padded where nothing is known yet."""
@@ -130,19 +139,20 @@ class Accumulator:
 
     def shell_weights(self) -> NDArray[np.float64]:
         """Return the mean weight on each shell 0 … n // 2 (cycles per box)."""
+        shells = self._shells(cube_shells(self.radius, self.padding))
+        return self._mean_weights(to_numpy(complete_plane(self.denominator)), shells)
+
+    def _mean_weights(self, weights: NDArray[np.float32], shells: NDArray[np.int16]) -> NDArray[np.float64]:
         length = self.box_px // 2 + 2
-        weights = to_numpy(complete_plane(self.denominator))
         sums, counts = np.zeros(length), np.zeros(length)
-        for shells, plane in zip(self._shells(), weights, strict=True):  # plane by plane: little memory
-            flat = shells.ravel()
+        for flat, plane in zip(shells.reshape(len(shells), -1), weights, strict=True):  # plane by plane: little memory
             counts += np.bincount(flat, minlength=length)
             sums += np.bincount(flat, plane.ravel(), minlength=length)
         return (sums / np.maximum(counts, 1))[:-1]
 
-    def _shells(self) -> NDArray[np.int16]:
+    def _shells(self, distance: NDArray[np.float32]) -> NDArray[np.int16]:
         """Shell of each voxel; n // 2 + 1 takes all beyond the last shell."""
-        shells = np.rint(cube_shells(self.radius, self.padding))
-        return np.minimum(shells, self.box_px // 2 + 1).astype(np.int16)
+        return np.minimum(np.rint(distance), self.box_px // 2 + 1).astype(np.int16)
 
     def solve(self, ssnr: ArrayLike | None = None, radius_px: float | None = None) -> Array:
         """Return the volume: numerator / (denominator + mean weight of the shell / SSNR).
@@ -161,15 +171,19 @@ class Accumulator:
         (n, n, n) float32
         """
         xp = array_namespace(self.numerator)
-        mean = self.shell_weights()
+        distance = cube_shells(self.radius, self.padding)
+        shells = self._shells(distance)
+        weight = complete_plane(self.denominator)
+        mean = self._mean_weights(to_numpy(weight), shells)
         added = np.full(len(mean), 0.0) if ssnr is None else mean / np.maximum(np.asarray(ssnr, np.float64), 1e-6)
         floor = np.maximum(_WEIGHT_FLOOR * mean, np.finfo(np.float32).tiny)
-        shells = np.minimum(self._shells(), len(mean) - 1)
-        weight = complete_plane(self.denominator) + xp.asarray(added.astype(np.float32)[shells])
+        np.minimum(shells, len(mean) - 1, out=shells)
+        if ssnr is not None:
+            weight = weight + xp.asarray(added.astype(np.float32)[shells])
         weight = xp.maximum(weight, xp.asarray(floor.astype(np.float32)[shells]))
         limit = self.radius_px if radius_px is None else min(radius_px, self.radius_px)
-        reach = cube_shells(self.radius, self.padding) <= limit + 0.5 / self.padding
-        inside = xp.asarray(reach.astype(np.float32))
+        inside = xp.asarray((distance <= limit + 0.5 / self.padding).astype(np.float32))
+        del distance, shells
         cube = complete_plane(self.numerator) * (inside / weight)
         return divide_by_gridding(from_half_cube(cube, self.box_px, self.padded_px), self.padded_px)
 

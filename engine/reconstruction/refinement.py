@@ -21,7 +21,14 @@ from engine.particles import Particles
 from engine.reconstruction.accumulator import Accumulator
 from engine.reconstruction.fourier_volume import fourier_volume
 from engine.reconstruction.image_coefficients import ImageCoefficients
-from engine.reconstruction.refinement_plan import SearchPlan, is_last, plan_search, working_box, working_radius
+from engine.reconstruction.refinement_plan import (
+    SearchPlan,
+    is_last,
+    plan_search,
+    summed_radius,
+    working_box,
+    working_radius,
+)
 from engine.reconstruction.refinement_solve import resized_mask, solve_iteration, sphere_mask
 from engine.reconstruction.refinement_state import RefinementOptions, RefinementState, initial_state
 from engine.reconstruction.refinement_steps import PassResult, image_power, process_particles
@@ -139,9 +146,8 @@ def _iterate(
     rng = np.random.default_rng([state.seed, state.iteration])
     last = is_last(state, options)
     working_px = working_radius(state, field_A, particles.box_px)
-    insert_px = 1.25 * working_px + 6
+    insert_px = summed_radius(working_px, (particles.box_px - 1) / 2, options.padding, last)
     store = store.on_box(particles.box_px if last else working_box(insert_px, particles.box_px))
-    insert_px = store.disc.radius_px if last else min(insert_px, store.disc.radius_px)
     plan = plan_search(state, options, field_A, store.disc.box_px, working_px, rng)
     results, sums = [], []
     for half, subset in enumerate(subsets):

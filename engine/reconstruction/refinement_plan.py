@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.geometry import in_plane_rotation
+from engine.reconstruction.pose_candidates import Level
 from engine.reconstruction.pose_grid import (
     global_orientations,
     rotation_from_vector,
@@ -16,12 +17,14 @@ from engine.reconstruction.pose_grid import (
     shift_disc,
     shift_offsets,
 )
-from engine.reconstruction.pose_search import Level
 from engine.reconstruction.refinement_state import RefinementOptions, RefinementState
 
 _KEPT = 16
 _SETTLING = 8
+_MOSTLY_SETTLED = 0.3
 _SMALLEST_PX = 6.0
+_BYTES_A_VOXEL = 12
+_LARGEST_SUMS = 1_000_000_000
 _DECISIVE_A = 12.0
 _ALTERNATIVES = 128
 
@@ -92,6 +95,19 @@ def working_box(radius_px: float, box_px: int) -> int:
     return box_px
 
 
+def summed_radius(working_px: float, full_px: float, padding: float, last: bool) -> float:
+    """Return how far slices are summed: some way beyond what is compared, so that the FSC can grow.
+
+    The last pass sums everything, unless the sums of a half would not fit into a gigabyte: then half as far again as
+    what was compared.
+    """
+    beyond = 1.25 * working_px + 6
+    if last:
+        side = 2 * padding * full_px
+        beyond = full_px if _BYTES_A_VOXEL * side**3 / 2 < _LARGEST_SUMS else 1.5 * working_px + 6
+    return min(beyond, full_px)
+
+
 def searches_all(state: RefinementState) -> bool:
     """Tell whether the next iteration searches all orientations.
 
@@ -125,9 +141,8 @@ def plan_search(
     if not searches_all(state):
         range_A = options.defocus_range_A if options.refine_defocus else 0.0
         levels = [
-            Level(working_px, rotation_offsets(3, 3 * fine_deg), shift_offsets(5, 3 * fine_px), 4),
-            Level(working_px, rotation_offsets(2, 1.5 * fine_deg), shift_offsets(3, 2 * fine_px), 4),
-            Level(working_px, rotation_offsets(2, 0.75 * fine_deg), shift_offsets(3, fine_px), _KEPT),
+            Level(working_px, rotation_offsets(3, 2 * fine_deg), shift_offsets(3, 2 * fine_px), 4),
+            Level(working_px, rotation_offsets(2, fine_deg), shift_offsets(3, fine_px), _KEPT),
         ]
         return SearchPlan(None, np.zeros((1, 2), np.float32), True, working_px, 1, levels, 1, None, False, range_A)
     step = options.coarse_step_deg
@@ -136,7 +151,7 @@ def plan_search(
     in_plane = in_plane_rotation(rng.uniform(-step / 2, step / 2))
     orientations = in_plane @ global_orientations(step, options.symmetry, turn, half_circle=True)
     shift_step = max(field_A / coarse_px / 4, pixel) / pixel
-    settled = state.iteration >= 2 and state.jumped < 0.1
+    settled = state.iteration >= 2 and state.jumped < _MOSTLY_SETTLED
     shifts = shift_offsets(3, shift_step) if settled else shift_disc(options.shift_range_A / pixel, shift_step)
     keep = 12 if settled else 24
     levels = _halving(step, shift_step, coarse_px, working_px, fine_deg, keep // 2)

@@ -72,7 +72,8 @@ def solve_iteration(
     empty = sphere < 0.01
     if last:
         references = state.references
-        volume = levelled(to_numpy((sums[0] + sums[1]).solve(2 * ssnr, radius_px=last_shell)), empty)
+        sums[0].add(sums[1])
+        volume = levelled(to_numpy(sums[0].solve(2 * ssnr, radius_px=last_shell)), empty)
     else:
         references = _references(sums, ssnr, last_shell, field_A / options.join_A, empty)
         volume = np.asarray(references.mean(axis=0), np.float32)

@@ -14,14 +14,15 @@ from engine.reconstruction.accumulator import Accumulator
 from engine.reconstruction.defocus_search import defocus_offsets
 from engine.reconstruction.fourier_volume import FourierVolume, extract_slices
 from engine.reconstruction.image_coefficients import ImageCoefficients
-from engine.reconstruction.pose_search import Candidates, Images, Level, global_search, refine_candidates
+from engine.reconstruction.pose_candidates import Candidates, Images, Level
+from engine.reconstruction.pose_search import global_search, refine_candidates
 from engine.reconstruction.refinement_plan import SearchPlan
 
 BATCH = 64
 """Images in one piece of work; fixed, so that sums do not depend on the machine."""
 
 _INSERTED = 128
-_LEAST_SHARE = 0.02
+_LEAST_SHARE = 0.05
 _ALIKE = 4.0
 _MARGINS = ((10.0, 0.3), (6.0, 0.2), (4.0, 0.1))
 """What candidates may be worse than the best one by, level after level: a number of its own and a share of what the
