@@ -52,7 +52,7 @@ class InitialModelOptions:
     search_resolution_A: float = 26.0
     angular_sampling: float = 1.0
     candidates: int = 32
-    heat_nats: float = 40.0
+    heat_nats: float = 12.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
@@ -69,6 +69,8 @@ class InitialModelOptions:
             )
         if min(self.start_count, self.classes, self.batch_first, self.candidates) < 1:
             raise ValueError("starts, classes, batch sizes and candidates must be at least 1")
+        if not self.heat_nats > 0:
+            raise ValueError(f"an image may weigh {self.heat_nats:g} nats before the run cools down; give more than 0")
 
     @property
     def start_count(self) -> int:

@@ -54,6 +54,16 @@ class Params(SeededParams):
     batch_last: int = param(
         200, label="Last batch size", help="Particles of the last mini-batches.", group="advanced", ge=4, le=100_000
     )
+    heat_nats: float = param(
+        12.0,
+        label="Weight of an image",
+        unit="nat",
+        help="Log-likelihood an image may put into its pose in the first three quarters of the run. Less keeps poses "
+        "undecided longer (mirrored views, pseudo-symmetry); more is quicker.",
+        group="advanced",
+        gt=0,
+        le=10_000,
+    )
     max_shift_A: float = param(
         12.0,
         label="Shift range",
@@ -68,7 +78,7 @@ class Params(SeededParams):
 STEP = register(
     Step(
         name="initial_model",
-        version=3,
+        version=4,
         params=Params,
         title="Ab-initio reconstruction",
         summary="Make a first model from particles whose poses are unknown.",
