@@ -21,7 +21,7 @@ _STEPS = 21
 _SIGMAS_IN_RANGE = 2.5
 
 
-def shifted_defocus(defocus: Defocus, offsets_A: NDArray[np.float64]) -> Defocus:
+def shifted_defocus(defocus: Defocus, offsets_A: NDArray[np.float64] | float) -> Defocus:
     """Return defoci with an offset in Å on both axes of each image."""
     return replace(defocus, u_A=defocus.u_A + offsets_A, v_A=defocus.v_A + offsets_A)
 
@@ -60,7 +60,7 @@ def defocus_offsets(
     offsets = np.linspace(-range_A, range_A, _STEPS)
     scores = np.empty((len(indices), _STEPS))
     for column, offset in enumerate(offsets):
-        moved = replace(particles, defocus=shifted_defocus(particles.defocus, np.float64(offset)))
+        moved = replace(particles, defocus=shifted_defocus(particles.defocus, float(offset)))
         ctf = moved.ctf_on_disc(disc, indices, xp)[:, :count]
         gain = xp.sum(ctf * (2 * likeness - ctf * strength), axis=1, dtype=xp.float64)
         scores[:, column] = to_numpy(gain) - 0.5 * (offset * _SIGMAS_IN_RANGE / range_A) ** 2
