@@ -106,12 +106,11 @@ def namespace(device: str) -> Any:
     return importlib.import_module(f"array_api_compat.{library}")
 
 
-def scipy_namespace(array: Array) -> ModuleType:
-    """Return ``scipy``, or ``cupyx.scipy`` for a CuPy array."""
-    if is_gpu(array):
-        import cupyx.scipy
+def scipy_module(array: Array, name: str) -> ModuleType:
+    """Return a part of SciPy (``"fft"``, ``"ndimage"``, ``"sparse"``), or its twin in CuPy for a CuPy array."""
+    return importlib.import_module(f"{'cupyx.scipy' if is_gpu(array) else 'scipy'}.{name}")
 
-        return cupyx.scipy
-    import scipy
 
-    return scipy
+def for_scipy(array: Array) -> Array:
+    """Return the array as SciPy or its twin takes it: CuPy's and NumPy's stay, others are copied to the host."""
+    return array if is_gpu(array) else np.asarray(array)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.arrays import Array, array_namespace
 
-def cosine_edge(distance: NDArray[np.floating], edge: float) -> NDArray[np.float32]:
-    """Return 1 for distance ≤ 0, 0 beyond ``edge``, and half a cosine between (units of ``distance``)."""
+
+def cosine_edge(distance: Array, edge: float) -> Array:
+    """Return 1 for distance ≤ 0, 0 beyond ``edge``, and half a cosine between (units of ``distance``; float32)."""
+    xp = array_namespace(distance)
     if edge <= 0:
-        return (distance <= 0).astype(np.float32)
-    ramp = np.clip(distance / edge, 0.0, 1.0)
-    return (0.5 + 0.5 * np.cos(np.pi * ramp)).astype(np.float32)
+        return xp.astype(distance <= 0, xp.float32)
+    ramp = xp.minimum(xp.maximum(distance / edge, 0.0), 1.0)
+    return xp.astype(0.5 + 0.5 * xp.cos(np.pi * ramp), xp.float32)
 
 
 def radius_px(shape: tuple[int, ...]) -> NDArray[np.float32]:

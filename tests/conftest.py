@@ -10,6 +10,11 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the tests of the GPU path run on a real card; they fail, and are not skipped, where there is none."""
+    parser.addoption("--gpu", action="store_true", help="tests/gpu on the card that CuPy sees, not on the stand-in")
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     """A seeded generator: tests repeat themselves."""

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrays import Array, array_namespace
+from engine.arrays import Array, array_namespace, scipy_module
 from engine.classification.expectation import Poses
-from engine.classification.rotation import as_complex, as_real, sparse_module
+from engine.classification.rotation import as_complex, as_real
 from engine.classification.setup import Sampling
 from engine.ctf.model import ctf_on_disc
 from engine.fourier.transforms import rfft2_centred
@@ -138,7 +138,7 @@ def _bin(xp: Any, rows: Array, bins: NDArray[np.int64], count: int) -> Array:
     order = np.argsort(bins, kind="stable").astype(np.int32)
     pointers = np.concatenate([[0], np.cumsum(np.bincount(bins, minlength=count))]).astype(np.int32)
     parts = (np.ones(len(order), np.float32), order, pointers)
-    matrix = sparse_module(rows).csr_matrix(tuple(xp.asarray(p) for p in parts), shape=(count, len(order)))
+    matrix = scipy_module(rows, "sparse").csr_matrix(tuple(xp.asarray(p) for p in parts), shape=(count, len(order)))
     return as_complex(xp, matrix @ as_real(xp, rows))
 
 

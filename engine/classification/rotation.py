@@ -8,7 +8,6 @@ measured coefficients back.
 
 from __future__ import annotations
 
-import importlib
 from collections import OrderedDict
 from typing import Any
 
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import i0
 
-from engine.arrays import Array, array_namespace, scipy_namespace
+from engine.arrays import Array, array_namespace, scipy_module
 from engine.fourier.disc import HalfDisc
 from engine.fourier.transforms import irfft2_centred, rfft2_centred
 
@@ -25,11 +24,6 @@ _KEPT_MATRICES = 3
 _WIDTH = 4
 _OVERSAMPLING = 2
 _BETA = float(np.pi * np.sqrt((_WIDTH / _OVERSAMPLING) ** 2 * (_OVERSAMPLING - 0.5) ** 2 - 0.8))
-
-
-def sparse_module(array: Array) -> Any:
-    """Return ``scipy.sparse``, or ``cupyx.scipy.sparse`` for a CuPy array."""
-    return importlib.import_module(scipy_namespace(array).__name__ + ".sparse")
 
 
 class DiscRotation:
@@ -65,7 +59,7 @@ class DiscRotation:
         """Return the matrix for the first ``count`` coefficients and its transpose (both row-compressed)."""
         if count not in self._cache:
             data, indices = self._entries
-            sparse = sparse_module(data)
+            sparse = scipy_module(data, "sparse")
             rows, taps = count * len(self.angles_deg), _WIDTH**2
             pointers = self._xp.arange(0, (rows + 1) * taps, taps, dtype=self._xp.int32)
             forward = sparse.csr_matrix(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from engine.arrays import Array
 
 
 def rfft_frequencies_px(shape: tuple[int, ...]) -> tuple[NDArray[np.float32], ...]:
@@ -57,3 +61,9 @@ def hermitian_weight(shape: tuple[int, ...]) -> NDArray[np.float32]:
     full = np.ascontiguousarray(np.broadcast_to(weight, (*shape[:-1], columns)))
     full.setflags(write=False)
     return full
+
+
+@lru_cache(maxsize=8)
+def grid_on(grid: Callable[[tuple[int, ...]], NDArray[Any]], shape: tuple[int, ...], xp: Any) -> Array:
+    """Return one of the grids above in an array library; a device keeps the last few, so each is copied there once."""
+    return xp.asarray(grid(shape))

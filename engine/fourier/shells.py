@@ -6,13 +6,15 @@ Rosenthal & Henderson, J Mol Biol 333, 721 (2003).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrays import Array, to_numpy
-from engine.fourier.grids import hermitian_weight, shell_index
+from engine.arrays import Array, array_namespace, is_numpy, to_numpy
+from engine.fourier.grids import grid_on, hermitian_weight, shell_index
 from engine.fourier.transforms import rfft2, rfft3
 
 _SLAB = 12
@@ -33,13 +35,42 @@ def shell_sums(values: Array, shape: tuple[int, ...]) -> NDArray[np.float64]:
     array, shape (..., n // 2 + 1)
         Sums over shells 0 … n // 2 (n the largest side).
     """
+    count = max(shape) // 2 + 1
+    leading = tuple(values.shape[: values.ndim - len(shape)])
+    if not is_numpy(values):
+        xp = array_namespace(values)
+        weighted = xp.reshape(values, (-1, *shell_index(shape).shape)) * grid_on(hermitian_weight, shape, xp)
+        return _gathered_sums([weighted[i, ...] for i in range(weighted.shape[0])], shape).reshape(*leading, count)
     shells = shell_index(shape).ravel()
     weight = hermitian_weight(shape).ravel().astype(np.float64)
-    count = max(shape) // 2 + 1
-    flat = np.asarray(to_numpy(values), np.float64).reshape(-1, shells.size)
+    flat = np.asarray(values, np.float64).reshape(-1, shells.size)
     length = max(count, int(shells.max()) + 1)
     sums = np.stack([np.bincount(shells, row * weight, minlength=length)[:count] for row in flat])
-    return sums.astype(np.float64).reshape(*np.shape(values)[: np.ndim(values) - len(shape)], count)
+    return sums.astype(np.float64).reshape(*leading, count)
+
+
+@lru_cache(maxsize=4)
+def _shell_members(shape: tuple[int, ...], xp: Any) -> Array:
+    """Places (shells, most) of each shell in the flat half spectrum; one past its end where none is left."""
+    shells = shell_index(shape).ravel()
+    counts = np.bincount(shells)[: max(shape) // 2 + 1]
+    order = np.append(np.argsort(shells, kind="stable"), shells.size).astype(np.int32)
+    column = np.arange(counts.max())
+    start = np.cumsum(counts) - counts
+    places = np.where(column < counts[:, None], start[:, None] + column, shells.size)
+    return xp.asarray(order[places])
+
+
+def _gathered_sums(values: Sequence[Array], shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Sums (m, shells) of m half spectra; no scattered additions, whose order on a device is never the same."""
+    xp = array_namespace(*values)
+    members = _shell_members(shape, xp)
+    sums = []
+    for each in values:
+        flat = xp.concat([xp.reshape(each, (-1,)), xp.zeros(1, dtype=each.dtype)])
+        picked = xp.reshape(xp.take(flat, xp.reshape(members, (-1,)), axis=0), members.shape)
+        sums.append(xp.sum(picked, axis=1, dtype=xp.float64))
+    return to_numpy(xp.stack(sums))
 
 
 def radial_average(values: Array, shape: tuple[int, ...]) -> NDArray[np.float64]:
@@ -60,7 +91,8 @@ def spectra_correlation(a_ft: Array, b_ft: Array, shape: tuple[int, int, int]) -
 
     Each coefficient of the half spectrum counts once, as in RELION (those on the plane x = 0 come with their mates).
     """
-    a_ft, b_ft = to_numpy(a_ft), to_numpy(b_ft)
+    if not is_numpy(a_ft):
+        return _normalised(*_gathered_sums(_products(a_ft, b_ft), shape))
     shells = shell_index(shape)
     count, length = max(shape) // 2 + 1, int(shells.max()) + 1
     sums = np.zeros((3, length))
@@ -74,14 +106,16 @@ def spectra_correlation(a_ft: Array, b_ft: Array, shape: tuple[int, int, int]) -
 def _slab_sums(
     a: NDArray[np.complexfloating], b: NDArray[np.complexfloating], shells: NDArray[np.int32], length: int
 ) -> NDArray[np.float64]:
-    """Sums over shells of Re a b*, |a|² and |b|²."""
-    products = (
-        a.real * b.real + a.imag * b.imag,
-        a.real * a.real + a.imag * a.imag,
-        b.real * b.real + b.imag * b.imag,
-    )
+    """Sums over shells of `_products`."""
     index = shells.ravel().astype(np.intp)
-    return np.stack([np.bincount(index, each.ravel(), minlength=length) for each in products])
+    return np.stack([np.bincount(index, each.ravel(), minlength=length) for each in _products(a, b)])
+
+
+def _products(a: Array, b: Array) -> tuple[Array, Array, Array]:
+    """Re a b*, |a|² and |b|² of each coefficient."""
+    xp = array_namespace(a)
+    (a_re, a_im), (b_re, b_im) = ((xp.real(each), xp.imag(each)) for each in (a, b))
+    return a_re * b_re + a_im * b_im, a_re * a_re + a_im * a_im, b_re * b_re + b_im * b_im
 
 
 def _normalised(
@@ -105,9 +139,10 @@ def fourier_ring_correlation(a: Array, b: Array) -> NDArray[np.float64]:
     """Return the FRC of images ``(..., n, n)`` for rings 0 … n // 2."""
     _same_shape(a, b)
     shape = tuple(a.shape[-2:])
-    a_ft, b_ft = to_numpy(rfft2(a)), to_numpy(rfft2(b))
-    cross = shell_sums((a_ft * b_ft.conj()).real, shape)
-    return _normalised(cross, *(shell_sums(np.abs(x) ** 2, shape) for x in (a_ft, b_ft)))
+    xp = array_namespace(a)
+    a_ft, b_ft = rfft2(a), rfft2(b)
+    cross = shell_sums(xp.real(a_ft * xp.conj(b_ft)), shape)
+    return _normalised(cross, *(shell_sums(xp.abs(x) ** 2, shape) for x in (a_ft, b_ft)))
 
 
 def _same_shape(a: Array, b: Array) -> None:

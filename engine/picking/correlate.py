@@ -15,9 +15,8 @@ scale of the grey values.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
 
-from engine.arrays import Array, array_namespace, scipy_namespace
+from engine.arrays import Array, array_namespace, scipy_module
 from engine.fourier.transforms import irfft2, rfft2
 
 QUIET_FRACTION = 0.2
@@ -115,7 +114,7 @@ def _correlations(spectrum: Array, kernels: Array, shape: tuple[int, int]) -> Ar
     """
     xp = array_namespace(spectrum)
     rows, columns = shape
-    fft = import_module(f"{scipy_namespace(kernels).__name__}.fft")
+    fft = scipy_module(kernels, "fft")
     padded = fft.fft(fft.rfft(kernels, n=columns, axis=-1), n=rows, axis=-2)
     return irfft2(spectrum[None] * xp.conj(padded), shape)
 

@@ -80,7 +80,7 @@ class HalfMapComparison:
         self.start = randomisation_start(no_mask, randomise_at_fsc)
         self._mean = 0.5 * (spectra[0] + spectra[1])
         self._noise = tuple(irfft3(randomised_spectrum(s, self.shape, self.start, rng), self.shape) for s in spectra)
-        self._smooth: dict[float | None, NDArray[np.float32]] = {}
+        self._smooth: dict[float | None, Array] = {}
         self._fixed: dict[str, _Compared] = {}
 
     @property
@@ -88,7 +88,7 @@ class HalfMapComparison:
         """Side of the maps in px."""
         return self.shape[0]
 
-    def mean_map(self, low_pass_A: float | None = None) -> NDArray[np.float32]:
+    def mean_map(self, low_pass_A: float | None = None) -> Array:
         """Return the map that the halves make together, low-passed; the last few are kept."""
         if low_pass_A not in self._smooth:
             spectrum = self._mean
@@ -97,12 +97,12 @@ class HalfMapComparison:
                 spectrum = spectrum * xp.asarray(low_pass_gain(self.shape, self.pixel_size_A, low_pass_A))
             while len(self._smooth) > 2:
                 self._smooth.pop(next(iter(self._smooth)))
-            self._smooth[low_pass_A] = np.asarray(to_numpy(irfft3(spectrum, self.shape)), np.float32)
+            self._smooth[low_pass_A] = _single(irfft3(spectrum, self.shape))
         return self._smooth[low_pass_A]
 
     def mask(
         self, threshold_fraction: float, near_A: float, far_A: float, low_pass_A: float | None = _SMOOTH_A
-    ) -> NDArray[np.float32]:
+    ) -> Array:
         """Make a mask of the mean map, as `masks.soft_mask_from_map` does.
 
         Raises
@@ -144,11 +144,11 @@ class HalfMapComparison:
         if mask is None:
             mask = self.mask(*TIGHT)
         masks = {"spherical": self._kept("spherical"), **({"loose": self._kept("loose")} if loose else {})}
-        found = {"no_mask": self._no_mask, **masks, "tight": self._compared(np.asarray(to_numpy(mask), np.float32))}
+        found = {"no_mask": self._no_mask, **masks, "tight": self._compared(mask)}
         curves = {name: each.curve for name, each in found.items()}
         errors = {name: correlation_error(each.curve, each.independent) for name, each in found.items()}
         tight = found["tight"]
-        randomised = self.masked_noise(tight.mask)
+        randomised = self.masked_noise(mask)
         curves["corrected"] = corrected_fsc(tight.curve, randomised, self.start)
         errors["corrected"] = corrected_error(tight.curve, randomised, tight.independent, self.start)
         from_A = self.box_px * self.pixel_size_A / self.start
@@ -165,13 +165,19 @@ class HalfMapComparison:
             self._fixed[name] = self._compared(mask)
         return self._fixed[name]
 
-    def _compared(self, mask: NDArray[np.float32]) -> _Compared:
-        return _Compared(mask, self.masked(mask), self._independent(mask))
+    def _compared(self, mask: Array) -> _Compared:
+        on_host = np.asarray(to_numpy(mask), np.float32)
+        return _Compared(on_host, self.masked(mask), self._independent(on_host))
 
     def _correlation(self, maps: tuple[Array, ...], mask: Array) -> NDArray[np.float64]:
-        window = array_namespace(maps[0]).asarray(mask)
+        window = array_namespace(maps[0]).asarray(_single(mask))
         a, b = (rfft3(each * window) for each in maps)
         return spectra_correlation(a, b, self.shape)
+
+
+def _single(values: Array) -> Array:
+    xp = array_namespace(values)
+    return xp.astype(values, xp.float32, copy=False)
 
 
 def check_cubes(*maps: Array) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrays import Array, array_namespace
+from engine.arrays import Array, array_namespace, to_numpy
 from engine.fourier.shells import radial_average, shell_counts
 from engine.fourier.transforms import rfft3
 
@@ -160,7 +160,7 @@ def sharpening_b_factor(
         return GuinierFit(0.0, unknown, unknown, k2, log_amplitude, nowhere, protein_fall(k2))
     n = int(volume.shape[0])
     merit = np.ones(len(k2)) if fsc is None else np.square(fsc_weight(fsc)[: len(k2)])
-    share = 1.0 if mask is None else float(np.mean(np.asarray(mask, np.float64) ** 2))
+    share = 1.0 if mask is None else float(np.mean(np.asarray(to_numpy(mask), np.float64) ** 2))
     count = np.maximum(0.5 * share * shell_counts((n, n, n)), 1.0)
     variance = _PROTEIN_SPREAD**2 + (1.0 - merit**2) / np.maximum(2.0 * merit**2 * count, 1e-6)
     fit = fit_guinier(k2, log_amplitude, fitted, protein_fall(k2), 1.0 / variance)

@@ -1,6 +1,6 @@
 """Soft masks made from a map: threshold, dilate, soft edge.
 
-All of them are made on the host with a Euclidean distance transform (Maurer, Qi & Raghavan, IEEE TPAMI 25, 265-270,
+All of them are made with a Euclidean distance transform (Maurer, Qi & Raghavan, IEEE TPAMI 25, 265-270,
 2003) of the voxels above the threshold, so near and far are true distances from the map's surface.
 """
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from engine.arrays import Array, to_numpy
+from engine.arrays import Array, array_namespace, for_scipy, scipy_module, to_numpy
 from engine.fourier.filters import low_pass
 from engine.windows import cosine_edge, soft_sphere
 
@@ -102,7 +102,7 @@ def automatic_mask(
     return soft_mask_from_inside(_without_specks(smooth > threshold), pixel_size_A, near_A, far_A)
 
 
-def positive_maximum(volume: NDArray[np.floating], threshold_fraction: float) -> float:
+def positive_maximum(volume: Array, threshold_fraction: float) -> float:
     """Return a map's maximum, of which a threshold is to be a share.
 
     Raises
@@ -112,25 +112,29 @@ def positive_maximum(volume: NDArray[np.floating], threshold_fraction: float) ->
     """
     if not 0 < threshold_fraction < 1:
         raise ValueError(f"threshold must be a share of the maximum between 0 and 1, got {threshold_fraction}")
-    top = float(volume.max())
+    top = float(array_namespace(volume).max(volume))
     if not top > 0:
         raise ValueError("the map has no positive density to make a mask from; is its contrast inverted?")
     return top
 
 
-def soft_mask_from_inside(
-    inside: NDArray[np.bool_], pixel_size_A: float, near_A: float, far_A: float
-) -> NDArray[np.float32]:
-    """Dilate a binary mask (n, n, n) by `near_A` and let it fall as a cosine to 0 at `far_A`."""
+def soft_mask_from_inside(inside: Array, pixel_size_A: float, near_A: float, far_A: float) -> Array:
+    """Dilate a binary mask (n, n, n) by `near_A` and let it fall as a cosine to 0 at `far_A`.
+
+    The result is float32, on the GPU where `inside` is and as a NumPy array elsewhere.
+    """
     if not 0 <= near_A <= far_A:
         raise ValueError(f"expected 0 ≤ near ≤ far, got {near_A} Å and {far_A} Å")
-    mask = np.zeros(inside.shape, dtype=np.float32)
-    if not inside.any():
+    inside = for_scipy(inside)
+    xp = array_namespace(inside)
+    mask = xp.zeros(inside.shape, dtype=xp.float32)
+    if not bool(inside.any()):
         return mask
     # the transform is needed no further than `far` from the particle
     reach = int(np.ceil(far_A / pixel_size_A)) + 1
     window = tuple(_window(inside, axis, reach) for axis in range(inside.ndim))
-    distance_A = ndimage.distance_transform_edt(~inside[window]).astype(np.float32) * np.float32(pixel_size_A)
+    distance = scipy_module(inside, "ndimage").distance_transform_edt(~inside[window])
+    distance_A = distance.astype(xp.float32) * np.float32(pixel_size_A)
     mask[window] = cosine_edge(distance_A - np.float32(near_A), far_A - near_A)
     return mask
 
@@ -156,9 +160,9 @@ def _smoothed(volume: Array, pixel_size_A: float, low_pass_A: float | None) -> N
     return np.asarray(to_numpy(volume), dtype=np.float32)
 
 
-def _window(inside: NDArray[np.bool_], axis: int, reach: int) -> slice:
+def _window(inside: Array, axis: int, reach: int) -> slice:
     other = tuple(a for a in range(inside.ndim) if a != axis)
-    hits = np.flatnonzero(inside.any(axis=other))
+    hits = np.flatnonzero(to_numpy(inside.any(axis=other)))
     return slice(max(int(hits[0]) - reach, 0), int(hits[-1]) + reach + 1)
 
 

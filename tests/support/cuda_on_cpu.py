@@ -14,7 +14,7 @@ import numpy as np
 
 SUPPORT = Path(__file__).resolve().parent
 KERNELS = SUPPORT.parents[1] / "engine" / "kernels"
-_SIGNATURE = re.compile(r'extern "C" __global__ void\s+(?:__launch_bounds__\(.*\)\s+)?(\w+)\s*\(([^)]*)\)')
+SIGNATURE = re.compile(r'extern "C" __global__ void\s+(?:__launch_bounds__\(.*\)\s+)?(\w+)\s*\(([^)]*)\)')
 
 
 def compiler() -> str | None:
@@ -25,7 +25,7 @@ def compiler() -> str | None:
 def entry_points(source: str) -> str:
     """C functions that launch each kernel of a source: grid and block first, then the kernel's own arguments."""
     found = []
-    for name, parameters in _SIGNATURE.findall(source):
+    for name, parameters in SIGNATURE.findall(source):
         names = ", ".join(re.findall(r"(\w+)\s*(?:,|$)", parameters.strip()))
         sizes = ", ".join(f"unsigned {part}{axis}" for part in "gb" for axis in "xyz")
         found.append(
@@ -39,13 +39,27 @@ def entry_points(source: str) -> str:
 
 def compile_for_cpu(source: str, folder: Path) -> ctypes.CDLL:
     """Compile a ``.cu`` file of the package to a shared library in a folder."""
-    program = folder / f"{source}.cpp"
-    text = (KERNELS / source).read_text(encoding="utf-8")
-    program.write_text(f'#include "{source}"\n{entry_points(text)}\n', encoding="utf-8")
-    library = folder / f"{source}.so"
+    return compile_text((KERNELS / source).read_text(encoding="utf-8"), source, folder)
+
+
+def compile_text(text: str, name: str, folder: Path) -> ctypes.CDLL:
+    """Compile CUDA text to a shared library in a folder."""
+    program, library = folder / f"{name}.cpp", folder / f"{name}.so"
+    program.write_text(f"{text}\n{entry_points(text)}\n", encoding="utf-8")
     tool = compiler()
     assert tool is not None
-    options = ["-std=c++17", "-O1", "-fPIC", "-shared", "-Wall", "-Wno-unknown-pragmas", "-Werror", "-x", "c++"]
+    options = [
+        "-std=c++17",
+        "-O1",
+        "-U_FORTIFY_SOURCE",
+        "-fPIC",
+        "-shared",
+        "-Wall",
+        "-Wno-unknown-pragmas",
+        "-Werror",
+        "-x",
+        "c++",
+    ]
     search = ["-I", str(KERNELS), "-include", str(SUPPORT / "cuda_shim.h")]
     subprocess.run([tool, *options, *search, str(program), "-o", str(library)], check=True, timeout=120)
     return ctypes.CDLL(str(library))

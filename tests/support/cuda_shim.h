@@ -1,7 +1,9 @@
 // Just enough of CUDA to run a kernel on the CPU: blocks one after another, the threads of a block as fibres that take
-// turns at __syncthreads(). Everything runs in one system thread, so the order of atomic additions is fixed and shared
+// turns at __syncthreads(). Fibres live as long as a launch and change places by _setjmp and _longjmp, which ask nothing of
+// the system. Everything runs in one system thread, so the order of atomic additions is fixed and shared
 // memory may be static.
 #pragma once
+#include <setjmp.h>
 #include <ucontext.h>
 
 #include <algorithm>
@@ -45,31 +47,53 @@ static inline void sincospif(float x, float *sine, float *cosine)
 namespace shim {
 struct Fibre {
     ucontext_t context;
+    jmp_buf place;
     dim3 index;
     std::vector<char> stack;
-    bool done = false;
+    bool born = false, done = false;
 };
-static ucontext_t scheduler;
+static ucontext_t begin;
+static jmp_buf scheduler;
 static Fibre *running = nullptr;
 static std::function<void()> body;
 
+static void give_way()
+{
+    if (_setjmp(running->place) == 0)
+        _longjmp(scheduler, 1);
+    threadIdx = running->index;
+}
+
 static void enter()
 {
-    body();
-    running->done = true;
-    swapcontext(&running->context, &scheduler);
+    for (;;) {  // one round for each block
+        body();
+        running->done = true;
+        give_way();
+    }
+}
+
+static void resume(Fibre &fibre)
+{
+    running = &fibre;
+    threadIdx = fibre.index;
+    if (_setjmp(scheduler) != 0)
+        return;
+    if (fibre.born)
+        _longjmp(fibre.place, 1);
+    fibre.born = true;
+    getcontext(&fibre.context);
+    fibre.context.uc_stack.ss_sp = fibre.stack.data();
+    fibre.context.uc_stack.ss_size = fibre.stack.size();
+    fibre.context.uc_link = nullptr;
+    makecontext(&fibre.context, enter, 0);
+    swapcontext(&begin, &fibre.context);
 }
 
 static void run_block(std::vector<Fibre> &fibres)
 {
-    for (auto &fibre : fibres) {
+    for (auto &fibre : fibres)
         fibre.done = false;
-        getcontext(&fibre.context);
-        fibre.context.uc_stack.ss_sp = fibre.stack.data();
-        fibre.context.uc_stack.ss_size = fibre.stack.size();
-        fibre.context.uc_link = nullptr;
-        makecontext(&fibre.context, enter, 0);
-    }
     size_t finished = 0;
     while (finished < fibres.size()) {  // every round takes each living thread to its next barrier
         const size_t before = finished;
@@ -77,9 +101,7 @@ static void run_block(std::vector<Fibre> &fibres)
         for (auto &fibre : fibres) {
             if (fibre.done)
                 continue;
-            running = &fibre;
-            threadIdx = fibre.index;
-            swapcontext(&scheduler, &fibre.context);
+            resume(fibre);
             if (fibre.done)
                 ++finished;
             else
@@ -113,7 +135,5 @@ static void launch(dim3 grid, dim3 block, std::function<void()> kernel)
 
 static inline void __syncthreads()
 {
-    shim::Fibre *mine = shim::running;
-    swapcontext(&mine->context, &shim::scheduler);
-    threadIdx = mine->index;
+    shim::give_way();
 }
