@@ -22,6 +22,7 @@ _WHERE = {
     "JobPanel": "spa_widgets.viewers.jobs.widget",
     "JobView": "spa_widgets.viewers.jobs.widget",
     "StepForm": "spa_widgets.viewers.form.widget",
+    "SweepView": "spa_widgets.viewers.sweep.widget",
 }
 
 __all__ = [*_WHERE, "__version__"]

@@ -138,8 +138,8 @@ class Sweep:
         import pandas as pd
 
         rows = [
-            {"job": job.name, "status": status, **{name: _shown(value) for name, value in point.items()}, **figures,
-             "seconds": job.seconds}
+            {"job": job.name, "status": status, **{axis: shown_value(value) for axis, value in point.items()},
+             **figures, "seconds": job.seconds}
             for job, status, point, figures in zip(self.jobs, self.statuses, self.points, self.figures(), strict=True)
         ]  # fmt: skip
         return pd.DataFrame(rows)
@@ -149,7 +149,7 @@ class Sweep:
         names = {self.step.argument_name(item): item for item in self.step.inputs}
 
         def text(name: str, value: Any) -> str:
-            return ref_code(value) if name in names and isinstance(value, Mapping) else repr(_shown(value))
+            return ref_code(value) if name in names and isinstance(value, Mapping) else repr(shown_value(value))
 
         given = [f"{name}={text(name, value)}" for name, value in self.fixed.items()]
         given += [f"{name}=[{', '.join(text(name, value) for value in values)}]" for name, values in self.axes.items()]
@@ -194,7 +194,7 @@ class Sweep:
             value = figure_text(row[name]) if name in row else ""
             cells = [
                 job.name,
-                *(str(_shown(each)) for each in point.values()),
+                *(str(shown_value(each)) for each in point.values()),
                 f"★ {value}" if place == best else value,
             ]
             texts = [escape(each) for each in cells] + [badge(status), escape(duration(job.seconds))]
@@ -303,7 +303,7 @@ def _numbers(job: Job) -> dict[str, float]:
             and not isinstance(value, bool)}  # fmt: skip
 
 
-def _shown(value: Any) -> Any:
+def shown_value(value: Any) -> Any:
     """Return a value of an axis as a table holds it: an input becomes the name of its job or file."""
     if isinstance(value, OutputRef):
         return f"{value.job.name} {value.output.name}"

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { curvesFloor, highest } from "../../spa_widgets/steps/estimate_ctf/curves.ts";
 import { sorted } from "../../spa_widgets/steps/select_2d/widget.ts";
-import { columns, duration } from "../../spa_widgets/viewers/jobs/widget.ts";
+import { duration } from "../../spa_widgets/viewers/jobs/row.ts";
+import { columns } from "../../spa_widgets/viewers/jobs/widget.ts";
 import { multiply, orthonormal, type Rotation } from "../../spa_widgets/viewers/volume/geometry.ts";
 import { enlarged, sliceOf } from "../../spa_widgets/viewers/volume/slices.ts";
 import { surfaceNets, type Shape } from "../../spa_widgets/viewers/volume/surfaceNets.ts";

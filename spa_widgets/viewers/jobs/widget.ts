@@ -4,21 +4,9 @@ import { progressBar, type Bar } from "../kit/controls.ts";
 import { h, s } from "../kit/dom.ts";
 import { Frame } from "../kit/frame.ts";
 import { bytes } from "../kit/link.ts";
+import { duration, INK, SIGN, type Row } from "./row.ts";
 
-interface Row { name: string; title: string; step: string; status: string; progress: number; message: string; eta_s: number | null; error: string; seconds: number | null; parents: string[] }
 interface Details { name: string; code: string; error: string; warnings: string[]; figures: [string, string][]; pictures: { name: string; file: string; caption: string; time: number }[] }
-
-const SIGN: Record<string, string> = { queued: "○", running: "▶", finished: "✓", failed: "✗", cancelled: "■" };
-const INK: Record<string, string> = { queued: "var(--spa-ink2)", running: "var(--spa-accent)", finished: "var(--spa-good)", failed: "var(--spa-warn)", cancelled: "#b0669a" };
-
-/** A duration for people. */
-export function duration(seconds: number): string {
-  if (seconds < 10) return `${seconds.toFixed(1)} s`;
-  const whole = Math.round(seconds);
-  if (whole < 60) return `${whole} s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, "0")} s`;
-  return `${Math.floor(whole / 3600)} h ${String(Math.floor((whole % 3600) / 60)).padStart(2, "0")} min`;
-}
 
 /** A column for each job of the tree: one further right than its furthest parent. */
 export function columns(rows: Pick<Row, "name" | "parents">[]): Map<string, number> {

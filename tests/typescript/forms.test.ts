@@ -1,0 +1,76 @@
+import { expect, test } from "vitest";
+import { FormView, bounds } from "../../spa_widgets/viewers/form/form.ts";
+import { Frame } from "../../spa_widgets/viewers/kit/frame.ts";
+import { lines } from "../../spa_widgets/viewers/sweep/widget.ts";
+
+class FakeModel {
+  sent: any[] = [];
+  listeners = new Map<string, Set<() => void>>();
+  constructor(public state: Record<string, any>) {}
+  get(name: string) { return this.state[name]; }
+  set(name: string, value: unknown) { this.state[name] = value; for (const listener of this.listeners.get(`change:${name}`) ?? []) listener(); }
+  save_changes() {}
+  send(content: any) { this.sent.push(content); }
+  on(name: string, listener: () => void) { this.listeners.set(name, (this.listeners.get(name) ?? new Set()).add(listener)); }
+  off() {}
+}
+
+const words = { label: "Low-pass", label_ja: "ローパス", help: "Resolution.", help_ja: "分解能。", unit: "Å", group: "basic", choices: [], may_be_none: false, required: false, low: 4, high: 200, low_is_open: false, high_is_open: false };
+const hostile = "<img src=x onerror=alert(1)>";
+
+function form(language = "en") {
+  const model = new FakeModel({
+    language,
+    schema: { step: "pick", title: "Picker", title_ja: "ピック", summary: "", summary_ja: "", devices: ["auto", "cpu"],
+      inputs: [{ name: "micrographs", label: "Micrographs", label_ja: "顕微鏡写真", kind: "micrographs", optional: false, help: "", help_ja: "" }],
+      fields: [{ ...words, name: "low_pass_A", kind: "number", default: "20" }, { ...words, name: "ring", label: "Ring", kind: "boolean", default: false, group: "advanced", unit: "", low: null, high: null }] },
+    filled: { values: { low_pass_A: "20", ring: false }, inputs: { micrographs: "J1/m.star" }, choices: { micrographs: [{ value: "J1/m.star", job: "J1", title: hostile, title_ja: hostile, output: "micrographs", state: "running" }] }, problems: {}, changed: [], code: hostile, device: "cpu", job: "" },
+  });
+  const frame = new Frame(model as any, document.body, "step_form");
+  const view = new FormView(frame);
+  frame.root.append(view.element);
+  return { model, element: view.element };
+}
+
+test("a form asks the kernel for every change and shows what it answers", () => {
+  const { model, element } = form();
+  const field = element.querySelector<HTMLInputElement>("[data-field=low_pass_A] input")!;
+  field.value = "2";
+  field.dispatchEvent(new Event("change"));
+  expect(model.sent.at(-1)).toMatchObject({ ask: "form_set", args: { name: "low_pass_A", value: "2" } });
+  model.set("filled", { ...model.state.filled, values: { low_pass_A: "2", ring: true }, changed: ["low_pass_A", "ring"], problems: { low_pass_A: "Too small.", ring: "No." } });
+  expect(field.getAttribute("aria-invalid")).toBe("true");
+  expect(element.querySelector("[data-field=low_pass_A] [role=alert]")!.textContent).toBe("Too small.");
+  expect(element.querySelector<HTMLElement>("[data-field=low_pass_A]")!.classList.contains("spa-changed")).toBe(true);
+  expect(element.querySelector<HTMLButtonElement>("button[type=submit]")!.disabled).toBe(true);
+  expect(element.querySelector("details")!.open).toBe(true); // a problem is never hidden
+  element.querySelector<HTMLButtonElement>("[data-field=low_pass_A] button")!.click();
+  expect(model.sent.at(-1)).toMatchObject({ ask: "form_reset", args: { names: ["low_pass_A"] } });
+});
+
+test("inputs are chosen from results or given as a path; hostile titles stay text", () => {
+  const { model, element } = form();
+  const select = element.querySelector<HTMLSelectElement>("[data-field=micrographs] select")!;
+  expect([...select.options].map((option) => option.text)[1]).toBe(`J1 ${hostile} · micrographs (running)`);
+  expect(select.value).toBe("J1/m.star");
+  expect(element.querySelector("img")).toBeNull();
+  const path = element.querySelector<HTMLInputElement>("[data-field=micrographs] input")!;
+  model.set("filled", { ...model.state.filled, inputs: { micrographs: "/data/x.star" } });
+  expect([path.style.display, path.value]).toEqual(["", "/data/x.star"]);
+});
+
+test("labels follow the language", () => {
+  const { element } = form("ja");
+  expect(element.querySelector("[data-field=low_pass_A] label")!.textContent).toBe("ローパス");
+});
+
+test("bounds as people write them", () => {
+  const none = { low: null, high: null, low_is_open: false, high_is_open: false };
+  expect([bounds(none), bounds({ ...none, low: 4, high: 200 }), bounds({ ...none, low: 0, low_is_open: true }), bounds({ ...none, low: 0, low_is_open: true, high: 1 })]).toEqual(["", "4 … 200", "> 0", "> 0, ≤ 1"]);
+});
+
+test("a sweep of two axes has a line for each value of the first", () => {
+  const points = [["10", ".2"], ["10", ".3"], ["20", ".2"], ["20", ".3"]].map((values, place) => ({ job: `J${place}`, values }));
+  const found = lines(points, 2, (job) => (job === "J3" ? undefined : Number(job.slice(1))));
+  expect(found).toEqual([{ name: "10", y: [0, 1] }, { name: "20", y: [2, undefined] }]);
+});
