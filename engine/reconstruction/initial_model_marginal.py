@@ -18,6 +18,7 @@ from engine.reconstruction.fourier_volume import FourierVolume, extract_slices
 from engine.reconstruction.initial_model_images import PreparedImages
 
 _SCORES_AT_ONCE = 1 << 22
+_SUMMED_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,8 @@ def marginal_sums(
     """
     xp = array_namespace(images.data)
     slices = xp.concat([extract_slices(m, grid, disc, count) for m in models])
-    columns = xp.matrix_transpose(slices)
-    real, imag = (xp.asarray(2 * part, copy=True) for part in (xp.real(columns), xp.imag(columns)))
+    real, imag = (xp.empty((count, slices.shape[0]), dtype=xp.float32) for _ in range(2))
+    real[...], imag[...] = 2 * xp.real(slices).T, 2 * xp.imag(slices).T
     power = real * real / 4 + imag * imag / 4
     ramps = disc.phase_ramps(xp.asarray(shifts_px), count)
     shape = (len(models), len(grid), count)
@@ -80,6 +81,15 @@ def marginal_sums(
     return MarginalSums(xp.reshape(complex_sums, shape), xp.reshape(sums[2], shape), score, probability, class_weight)
 
 
+def _product(a: Array, b: Array) -> Array:
+    """Matrix product summed in blocks: a long sum's order, and so its last bits, would depend on the threads."""
+    xp = array_namespace(a)
+    total = xp.matmul(a[:, :_SUMMED_AT_ONCE], b[:_SUMMED_AT_ONCE])
+    for i in range(_SUMMED_AT_ONCE, a.shape[1], _SUMMED_AT_ONCE):
+        total += xp.matmul(a[:, i : i + _SUMMED_AT_ONCE], b[i : i + _SUMMED_AT_ONCE])
+    return total
+
+
 def _weigh(
     data: Array, weight: Array, real: Array, imag: Array, power: Array, ramps: Array, heat: float, classes: int
 ) -> tuple[tuple[Array, Array, Array], tuple[Array, Array, Array]]:
@@ -87,9 +97,9 @@ def _weigh(
     m, s, poses = data.shape[0], len(ramps), real.shape[1]
     moved = xp.reshape(data[:, None, :] * ramps[None, :, :], (m * s, -1))
     moved_real, moved_imag = (xp.asarray(part, copy=True) for part in (xp.real(moved), xp.imag(moved)))
-    upright = xp.matmul(moved_real, real)
-    odd = xp.matmul(moved_imag, imag)
-    upright -= xp.repeat(xp.matmul(weight, power), s, axis=0)
+    upright = _product(moved_real, real)
+    odd = _product(moved_imag, imag)
+    upright -= xp.repeat(_product(weight, power), s, axis=0)
     turned = upright - odd
     upright += odd
     rows = [xp.reshape(a, (m, -1)) for a in (upright, turned)]
@@ -104,8 +114,8 @@ def _weigh(
         a /= total[:, None]
     both = upright + turned
     by_rotation = xp.sum(xp.reshape(both, (m, s, poses)), axis=1)
-    real_sum = xp.matmul(xp.matrix_transpose(both), moved_real)
-    imag_sum = xp.matmul(xp.matrix_transpose(upright - turned), moved_imag)
-    weight_sum = xp.matmul(xp.matrix_transpose(by_rotation), weight)
+    real_sum = _product(xp.matrix_transpose(both), moved_real)
+    imag_sum = _product(xp.matrix_transpose(upright - turned), moved_imag)
+    weight_sum = _product(xp.matrix_transpose(by_rotation), weight)
     class_weight = xp.sum(xp.reshape(by_rotation, (m, classes, -1)), axis=2)
     return (real_sum, imag_sum, weight_sum), (top, 1 / total, class_weight)

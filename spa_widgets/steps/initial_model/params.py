@@ -78,7 +78,7 @@ class Params(SeededParams):
 STEP = register(
     Step(
         name="initial_model",
-        version=4,
+        version=5,
         params=Params,
         title="Ab-initio reconstruction",
         summary="Make a first model from particles whose poses are unknown.",

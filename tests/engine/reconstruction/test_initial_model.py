@@ -20,7 +20,7 @@ from engine.reconstruction.initial_model import (
     initial_model,
 )
 from engine.reconstruction.initial_model_images import ImagePreparer, PreparedImages
-from engine.reconstruction.initial_model_marginal import marginal_sums
+from engine.reconstruction.initial_model_marginal import _product, marginal_sums
 from engine.reconstruction.initial_model_poses import assign_poses, join_poses
 from engine.reconstruction.initial_model_run import Run, trust_in
 from engine.reconstruction.initial_model_search import (
@@ -179,6 +179,11 @@ def test_all_poses_are_weighed_as_one_by_one(rng: np.random.Generator) -> None:
     assert np.allclose(found.weight, np.einsum("mshcr,mk->crk", weight, images.weight), rtol=1e-3, atol=1e-7)
     assert np.allclose(found.score, score.max(axis=(1, 2, 3, 4)), rtol=1e-4)
     assert np.allclose(found.class_weight, weight.sum(axis=(1, 2, 4)), atol=1e-4)
+
+
+def test_long_sums_are_added_in_blocks(rng: np.random.Generator) -> None:
+    a, b = rng.standard_normal((5, 700), dtype=np.float32), rng.standard_normal((700, 3), dtype=np.float32)
+    assert np.allclose(_product(a, b), a.astype(np.float64) @ b, atol=1e-3)
 
 
 def test_a_finer_grid_keeps_the_model(simulated: tuple[Particles, Any, np.ndarray]) -> None:
