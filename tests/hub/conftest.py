@@ -1,0 +1,10 @@
+"""The hub's own modules live beside its configuration, not in a package that is installed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from tests.browser.conftest import browser  # noqa: F401  (a fixture)
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "deploy" / "jupyterhub"))
