@@ -64,7 +64,7 @@ def ctf(kx_per_A: Array, ky_per_A: Array, defocus: Defocus, optics: Optics) -> A
 
 
 def _on(xp: Any, value: Any) -> Any:
-    return xp.asarray(value) if isinstance(value, np.ndarray) else value
+    return xp.asarray(value) if isinstance(value, np.ndarray) else float(value)
 
 
 def ctf_rfft2(

@@ -19,9 +19,9 @@ def remove_outliers(images: Array, sigma: float) -> Array:
     sigma : standard deviations.
     """
     xp = array_namespace(images)
-    mean = images.mean(axis=(-2, -1), keepdims=True)
-    spread = images.std(axis=(-2, -1), keepdims=True)
-    return xp.where(xp.abs(images - mean) > xp.float32(sigma) * spread, mean, images)
+    mean = xp.mean(images, axis=(-2, -1), keepdims=True)
+    spread = xp.std(images, axis=(-2, -1), keepdims=True)
+    return xp.where(xp.abs(images - mean) > float(sigma) * spread, mean, images)
 
 
 def background_mask(box_px: int, particle_radius_px: float) -> NDArray[np.bool_]:
@@ -64,15 +64,15 @@ def normalise_background(
     # least squares on the background pixels only, as one matrix product for all images
     fit = xp.asarray((basis * outside).T @ np.linalg.inv((basis * outside) @ basis.T), dtype=images.dtype)
     # a large pedestal would cost digits in single precision: take the mean out first
-    flat = images.reshape(count, -1)
-    flat = flat - flat.mean(axis=1, keepdims=True)
+    flat = xp.reshape(images, (count, -1))
+    flat = flat - xp.mean(flat, axis=1, keepdims=True)
     flat = flat - (flat @ fit) @ xp.asarray(basis, dtype=images.dtype)
     keep = xp.asarray(outside, dtype=images.dtype)
-    spread = xp.sqrt((flat * flat * keep).sum(axis=1) / xp.float32(outside.sum()))
-    level = xp.abs(images.reshape(count, -1)).max(axis=1)
-    usable = spread > xp.float32(1e-6) * xp.maximum(level, xp.float32(1e-30))
-    scale = xp.where(usable, 1.0 / xp.where(usable, spread, xp.float32(1.0)), xp.float32(0.0))
-    normalised = (flat * scale[:, None]).reshape(images.shape)
+    spread = xp.sqrt(xp.sum(flat * flat * keep, axis=1) / float(outside.sum()))
+    level = xp.max(xp.abs(xp.reshape(images, (count, -1))), axis=1)
+    usable = spread > 1e-6 * xp.maximum(level, 1e-30)
+    scale = xp.where(usable, 1.0 / xp.where(usable, spread, 1.0), 0.0)
+    normalised = xp.reshape(flat * scale[:, None], images.shape)
     return normalised, to_numpy(usable)
 
 

@@ -68,13 +68,15 @@ class HalfDisc:
         """Put coefficients ``(m, K)`` back into half spectra ``(m, n, n // 2 + 1)``, zero elsewhere."""
         xp = array_namespace(coefficients)
         n, columns = self.box_px, self.box_px // 2 + 1
-        flat = xp.zeros((coefficients.shape[0], n * columns), dtype=coefficients.dtype)
-        count = coefficients.shape[1]
-        flat[:, xp.asarray(self._flat[:count])] = coefficients
-        spectra = xp.reshape(flat, (coefficients.shape[0], n, columns))
+        images, count = coefficients.shape
+        # read, not written: each place of the spectrum takes its coefficient, or the zero past the last one
+        source = np.full(n * columns, count)
+        source[self._flat[:count]] = np.arange(count)
+        padded = xp.concat([coefficients, xp.zeros((images, 1), dtype=coefficients.dtype)], axis=1)
+        spectra = xp.reshape(xp.take(padded, xp.asarray(source), axis=1), (images, n, columns))
         # the column kx = 0 holds both members of a pair: the other one is the complex conjugate
-        rows = xp.asarray(self._row[:count][self.kx[:count] == 0])
-        spectra[:, (n - rows) % n, 0] = xp.conj(spectra[:, rows, 0])
+        mates = source.reshape(n, columns)[-np.arange(n) % n, 0]
+        spectra[:, :, 0] += xp.conj(xp.take(padded, xp.asarray(mates), axis=1))
         return spectra
 
     def phase_ramps(self, shifts_px: Array, count: int | None = None) -> Array:
@@ -86,7 +88,7 @@ class HalfDisc:
         shifts = xp.astype(shifts_px, xp.float32)
         # exp is dear and separable: once for each kx and ky that occurs, then products
         reach = int(self.radius_px)
-        unit = xp.arange(-reach, reach + 1, dtype=xp.float32) * np.float32(2 * np.pi / self.box_px)
+        unit = xp.arange(-reach, reach + 1, dtype=xp.float32) * (2 * np.pi / self.box_px)
         ramps = []
         for axis, k in ((0, self.kx), (1, self.ky)):
             phase = shifts[:, axis, None] * unit[None, :]

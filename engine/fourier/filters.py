@@ -77,6 +77,6 @@ def shift_images(images: Array, shifts_px: Array) -> Array:
     shape = (images.shape[-2], images.shape[-1])
     ky, kx = (xp.asarray(k) for k in rfft_frequencies_px(shape))
     shifts = xp.asarray(shifts_px, dtype=xp.float32)
-    phase = shifts[:, 0, None, None] * kx[None] + shifts[:, 1, None, None] * ky[None]
+    phase = shifts[:, 0, None, None] * kx[None, ...] + shifts[:, 1, None, None] * ky[None, ...]
     ramp = xp.exp(-2j * np.pi * phase)
     return xp.astype(irfft2(xp.astype(rfft2(images) * ramp, xp.complex64), shape), images.dtype)
