@@ -11,6 +11,7 @@ here = Path(__file__).resolve().parent
 sys.path.insert(0, str(here))
 
 from spa_hub.authenticator import GuestAuthenticator  # noqa: E402
+from spa_hub.participants import configure_servers  # noqa: E402
 from spa_hub.settings import Settings  # noqa: E402
 from spa_hub.spawner import LimitedSpawner  # noqa: E402
 
@@ -38,26 +39,10 @@ c.JupyterHub.active_server_limit = settings.servers
 c.JupyterHub.concurrent_spawn_limit = 2 * (os.cpu_count() or 1)
 
 # -- each participant's server ---------------------------------------------------------------------------------------
-threads = max(1, round(settings.cores))
 python = os.environ.get("SPA_HUB_PYTHON", sys.executable)
-c.Spawner.cmd = [str(here / "start-server"), python, "-m", "jupyterhub.singleuser"]
-c.Spawner.args = [f"--config={here / 'server_config.py'}"]
-c.Spawner.default_url = settings.first_page
-c.Spawner.notebook_dir = "~"
-c.Spawner.mem_limit = int(settings.memory_gb * 2**30)
-c.Spawner.cpu_limit = settings.cores
-c.Spawner.start_timeout = c.Spawner.http_timeout = 180
+configure_servers(c, settings, here, [python, "-m", "jupyterhub.singleuser"])
 c.Spawner.env_keep = ["LANG", "LC_ALL"]
 c.Spawner.environment = {"PATH": f"{Path(python).parent}:/usr/local/bin:/usr/bin:/bin", "CUDA_VISIBLE_DEVICES": ""}
-
-
-def tell_session(spawner):
-    """Tell the participant's sessions where shared results are, and lookers-on to look only."""
-    groups = {group.name for group in spawner.user.groups}
-    spawner.environment = {**spawner.environment, **settings.environment(groups, threads)}
-
-
-c.Spawner.pre_spawn_hook = tell_session
 if Path("/run/systemd/system").is_dir() and importlib.util.find_spec("systemdspawner"):
     c.JupyterHub.spawner_class = "systemdspawner.SystemdSpawner"
     c.SystemdSpawner.isolate_tmp = True

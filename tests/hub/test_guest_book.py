@@ -58,7 +58,7 @@ def test_files_hold_no_phrase_that_others_can_read(book, tmp_path: Path) -> None
     kept = book.path.read_text().replace("-", "")
     assert phrases["guest01"].replace("-", "") not in kept
     book.path.chmod(0o644)
-    with pytest.raises(ValueError, match="can be read by others"):
+    with pytest.raises(ValueError, match="can be read or changed by others"):
         book.enter("guest01", phrases["guest01"])
 
 

@@ -45,7 +45,7 @@ def test_what_is_wrong_is_said_in_a_sentence(tmp_path: Path, text: str, message:
 def test_lookers_on_are_told_to_look_and_of_no_service(tmp_path: Path) -> None:
     text = "class_store = '/srv/spa/store'\nservice = '/srv/spa'\n[tutorial]\nmicrographs = '/srv/*.mrc'\n"
     settings = read(tmp_path / "hub.toml", text)
-    guest, looker = (settings.environment({group}, threads=2) for group in ("guests", "lookers-on"))
+    guest, looker = (settings.environment({group}) for group in ("guests", "lookers-on"))
     assert guest["SPA_SERVICE"] == "/srv/spa"
     assert "SPA_READ_ONLY" not in guest
     assert "SPA_SERVICE" not in looker

@@ -85,12 +85,12 @@ class GuestBook:
         Raises
         ------
         ValueError
-            If others may read the file, or it is damaged.
+            If others may read or change the file, or it is damaged.
         """
         try:
             with self.path.open() as file:
-                if os.fstat(file.fileno()).st_mode & 0o077:
-                    raise ValueError(f"{self.path} can be read by others than its owner; chmod 600 it.")
+                if os.fstat(file.fileno()).st_mode & 0o027:
+                    raise ValueError(f"{self.path} can be read or changed by others; chmod 600 it.")
                 return {name: Guest(**fields) for name, fields in json.load(file).items()}
         except FileNotFoundError:
             return {}

@@ -96,16 +96,15 @@ class Settings:
             )
         return settings
 
-    def environment(self, groups: set[str], threads: int) -> dict[str, str]:
+    def environment(self, groups: set[str]) -> dict[str, str]:
         """Return what a participant's session is told by its environment.
 
         Parameters
         ----------
         groups
             Groups of the participant.
-        threads
-            How many threads its computing may use.
         """
+        threads = max(1, round(self.cores))
         told = {
             "SPA_NOTEBOOKS": self.notebooks,
             "SPA_CLASS_STORE": self.class_store,
