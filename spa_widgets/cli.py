@@ -13,6 +13,7 @@ import click
 
 from spa_widgets import __version__
 from spa_widgets.cli_other import convert_command, fetch_command, list_command, tutorial_command, verify_command
+from spa_widgets.cli_service import service_command
 from spa_widgets.errors import UserError
 
 _OTHER = {
@@ -21,6 +22,7 @@ _OTHER = {
     "convert": convert_command,
     "fetch": fetch_command,
     "tutorial": tutorial_command,
+    "service": service_command,
 }
 EXIT_BAD_INPUT, EXIT_USAGE, EXIT_INTERNAL, EXIT_INTERRUPTED = 1, 2, 3, 130
 

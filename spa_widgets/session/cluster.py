@@ -51,7 +51,7 @@ def count_gpus() -> int:
     return len(listed) or len(list(Path("/dev").glob("nvidia[0-9]*")))  # in some containers only the devices show
 
 
-def open_client(scratch: Path, gpus: int) -> Client:
+def open_client(scratch: Path, gpus: int, memory_bytes: int = 0) -> Client:
     """Start scheduler (in this process) and workers (each a process of its own, restarted when it dies).
 
     All traffic is on the loopback interface and encrypted with a key made for this run; there is no dashboard.
@@ -62,14 +62,19 @@ def open_client(scratch: Path, gpus: int) -> Client:
         Folder for the workers' own files.
     gpus
         How many GPUs there are.
+    memory_bytes
+        A worker that uses more is ended and started again; 0 for no limit.
     """
-    dask.config.set(_DASK_SETTINGS)
+    limits = {"distributed.worker.memory.terminate": 0.95} if memory_bytes else {}
+    dask.config.set({**_DASK_SETTINGS, **limits})
     security = Security.temporary()
-    common: dict[str, Any] = {"host": "127.0.0.1", "protocol": "tls://", "security": security}
-    workers = {"cpu": _worker({"CPU": 1, "QUICK": 1}, {}, scratch, common)}
-    for name in _gpu_names(gpus):
-        workers[f"gpu-{name}"] = _worker({"GPU": 1}, {"CUDA_VISIBLE_DEVICES": name}, scratch, common)
-    scheduler = {"cls": Scheduler, "options": {**common, **_NO_DASHBOARD, "port": 0}}
+    address: dict[str, Any] = {"host": "127.0.0.1", "protocol": "tls://", "security": security}
+    common = {**address, "memory_limit": memory_bytes}
+    workers = {"cpu": _worker(2, {"CPU": 1, "QUICK": 1}, {}, scratch, common)}
+    for index, name in enumerate(_gpu_names(gpus)):
+        slots: dict[str, float] = {"GPU": 1, f"GPU{index}": 1}  # any GPU, or this one
+        workers[f"gpu-{name}"] = _worker(1, slots, {"CUDA_VISIBLE_DEVICES": name}, scratch, common)
+    scheduler = {"cls": Scheduler, "options": {**address, **_NO_DASHBOARD, "port": 0}}
     cluster = SpecCluster(workers=workers, scheduler=scheduler, security=security, silence_logs=40)
     return Client(cluster, security=security, set_as_default=False)
 
@@ -79,12 +84,13 @@ def _gpu_names(gpus: int) -> list[str]:
     return [name.strip() for name in visible.split(",")][:gpus] if visible else [str(i) for i in range(gpus)]
 
 
-def _worker(resources: dict[str, float], env: dict[str, str], scratch: Path, common: dict[str, Any]) -> dict[str, Any]:
+def _worker(
+    slots: int, resources: dict[str, float], env: dict[str, str], scratch: Path, common: dict[str, Any]
+) -> dict[str, Any]:
     threads = {name: str(usable_cores()) for name in _THREAD_SETTINGS}
     options = {
         **common,
-        "nthreads": int(sum(resources.values())),  # a slot each: quick jobs run beside a long one
-        "memory_limit": 0,
+        "nthreads": slots,  # quick jobs run beside a long one
         "resources": resources,
         "env": {**threads, **env},
         "local_directory": str(scratch),

@@ -152,7 +152,8 @@ class Job(JobResults):
     def cancel(self) -> None:
         """Ask it to stop; what it has done so far is kept for the next time."""
         queue = self.session.project.queue
-        queue.update(self.number, only_if=(QUEUED, RUNNING), cancel=1)
+        if queue.update(self.number, only_if=(QUEUED, RUNNING), cancel=1):
+            self.session.runner.cancel(self._row())
         if queue.update(self.number, only_if=(QUEUED,), state=CANCELLED, ended=time.time()):
             self.session.project.describe(self.number)
 

@@ -24,6 +24,7 @@ from spa_widgets.session.queue import FINISHED, JobRow, Queue
 from spa_widgets.session.spec import JobInput, JobSpec, RawFiles, StoredFile
 from spa_widgets.session.store import Store
 from spa_widgets.session.stored import StoredObject
+from spa_widgets.session.tickets import SERVICE_VARIABLE, ServicePlace
 
 PROJECT_FILE = "project.json"
 FORMAT_VERSION = 1
@@ -43,6 +44,7 @@ class Project:
         title: str | None = None,
         store: Path | str | None = None,
         class_store: Path | str | None = None,
+        service: Path | str | None = None,
     ) -> Project:
         """Open a project, making it when the folder has none.
 
@@ -55,7 +57,9 @@ class Project:
         store
             Where results go: by default the folder that ``SPA_STORE`` names, else inside the project.
         class_store
-            A store of shared results to look in, never to write.
+            A store of shared results to look in, never to write; by default that of the service.
+        service
+            Folder of the engine service that computes; by default the one that ``SPA_SERVICE`` names.
 
         Raises
         ------
@@ -72,12 +76,16 @@ class Project:
             raise UserError(
                 f"Cannot open the project {project.path}: {error.strerror}; choose a folder of yours."
             ) from error
+        place = _service_setting(service, settings)
+        if place and not class_store:
+            class_store = ServicePlace.open(place).store
         wanted = {
             "format": FORMAT_VERSION,
             "title": title or settings.get("title") or project.path.name,
             "created": settings.get("created") or time.time(),
             "store": _store_setting(store, settings),
             "class_store": str(Path(class_store).absolute()) if class_store else settings.get("class_store"),
+            **({"service": place} if place else {}),
         }
         if wanted != settings:
             write_json(file, wanted)
@@ -103,6 +111,12 @@ class Project:
         """The project's store, with the class store behind it."""
         behind = self.settings.get("class_store")
         return Store.open(self.path / self.settings["store"], [behind] if behind else [])
+
+    @cached_property
+    def service(self) -> ServicePlace | None:
+        """The engine service that computes for the project, if any."""
+        place = self.settings.get("service")
+        return ServicePlace.open(place) if place else None
 
     @cached_property
     def queue(self) -> Queue:
@@ -172,6 +186,11 @@ def _store_setting(store: Path | str | None, settings: Mapping[str, Any]) -> str
     if settings.get("store"):
         return str(settings["store"])
     return os.environ.get(STORE_VARIABLE) or ".spa/store"
+
+
+def _service_setting(service: Path | str | None, settings: Mapping[str, Any]) -> str | None:
+    wanted = service or settings.get("service") or os.environ.get(SERVICE_VARIABLE)
+    return str(Path(wanted).expanduser().absolute()) if wanted else None
 
 
 def write_json(path: Path, value: Any) -> None:

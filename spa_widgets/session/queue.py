@@ -6,6 +6,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,15 @@ CREATE TABLE IF NOT EXISTS jobs (
     number INTEGER PRIMARY KEY AUTOINCREMENT, workspace TEXT NOT NULL, step TEXT NOT NULL, spec TEXT NOT NULL,
     fingerprint TEXT NOT NULL, device TEXT NOT NULL, state TEXT NOT NULL, key TEXT, error TEXT NOT NULL DEFAULT '',
     attempts INTEGER NOT NULL DEFAULT 0, reused INTEGER NOT NULL DEFAULT 0, cancel INTEGER NOT NULL DEFAULT 0,
-    created REAL NOT NULL, started REAL, ended REAL);
+    created REAL NOT NULL, started REAL, ended REAL, ticket TEXT NOT NULL DEFAULT '');
 CREATE INDEX IF NOT EXISTS jobs_fingerprint ON jobs (fingerprint);
 CREATE INDEX IF NOT EXISTS jobs_state ON jobs (state);
 CREATE TABLE IF NOT EXISTS runner (
     id INTEGER PRIMARY KEY CHECK (id = 1), host TEXT NOT NULL, pid INTEGER NOT NULL, heartbeat REAL NOT NULL);
 """
-_UPDATABLE = frozenset({"state", "key", "error", "attempts", "reused", "cancel", "started", "ended", "device"})
+_UPDATABLE = frozenset(
+    {"state", "key", "error", "attempts", "reused", "cancel", "started", "ended", "device", "ticket"}
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class JobRow:
     created: float
     started: float | None
     ended: float | None
+    ticket: str = ""
 
     @property
     def name(self) -> str:
@@ -74,6 +78,15 @@ class Queue:
         self.path = path
         self._database = Database(path, _SCHEMA)
         self._transaction = self._database.transaction
+        self._add_missing_columns()
+
+    def _add_missing_columns(self) -> None:
+        """Let a queue of an earlier version of the program go on."""
+        with self._transaction() as database:
+            names = {row["name"] for row in database.execute("PRAGMA table_info(jobs)")}
+            if "ticket" not in names:
+                with suppress(sqlite3.OperationalError):  # another process was faster
+                    database.execute("ALTER TABLE jobs ADD COLUMN ticket TEXT NOT NULL DEFAULT ''")
 
     def version(self) -> int:
         """Return a number that changes when another process or thread changed the queue."""
@@ -133,9 +146,13 @@ class Queue:
             found = database.execute("SELECT * FROM jobs WHERE number=?", (number,)).fetchone()
         return _row(found) if found else None
 
-    def jobs(self, workspace: str | None = None, states: tuple[str, ...] = ()) -> list[JobRow]:
-        """List jobs by number, all or those of a workspace or in some states."""
+    def jobs(
+        self, workspace: str | None = None, states: tuple[str, ...] = (), remote: bool | None = None
+    ) -> list[JobRow]:
+        """List jobs by number, all or those of a workspace, in some states, or (`remote`) with a ticket or without."""
         clauses, values = [], []
+        if remote is not None:
+            clauses.append("ticket<>''" if remote else "ticket=''")
         if workspace is not None:
             clauses.append("workspace=?")
             values.append(workspace)

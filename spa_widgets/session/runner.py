@@ -44,9 +44,12 @@ class Runner:
         The project; the caller holds its runner lock.
     idle_s
         Seconds without work after which `run` returns.
+    memory_bytes
+        A worker that uses more is ended, and its job resumes; 0 for no limit.
     """
 
-    def __init__(self, project: Project, idle_s: float = _IDLE_S) -> None:
+    def __init__(self, project: Project, idle_s: float = _IDLE_S, memory_bytes: int = 0) -> None:
+        self.memory_bytes = memory_bytes
         self.project = project
         self.idle_s = idle_s
         self.client: Client | None = None
@@ -82,7 +85,7 @@ class Runner:
 
     def take_over(self) -> None:
         """Queue the jobs that a dead runner left running."""
-        for row in self.project.queue.jobs(states=(RUNNING,)):
+        for row in self.project.queue.jobs(states=(RUNNING,), remote=False):
             _log.info("taking over %s", row.name)
             self.project.queue.update(row.number, only_if=(RUNNING,), state=QUEUED)
 
@@ -91,7 +94,7 @@ class Runner:
         from spa_widgets.session.worker import warm_up
 
         self.gpus = count_gpus()
-        self.client = open_client(self.project.path / ".spa" / "dask", self.gpus)
+        self.client = open_client(self.project.path / ".spa" / "dask", self.gpus, self.memory_bytes)
         self.client.run(warm_up)
         _log.info("ready: 1 CPU worker, %d GPU workers", self.gpus)
 
@@ -109,9 +112,15 @@ class Runner:
                 self._version = -1  # what waited for it may start
         if not self._something_changed():
             return bool(self.futures)
-        waiting = [row for row in self.project.queue.jobs(states=(QUEUED,)) if row.number not in self.futures]
-        started = [row for row in waiting if self._start(row)]
+        started = self._start_some([row for row in self._queued() if row.number not in self.futures])
         return bool(self.futures or started)
+
+    def _queued(self) -> list[JobRow]:
+        return self.project.queue.jobs(states=(QUEUED,), remote=False)
+
+    def _start_some(self, waiting: list[JobRow]) -> bool:
+        """Start what can start; tell whether anything did, or ended by this."""
+        return any([self._start(row) for row in waiting])
 
     def _something_changed(self) -> bool:
         """Tell whether the queue is worth a look: somebody wrote to it, or nobody looked for a while."""
@@ -134,35 +143,45 @@ class Runner:
 
     def _start(self, row: JobRow) -> bool:
         """Hand a job to a worker when its inputs are there; tell whether it is under way or ended by this."""
+        ready = self._readiness(row)
+        if ready and self.client is not None:
+            device = self._device(row)
+            self._hand_to_worker(row, device, self._slot(row, device))
+        return ready is not False
+
+    def _readiness(self, row: JobRow) -> bool | None:
+        """Tell whether a job can start; None when it has failed because it never can."""
         try:
-            ready = self._is_ready(row)
+            return self._is_ready(row)
         except UserError as error:
             self.project.queue.update(row.number, only_if=(QUEUED,), state=FAILED, error=str(error), ended=time.time())
             self.project.describe(row.number)
-            return True
-        if not ready or self.client is None:
-            return False
+            return None
+
+    def _hand_to_worker(self, row: JobRow, device: str, slot: str) -> None:
+        if self.client is None:
+            return
         from spa_widgets.session.worker import run_job
 
-        device = self._device(row)
         self.futures[row.number] = self.client.submit(
             run_job,
             str(self.project.path),
             row.number,
             device,
             key=f"{row.name}-{time.time_ns()}",
-            resources={self._slot(row, device): 1},
+            resources={slot: 1},
             pure=False,
         )
-        return True
 
     def _device(self, row: JobRow) -> str:
         wants_gpu = row.device == "auto" and self.gpus and _has_cupy() and not get_step(row.step).quick
-        return "gpu" if row.device == "gpu" or wants_gpu else "cpu"
+        return "gpu" if row.device.startswith("gpu") or wants_gpu else "cpu"
 
     @staticmethod
     def _slot(row: JobRow, device: str) -> str:
         """Return which slot of which worker a job takes."""
+        if row.device.startswith("gpu:"):
+            return f"GPU{row.device[4:]}"
         return "GPU" if device == "gpu" else "QUICK" if get_step(row.step).quick else "CPU"
 
     def _is_ready(self, row: JobRow) -> bool:
@@ -176,13 +195,20 @@ class Runner:
         refs = row.spec.get("inputs", {})
         shallow = {name: RawFiles((Path("input"),)) for name in refs}
         validate_spec(JobSpec(row.step, row.spec.get("params", {}), shallow))
-        if row.device == "gpu" and not self.gpus:
-            raise UserError("A GPU was asked for, but this machine has none; use device 'cpu' or 'auto'.")
+        if row.device.startswith("gpu"):
+            self._require_gpu(row.device)
         states = [self._state_of(ref["job"]) for ref in refs.values() if "job" in ref]
         for name, state in states:
             if state in (FAILED, CANCELLED):
                 raise UserError(f"{name}, whose result is needed, {'failed' if state == FAILED else 'was cancelled'}.")
         return all(state == FINISHED for _, state in states)
+
+    def _require_gpu(self, device: str) -> None:
+        if not self.gpus:
+            raise UserError("A GPU was asked for, but this machine has none; use device 'cpu' or 'auto'.")
+        number = device.removeprefix("gpu").removeprefix(":")
+        if number and int(number) >= self.gpus:
+            raise UserError(f"{device} was asked for, but this machine has gpu:0 to gpu:{self.gpus - 1}.")
 
     def _state_of(self, number: int) -> tuple[str, str]:
         needed = self.project.queue.get(int(number))
@@ -227,7 +253,7 @@ def main(arguments: list[str]) -> int:
             return 0
         os.close(handle)
         # a job that came in between the last look and giving back the lock saw a runner there: look once more
-        if not project.queue.jobs(states=(QUEUED,)):
+        if not project.queue.jobs(states=(QUEUED,), remote=False):
             break
     return 0
 

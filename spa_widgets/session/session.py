@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from spa_widgets.errors import UserError
+from spa_widgets.session.asking import ask, check_device, prepare
 from spa_widgets.session.decisions import Decisions
 from spa_widgets.session.display import session_html
-from spa_widgets.session.inputs import input_refs, raw_signatures
+from spa_widgets.session.inputs import input_refs
 from spa_widgets.session.job import Job
-from spa_widgets.session.keys import digest
 from spa_widgets.session.project import Project
-from spa_widgets.session.queue import ENDED, FINISHED, QUEUED, RUNNING, JobRow
-from spa_widgets.session.registry import Step, all_steps, get_step, load_steps
+from spa_widgets.session.queue import ENDED, QUEUED, RUNNING
+from spa_widgets.session.registry import all_steps, get_step, load_steps
+from spa_widgets.session.service_link import ServiceLink
 from spa_widgets.session.signatures import step_method
-from spa_widgets.session.spec import JobSpec, RawFiles, canonical_params, resolve, validate_spec
 from spa_widgets.session.starter import RunnerStarter
 from spa_widgets.session.store import Store
-from spa_widgets.session.stored import StoredObject
 from spa_widgets.session.sweep import Sweep, make_sweep
+from spa_widgets.session.tickets import new_ticket
 from spa_widgets.session.tree import JobTree
 
-DEVICES = ("auto", "cpu", "gpu")
 _FIRST_WORKSPACE = "W1"
-# raw files with more unread bytes than this are hashed by the runner, so that asking never blocks
-_READ_AT_ONCE_BYTES = 32 << 20
 
 
 class StepMethods:
@@ -55,7 +51,7 @@ class StepMethods:
         *inputs
             Its inputs in order, or by name among the values.
         device
-            ``"auto"``, ``"cpu"`` or ``"gpu"``; the session's by default.
+            ``"auto"``, ``"cpu"``, ``"gpu"`` or a GPU by its number (``"gpu:1"``); the session's by default.
         **values
             Inputs and parameters of the step; each list makes an axis of the grid, as in
             ``session.sweep("pick_templates", micrographs, templates, low_pass_A=[10, 20], min_ncc=[0.25, 0.4])``.
@@ -93,11 +89,14 @@ class Session(StepMethods):
     title
         A name for people.
     device
-        ``"auto"`` (a GPU when there is one), ``"cpu"`` or ``"gpu"``.
+        ``"auto"`` (a GPU when there is one), ``"cpu"``, ``"gpu"`` or a GPU by its number (``"gpu:1"``).
     class_store
         A read-only store of shared results, looked in before anything is computed.
     store
         Where results are kept; inside the project by default.
+    service
+        Folder of an engine service, which then computes what is not asked for with ``device="cpu"`` and shares the
+        results with everybody; by default the one that ``SPA_SERVICE`` names, if any.
     """
 
     def __init__(
@@ -107,14 +106,15 @@ class Session(StepMethods):
         device: str = "auto",
         class_store: Path | str | None = None,
         store: Path | str | None = None,
+        service: Path | str | None = None,
     ) -> None:
-        if device not in DEVICES:
-            raise UserError(f"device is {device!r}; expected one of {', '.join(DEVICES)}.")
+        check_device(device)
         attach_steps()
         self.device = device
-        self.project = Project.open(path, title, store, class_store)
+        self.project = Project.open(path, title, store, class_store, service)
         self.decisions = Decisions(self.project.path / "decisions.jsonl")
-        self.runner = RunnerStarter(self.project)
+        self.service = self.project.service
+        self.runner = ServiceLink(self.project, self.service) if self.service else RunnerStarter(self.project)
         self._workspace = next(reversed(self.workspaces), _FIRST_WORKSPACE)
         if self.project.queue.jobs(states=(QUEUED, RUNNING)):
             self.runner.ensure()  # work that was going on when everything stopped goes on
@@ -158,7 +158,7 @@ class Session(StepMethods):
         workspace
             Where it belongs; the session's current one by default.
         device
-            ``"auto"``, ``"cpu"`` or ``"gpu"``; the session's by default.
+            ``"auto"``, ``"cpu"``, ``"gpu"`` or a GPU by its number (``"gpu:1"``); the session's by default.
 
         Raises
         ------
@@ -167,54 +167,16 @@ class Session(StepMethods):
         """
         known = get_step(step)
         refs = input_refs(known, inputs, self.project)
-        shallow = {name: RawFiles((Path("input"),)) for name in refs}
-        _, validated = validate_spec(JobSpec(known.name, params, shallow))
-        spec = {"step": known.name, "params": canonical_params(validated), "inputs": refs}
-        plain = {name: {k: v for k, v in ref.items() if k != "pattern"} for name, ref in refs.items()}
-        fingerprint = digest({"version": known.version, **spec, "inputs": plain, "raw": raw_signatures(refs)})
-        wanted = device or self.device
-        if wanted not in DEVICES:
-            raise UserError(f"device is {wanted!r}; expected one of {', '.join(DEVICES)}.")
+        wanted = check_device(device or self.device)
+        ticket = new_ticket() if self.service and wanted != "cpu" else ""
         self.project.queue.add_workspace(workspace or self._workspace)
-        row = self._ask(workspace or self._workspace, known, spec, fingerprint, wanted)
+        row = ask(self.project, workspace or self._workspace, prepare(known, params, refs), wanted, ticket)
+        if row.ticket and not ticket and row.state == QUEUED:  # rather oneself than wait any longer
+            self.runner.cancel(row)
+            self.project.queue.update(row.number, only_if=(QUEUED,), ticket="", device=wanted)
         if row.state not in ENDED:
             self.runner.ensure()
         return Job(self, row.number)
-
-    def _ask(self, workspace: str, step: Step, spec: dict[str, Any], fingerprint: str, device: str) -> JobRow:
-        """Return the job that was asked for before, else a new one: finished when its result is in the store."""
-        queue = self.project.queue
-        known = queue.same(workspace, fingerprint)
-        if known is not None and known.state in (QUEUED, RUNNING):
-            return known
-        if known is not None and known.state == FINISHED:
-            if known.key is None or self.store.find(known.key) is None:
-                queue.update(known.number, state=QUEUED)  # its result was lost or damaged
-            return self._row(known.number)
-        found = self._in_store(spec)
-        fields = {"state": FINISHED, "key": found.key, "reused": 1, "ended": time.time()} if found else {}
-        row, is_new = queue.add(workspace, step.name, spec, fingerprint, device, **fields)
-        if is_new and found:
-            self.project.finish(row, found, reused=True)
-        self.project.describe(row.number)
-        return row
-
-    def _row(self, number: int) -> JobRow:
-        row = self.project.queue.get(number)
-        if row is None:
-            raise UserError(f"J{number} is not in the project {self.path}.")
-        return row
-
-    def _in_store(self, spec: dict[str, Any]) -> StoredObject | None:
-        """Return the result of a specification when its key is cheap to know and the result is there."""
-        raw = [Path(path) for ref in spec["inputs"].values() for path in ref.get("files", ())]
-        if self.store.hashes.unknown_bytes(raw) > _READ_AT_ONCE_BYTES or not self._inputs_finished(spec):
-            return None
-        return self.store.find(resolve(self.project.spec_of(spec), self.store).key)
-
-    def _inputs_finished(self, spec: dict[str, Any]) -> bool:
-        numbers = [int(ref["job"]) for ref in spec["inputs"].values() if "job" in ref]
-        return all((needed := self.project.queue.get(number)) and needed.state == FINISHED for number in numbers)
 
     @property
     def jobs(self) -> list[Job]:

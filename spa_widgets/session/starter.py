@@ -10,10 +10,12 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from typing import Any
 
 from spa_widgets.errors import UserError
 from spa_widgets.session.lease import try_lock
 from spa_widgets.session.project import Project
+from spa_widgets.session.queue import JobRow
 
 _LOOK_EVERY_S = 1.0
 _MAX_FAILURES = 3
@@ -61,6 +63,13 @@ class RunnerStarter:
             while self.is_running() and time.monotonic() < deadline:
                 time.sleep(0.05)
         return not self.is_running()
+
+    def cancel(self, row: JobRow) -> None:
+        """Do what cancelling takes besides the flag in the queue, at which the runner looks itself: nothing."""
+
+    def standing(self, row: JobRow) -> dict[str, Any]:
+        """Return where a job stands in a queue of several users: nothing, as this one is one's own."""
+        return {}
 
     def ensure(self, at_once: bool = True) -> None:
         """Start a runner unless there is one; with `at_once` false look at most once a second."""

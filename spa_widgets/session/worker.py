@@ -41,7 +41,10 @@ def run_job(project_path: str, number: int, device: str) -> str:
         return CANCELLED
     if refused := _begin(project, row):
         return refused
-    events = EventWriter(project.folder(row) / EVENTS_FILE)
+    file = project.folder(row) / EVENTS_FILE
+    if file.is_symlink():
+        file.unlink()  # an engine service was asked for it before
+    events = EventWriter(file)
     try:
         return _guarded(project, row, device, events)
     finally:

@@ -1,0 +1,145 @@
+"""A session's side of the engine service: it hands jobs over, and brings back what became of them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from spa_widgets.errors import UserError
+from spa_widgets.session.events import EVENTS_FILE
+from spa_widgets.session.project import Project
+from spa_widgets.session.queue import CANCELLED, ENDED, FAILED, FINISHED, QUEUED, RUNNING, JobRow
+from spa_widgets.session.starter import RunnerStarter
+from spa_widgets.session.tickets import ASK, ServicePlace, new_ticket
+
+_LOOK_EVERY_S = 0.1
+
+
+class ServiceLink(RunnerStarter):
+    """Keep a project's jobs going: those with a ticket by the engine service, the others by the project's own runner.
+
+    The project's queue stays what sessions look at. Nothing is lost when no session is open: the tickets keep what
+    became of the jobs, and the next session brings it in.
+
+    Parameters
+    ----------
+    project
+        The project.
+    place
+        The service's folder.
+    """
+
+    def __init__(self, project: Project, place: ServicePlace) -> None:
+        super().__init__(project)
+        self.place = place
+        self._sync_lock = threading.Lock()
+        self._synced = 0.0
+
+    def ensure(self, at_once: bool = True) -> None:
+        """Hand over what is new, bring in what has changed, and start the own runner when it has work."""
+        with self._sync_lock:
+            if at_once or time.monotonic() - self._synced > _LOOK_EVERY_S:
+                self._synced = time.monotonic()
+                for row in self._project.queue.jobs(states=(QUEUED, RUNNING), remote=True):
+                    self._follow(row)
+        if self._project.queue.jobs(states=(QUEUED, RUNNING), remote=False):
+            super().ensure(at_once)
+
+    def cancel(self, row: JobRow) -> None:
+        """Take a job back from the service."""
+        if row.ticket:
+            self.place.cancel(row.ticket)
+
+    def standing(self, row: JobRow) -> dict[str, Any]:
+        """Return where a job stands in the service's queue: ``position`` (1 is next) and ``expected_wait_s``."""
+        return (self.place.status(row.ticket) or {}) if row.ticket else {}
+
+    def _follow(self, row: JobRow) -> None:
+        status = self.place.status(row.ticket)
+        if status is None:
+            if not self.place.is_spooled(row.ticket):
+                self._hand_over(row)
+            return
+        self._show_events(row, status)
+        state = status.get("state")
+        if state == FINISHED:
+            self._bring_in(row, str(status["key"]), bool(status.get("reused")))
+        elif state in ENDED:
+            error = str(status.get("error") or "")
+            self._change(row, state=state, error=error, started=status.get("started"), ended=time.time())
+        elif state == RUNNING and row.state != RUNNING:
+            self._change(row, state=RUNNING, started=status.get("started") or time.time())
+        elif state == QUEUED and row.state == RUNNING:
+            self._change(row, state=QUEUED)
+
+    def _change(self, row: JobRow, **fields: Any) -> None:
+        if self._project.queue.update(row.number, only_if=(QUEUED, RUNNING), **fields):
+            self._project.describe(row.number)
+
+    def _bring_in(self, row: JobRow, key: str, reused: bool) -> None:
+        found = self._project.store.find(key, content=True)
+        if found is not None:
+            status = self.place.status(row.ticket) or {}
+            self._project.queue.update(row.number, started=status.get("started"))
+            self._project.finish(row, found, reused)
+        else:  # damaged since: ask again, and say so
+            self._project.queue.update(row.number, state=QUEUED, key=key, ticket=new_ticket())
+
+    def _show_events(self, row: JobRow, status: dict[str, Any]) -> None:
+        """Let the job's events be those of the one computation that the service makes of equal requests."""
+        shown = self._project.folder(row) / EVENTS_FILE
+        events = str(status.get("events") or "")
+        if events and not (shown.is_symlink() and str(shown.readlink()) == events):
+            with suppress(OSError):
+                shown.unlink(missing_ok=True)
+                shown.symlink_to(events)
+
+    # -- handing over --------------------------------------------------------------------------------------------------
+
+    def _hand_over(self, row: JobRow) -> None:
+        """Put a job into the spool, unless something that it needs is still in the making here."""
+        try:
+            inputs = {name: self._ref(ref) for name, ref in row.spec["inputs"].items()}
+        except UserError as error:
+            self._change(row, state=FAILED, error=str(error), ended=time.time())
+            return
+        if all(ref is not None for ref in inputs.values()):
+            self.place.submit(row.ticket, self._request(row, inputs))
+
+    @staticmethod
+    def _request(row: JobRow, inputs: dict[str, Any]) -> dict[str, Any]:
+        request = {"kind": ASK, "step": row.step, "params": row.spec["params"], "inputs": inputs, "device": row.device}
+        return {**request, "doubts": row.key} if row.key else request
+
+    def _ref(self, ref: dict[str, Any]) -> dict[str, Any] | None:
+        """Turn a reference to an input into one that the service understands; None when it must wait."""
+        if "files" in ref:
+            return {"files": list(ref["files"])}
+        if "key" in ref:
+            if not self._is_shared(ref["key"]):
+                raise UserError(
+                    f"The result {ref['key'][:16]} is in a store of your own, where the engine service does not look; "
+                    "choose device='cpu' to go on from it."
+                )
+            return {"key": ref["key"], "file": ref["file"]}
+        needed = self._project.queue.get(int(ref["job"]))
+        if needed is None or needed.state in (FAILED, CANCELLED):
+            raise UserError(f"J{ref['job']}, whose result is needed, failed, was cancelled or is not there.")
+        if needed.state == FINISHED and needed.key and self._is_shared(needed.key):
+            return {"key": needed.key, "file": ref["file"]}
+        if not needed.ticket and needed.state != FINISHED:
+            return None
+        return {"ticket": needed.ticket or self._ask_too(needed), "file": ref["file"]}
+
+    def _ask_too(self, row: JobRow) -> str:
+        """Let the service compute what one computed oneself: it takes nobody's word for a result."""
+        ticket = new_ticket()
+        self._project.queue.update(row.number, ticket=ticket)
+        self._hand_over(JobRow(**{**row.__dict__, "ticket": ticket, "key": None}))
+        return ticket
+
+    def _is_shared(self, key: str) -> bool:
+        return (Path(self.place.store) / "objects" / key[:2] / key).is_dir()
