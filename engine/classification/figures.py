@@ -80,6 +80,13 @@ def widths_A(averages: Array, pixel_size_A: float) -> NDArray[np.float64]:
     return np.sqrt(np.maximum(smaller, 0.0))
 
 
+def shell_resolutions_A(state: ClassificationState) -> NDArray[np.float64]:
+    """Return the resolution in Å of each shell of the state's curves; infinite for shell 0."""
+    shells = np.arange(state.frc_low.shape[1], dtype=np.float64)
+    with np.errstate(divide="ignore"):
+        return state.box_px * state.pixel_size_A / shells
+
+
 def class_figures(state: ClassificationState) -> Columns:
     """Return the figures of each class, columns of length C.
 

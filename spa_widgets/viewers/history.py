@@ -145,11 +145,13 @@ class UndoableWidget(SpaWidget):
 
     # ---- questions from the views --------------------------------------------------------------------------------
     def _ask_undo(self) -> dict[str, Any]:
-        self.undo()
+        if self.can_undo:  # a key may ask before there is anything
+            self.undo()
         return {}
 
     def _ask_redo(self) -> dict[str, Any]:
-        self.redo()
+        if self.can_redo:
+            self.redo()
         return {}
 
     def _ask_refresh(self) -> dict[str, Any]:

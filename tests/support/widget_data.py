@@ -116,6 +116,35 @@ def make_classes(folder: Path, count: int = 6) -> Path:
     return folder
 
 
+def add_members(folder: Path, count: int = 60, box_px: int = 32) -> None:
+    """Write the particles of classes 1 and 2: a spot 6 px right of the middle, moved and turned."""
+    rng = np.random.default_rng(5)
+    psi, shift = rng.uniform(-180, 180, count), rng.uniform(-3, 3, (count, 2))
+    rows, columns = np.mgrid[:box_px, :box_px] - box_px // 2
+    x, y = 6 * np.cos(np.radians(psi)) - shift[:, 0], -6 * np.sin(np.radians(psi)) - shift[:, 1]
+    distance = (columns - x[:, None, None]) ** 2 + (rows - y[:, None, None]) ** 2
+    images = np.exp(-distance / 8) + rng.normal(0, 0.05, distance.shape)
+    write_mrc(folder / "particles.mrcs", images.astype(np.float32), PIXEL_A, is_stack=True)
+    table = pd.DataFrame(
+        {
+            "rlnImageName": [f"{i + 1:06d}@particles.mrcs" for i in range(count)],
+            "rlnOpticsGroup": 1,
+            "rlnAngleRot": 0.0,
+            "rlnAngleTilt": 0.0,
+            "rlnAnglePsi": psi,
+            "rlnOriginXAngst": shift[:, 0] * PIXEL_A,
+            "rlnOriginYAngst": shift[:, 1] * PIXEL_A,
+            "rlnDefocusU": 15000.0,
+            "rlnDefocusV": 15000.0,
+            "rlnDefocusAngle": 0.0,
+            "rlnClassNumber": 1 + np.arange(count) % 2,
+            "rlnMaxValueProbDistribution": rng.uniform(0.2, 1, count),
+        }
+    )
+    optics = optics_table().assign(rlnImagePixelSize=PIXEL_A, rlnImageSize=box_px, rlnImageDimensionality=2)
+    write_star(folder / "particles.star", {"optics": optics, "particles": table})
+
+
 def make_fsc(path: Path, box_px: int = 64, pixel_A: float = 2.0) -> Path:
     """Write five FSC curves that fall in a straight line to 0 at shells 16, 18 … 24."""
     shells = np.arange(box_px // 2 + 1)

@@ -3,6 +3,7 @@ import { type Fact, judge, LIMIT_NAMES, type Limits, limitsOf, type Row } from "
 import { heightColour, mesh, projected } from "../../spa_widgets/steps/estimate_ctf/landscape.ts";
 import { inside } from "../../spa_widgets/steps/estimate_ctf/scatter.ts";
 import { ordered } from "../../spa_widgets/steps/estimate_ctf/table.ts";
+import { largest, passes } from "../../spa_widgets/steps/select_2d/rows.ts";
 
 const NONE = Object.fromEntries(LIMIT_NAMES.map((name) => [name, null])) as Limits;
 const micrograph = (name: string, defocus_A: number | null, resolution_A: number | null, fitted = true): Row => ({ name, fitted, defocus_A, resolution_A, astigmatism_A: 0, angle_deg: 0, score: 1, confidence: 1, ice: null });
@@ -42,4 +43,11 @@ test("the landscape is drawn from far to near, high places up", () => {
   const flat = mesh(new Float32Array(side * side).map((_, at) => at % 2), side, 1, 0, 0);
   expect(Math.max(...flat.flatMap(({ points }) => points.map(([, height]) => Math.abs(height))))).toBeLessThan(0.01);
   expect([heightColour(0), heightColour(2)]).toEqual(["rgb(68,1,84)", "rgb(253,231,37)"]);
+});
+
+test("filters hide what they cannot judge", () => {
+  const row = { number: 1, count: 20, resolution_A: null, effective_classes: 1.5 };
+  const open = { min_count: 0, worst_resolution_A: null, most_effective_classes: null };
+  expect([passes(row, open), passes(row, { ...open, worst_resolution_A: 30 }), passes(row, { ...open, min_count: 21 }), passes(row, { ...open, most_effective_classes: 1.5 })]).toEqual([true, false, false, true]);
+  expect([largest([row], "count"), largest([row], "resolution_A"), largest([{ ...row, effective_classes: 1.51 }], "effective_classes")]).toEqual([20, 0, 1.6]);
 });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { curvesFloor, highest } from "../../spa_widgets/steps/estimate_ctf/curves.ts";
-import { sorted } from "../../spa_widgets/steps/select_2d/widget.ts";
+import { sorted } from "../../spa_widgets/steps/select_2d/rows.ts";
 import { duration } from "../../spa_widgets/viewers/jobs/row.ts";
 import { columns } from "../../spa_widgets/viewers/jobs/widget.ts";
 import { multiply, orthonormal, type Rotation } from "../../spa_widgets/viewers/volume/geometry.ts";

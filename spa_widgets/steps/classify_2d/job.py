@@ -9,12 +9,13 @@ import pandas as pd
 
 from engine.arrays import to_numpy
 from engine.classification.classify import classify_2d
-from engine.classification.figures import class_figures
+from engine.classification.figures import class_figures, shell_resolutions_A
 from engine.classification.options import ClassificationOptions
 from engine.classification.state import ClassificationState
 from engine.display import atlas
 from engine.fourier.crop import fourier_resize
 from spa_widgets.errors import UserError
+from spa_widgets.io.curves import write_fsc_csv
 from spa_widgets.io.datasets import ParticleSet
 from spa_widgets.io.mrc import write_mrc
 from spa_widgets.session.context import JobContext
@@ -81,6 +82,9 @@ def _write(ctx: JobContext, particle_set: ParticleSet, state: ClassificationStat
     figures = class_figures(state)
     table = pd.DataFrame(figures)
     table.to_csv(ctx.out / "classes.csv", index=False, float_format="%.4f")
+    resolution_A = shell_resolutions_A(state)
+    curves = {f"class_{number}": curve for number, curve in enumerate(state.frc_low, 1)}
+    write_fsc_csv(ctx.out / "class_frc.csv", resolution_A, curves)
     _with_results(particle_set, state).write(ctx.out / "particles.star")
     ctx.figure("iterations", state.iteration)
     ctx.figure("working_resolution_A", round(state.resolution_A, 2))

@@ -93,7 +93,7 @@ class Params(SeededParams):
 STEP = register(
     Step(
         name="classify_2d",
-        version=2,
+        version=3,
         params=Params,
         title="2D classification",
         summary="Sorts particle images into classes of like views and averages each class.",
@@ -101,6 +101,7 @@ STEP = register(
         outputs=[
             Output("classes", kind="classes", file="class_averages.mrcs"),
             Output("table", kind="class_table", file="classes.csv"),
+            Output("frc", kind="class_frc", file="class_frc.csv"),
             Output("particles", kind="particles", file="particles.star"),
         ],
         job="spa_widgets.steps.classify_2d.job:run",

@@ -17,6 +17,11 @@ export function ordered(rows: Row[], by: Column, direction: number): number[] {
   return rows.map((_, index) => index).sort((a, b) => compare(a, b) || a - b);
 }
 
+function text(row: Row, fact: Fact): string {
+  const value = shown(row, fact);
+  return fact === "defocus_A" && Number.isFinite(value) ? value.toFixed(3) : fact === "astigmatism_A" && Number.isFinite(value) ? value.toFixed(0) : human(value);
+}
+
 export class MicrographTable {
   readonly element = h("table", { class: "spa-table spa-wrapped" });
   order: number[] = [];
@@ -44,7 +49,7 @@ export class MicrographTable {
     const heads = facts.map((fact) => head(fact, FACTS[fact].unit ? `${t(FACTS[fact].key)} (${FACTS[fact].unit})` : t(FACTS[fact].key)));
     this.marks = rows.map((_, index) => h("button", { class: "spa-plain spa-mark", onclick: (event: Event) => { event.stopPropagation(); this.toggle(index); } }));
     this.lines = rows.map((row, index) => h("tr", { onclick: () => this.go(index), "data-row": index },
-      h("td", { title: row.name }, h("span", { class: "spa-row-name" }, this.marks[index], h("span", {}, row.name.replace(/\.(mrcs?|tiff?)$/i, "")))), ...facts.map((fact) => h("td", {}, human(shown(row, fact), 4)))));
+      h("td", { title: row.name }, h("span", { class: "spa-row-name" }, this.marks[index], h("span", { class: "spa-end" }, h("bdi", {}, row.name.replace(/\.(mrcs?|tiff?)$/i, ""))))), ...facts.map((fact) => h("td", {}, text(row, fact)))));
     this.element.replaceChildren(h("thead", {}, h("tr", {}, head("name", t("micrograph")), ...heads)), h("tbody"));
     this.arrange();
   }

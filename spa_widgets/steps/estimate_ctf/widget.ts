@@ -42,11 +42,17 @@ const STYLE = `
 .spa button.spa-plain { border: 0; background: none; padding: 0 2px; min-height: 20px; font-weight: inherit; white-space: inherit; text-align: inherit; }
 .spa button.spa-mark { color: var(--spa-good); font-weight: 700; text-decoration: none; min-width: 20px; text-align: center; }
 .spa-off button.spa-mark { color: var(--spa-warn); }
-.spa-row-name { display: flex; gap: 4px; align-items: baseline; max-width: 210px; }
-.spa-row-name > span { overflow: hidden; text-overflow: ellipsis; }
+.spa-lines td { padding: 1px 6px; font-size: 12.5px; }
+.spa-lines th { padding: 3px 6px; font-size: 12.5px; }
+.spa-row-name { display: flex; gap: 4px; align-items: baseline; max-width: 170px; }
+.spa-row-name > .spa-end { overflow: hidden; text-overflow: ellipsis; direction: rtl; }
 th[aria-sort=ascending]::after { content: " ▲"; font-size: 9px; }
 th[aria-sort=descending]::after { content: " ▼"; font-size: 9px; }
-@container (max-width: 700px) { .spa-ctf { grid-template-columns: minmax(0, 1fr); } .spa-ctf-right { border-left: 0; border-top: 1px solid var(--spa-line); } }`;
+@container (max-width: 700px) {
+  .spa-ctf { grid-template-columns: minmax(0, 1fr); }
+  .spa-ctf-right { border-left: 0; border-top: 1px solid var(--spa-line); }
+  .spa-ctf-left { display: grid; grid-template-columns: 220px minmax(0, 1fr); gap: 0 16px; align-items: start; }
+}`;
 
 class CtfView {
   private limits = {} as Limits;
@@ -91,7 +97,7 @@ class CtfView {
     link.watch(["worst_resolution_A"], () => worst.set(link.get("worst_resolution_A") ?? LOOSEST_A));
     const reset = h("button", { title: t("reset_choice"), onclick: () => this.frame.guard(link.ask("clear")) }, t("reset"));
     const bar = h("div", { class: "spa-bar" }, h("span", { class: "spa-title" }, t("ctf_inspector")), worst.element, ...historyButtons(this.frame), reset, h("span", { class: "spa-grow" }), this.frame.codeButton(), this.frame.helpButton());
-    const left = h("div", {}, this.spectrum.picture, h("div", { class: "spa-dim", style: "font-size: 11.5px; text-align: center; margin-top: 4px" }, t("spectrum")), this.facts, this.toggleButton);
+    const left = h("div", { class: "spa-ctf-left" }, h("div", {}, this.spectrum.picture, h("div", { class: "spa-dim", style: "font-size: 11.5px; text-align: center; margin-top: 4px" }, t("spectrum"))), h("div", {}, this.facts, this.toggleButton));
     const right = h("div", { class: "spa-ctf-right" }, this.spectrum.legend, h("div", { class: "spa-fit" }, this.spectrum.chart, this.landscape.element),
       h("div", { class: "spa-set" }, h("div", { class: "spa-lines" }, this.table.element), this.scatter.element));
     this.submitButton.textContent = t("submit_micrographs");

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterable
-from html import escape
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,28 +12,29 @@ import pandas as pd
 import traitlets
 from numpy.typing import NDArray
 
-from engine.classification.select import select_classes
-from engine.display import atlas
 from spa_widgets.errors import UserError
 from spa_widgets.io.mrc import read_mrc
+from spa_widgets.steps.select_2d.facts import FRC_FILE, can_propose, class_rows, numbers_where, proposed
+from spa_widgets.steps.select_2d.live import Iteration, LiveClasses
+from spa_widgets.steps.select_2d.members import Members
+from spa_widgets.steps.select_2d.pictures import atlas_answer, frc_answer, gallery_html
 from spa_widgets.viewers import sources
-from spa_widgets.viewers.base import Answer, SpaWidget, bundle
-from spa_widgets.viewers.encode import PNG, WEBP, encode, img_tag
+from spa_widgets.viewers.base import Answer, bundle
+from spa_widgets.viewers.encode import WEBP
+from spa_widgets.viewers.history import History, UndoableWidget
 
-_COUNT = ("count", "particles", "particle_count", "n_particles")
-_RESOLUTION = ("resolution_A", "resolution")
-_EFFECTIVE = ("effective_classes", "effective_classes_assigned", "eca", "ECA")
-_JUDGED = ("count", "detail_gain", "streak", "width_A")  # what the automatic choice looks at
-_NUMBER = ("class_number", "class", "number", "rlnClassNumber")
+_LOOK_S = 0.4
 
 
-class ClassGallery(SpaWidget):
+class ClassGallery(UndoableWidget):
     """Look at 2D classes and select some.
+
+    Of a job that runs the averages of each iteration are shown as they come; they can be selected when it has ended.
 
     Parameters
     ----------
     session : Session or None
-        Where :meth:`submit` sends the selection; None only looks and selects.
+        Where every click is kept and where :meth:`submit` sends the selection; None only looks and selects.
     classes : job or path
         A 2D classification: its job, its folder, or its ``class_averages.mrcs`` (the counts are in
         ``classes.csv`` beside it).
@@ -43,8 +43,9 @@ class ClassGallery(SpaWidget):
     propose : bool
         Start from the automatic choice of the step (what ``auto=True`` keeps) where nothing was chosen before.
     **options
-        ``sort`` ("count", "resolution", "effective_classes", "number"), ``size_px`` (of a class on the screen),
-        ``language``.
+        ``sort`` ("count", "resolution", "effective_classes", "number"), ``size_px`` (of a class on the screen);
+        filters of what is shown: ``min_count``, ``worst_resolution_A``, ``most_effective_classes`` (None is no limit);
+        ``detail`` (class whose FRC and particles are shown, 0 for none); ``language``.
     """
 
     _esm = bundle("select_2d")
@@ -52,6 +53,11 @@ class ClassGallery(SpaWidget):
     selected = traitlets.List(traitlets.Int()).tag(sync=True)
     sort = traitlets.Enum(["count", "resolution", "effective_classes", "number"], "count").tag(sync=True)
     size_px = traitlets.Int(112, min=40, max=400).tag(sync=True)
+    min_count = traitlets.Int(0, min=0).tag(sync=True)
+    worst_resolution_A = traitlets.Float(None, allow_none=True).tag(sync=True)
+    most_effective_classes = traitlets.Float(None, allow_none=True).tag(sync=True)
+    detail = traitlets.Int(0, min=0).tag(sync=True)
+    live = traitlets.Unicode("").tag(sync=True)
     can_submit = traitlets.Bool(False).tag(sync=True)
     can_propose = traitlets.Bool(False).tag(sync=True)
 
@@ -67,32 +73,66 @@ class ClassGallery(SpaWidget):
         super().__init__(can_submit=session is not None, **options)
         self._session, self._source, self._start = session, classes, selected
         self._propose, self._no_proposal = propose, ""
+        self._iteration: Iteration | None = None
+        self._loaded = threading.Event()
         self._when_ready([classes], self._load)
+        job = sources.job_of(classes)
+        if job is not None and self._loader is not None:
+            threading.Thread(target=self._watch, args=(job,), name="follow ClassGallery", daemon=True).start()
 
     def _load(self) -> None:
         path = sources.file_of(self._source, ["classes", "class_averages"], ["class_averages.mrcs"])
         if path.suffix == ".csv":
             path = path.parent / "class_averages.mrcs"
-        images, pixel_size_A = read_mrc(path)
+        images, _ = read_mrc(path)
         self._images: NDArray[np.float32] = images.reshape(-1, *images.shape[-2:])
-        self._pixel_size_A = pixel_size_A
-        self._csv = sources.beside(path, "classes.csv")
-        self.classes = _facts(self._csv, len(self._images))
-        self.can_propose = self._csv is not None and set(_JUDGED) <= set(pd.read_csv(self._csv, nrows=0))
-        kept = sources.recall(self._session, sources.decision_key("select_2d", self._source))
-        if self._start is not None:
-            self.select(self._start)
-        elif kept:
-            self.selected = self._checked(kept)
-        elif self._propose:
-            self._begin_with_proposal()
+        self._csv, self._frc_csv = (sources.beside(path, name) for name in ("classes.csv", FRC_FILE))
+        self._members = Members(sources.beside(path, "particles.star"))
+        rows = class_rows(self._csv, len(self._images))
+        with self._lock:
+            self._loaded.set()
+            self._iteration = None
+            self.classes = rows
+            self.can_propose = can_propose(self._csv)
+            self._begin()
+            self.detail = min(self.detail, len(rows))
+            self.live = ""
+        self._tell("atlas")
 
-    def _begin_with_proposal(self) -> None:
-        """Start from the automatic choice; why there is none is said when an empty selection is submitted."""
-        try:
-            self.selected = self._automatic()
-        except UserError as problem:
-            self._no_proposal = str(problem)
+    def _begin(self) -> None:
+        """Start with the classes given, else those chosen at an earlier time, else what is proposed."""
+        self._history = History(self._session, sources.decision_key("select_2d", self._source), [])
+        if self._start is not None:
+            self._choose(self._start)
+        elif self._history.value:
+            self._apply(self._history.value)
+        elif self._propose:
+            try:
+                self.selected = proposed(self._csv)
+            except UserError as problem:  # why there is none is said when an empty selection is submitted
+                self._no_proposal = str(problem)
+            if not self._history.can_undo:  # the first undo comes back to it
+                self._history = History(self._session, sources.decision_key("select_2d", self._source), self.selected)
+        self._show_history()
+
+    def _watch(self, job: Any) -> None:
+        """Show each iteration of a job that runs, until its result is there."""
+        following = LiveClasses(job)
+        assert self._loader is not None
+        while self._loader.is_alive():
+            self._show_live(following.news())
+            self._loaded.wait(_LOOK_S)
+        if self._load_error is not None and self.live:
+            self.live = str(self._load_error)
+
+    def _show_live(self, found: Iteration | None) -> None:
+        with self._lock:
+            if found is None or self._loaded.is_set():
+                return
+            self._iteration = found
+            self.classes, self.live = found.rows, found.text
+            self.waiting = ""
+        self._tell("atlas")
 
     # ---- decisions -----------------------------------------------------------------------------------------------
     @property
@@ -104,12 +144,17 @@ class ClassGallery(SpaWidget):
 
     def select(self, numbers: Iterable[int]) -> None:
         """Select exactly these classes (numbers from 1)."""
-        self._need_numbers()
+        self._need()
+        self._choose(numbers)
+
+    def _choose(self, numbers: Iterable[int]) -> None:
         wanted = self._checked(numbers)
         with self._lock:
             self.selected = wanted
-            if self._session is not None:
-                self._session.decide(sources.decision_key("select_2d", self._source), wanted)
+            self._decided(wanted)
+
+    def _apply(self, decision: Any) -> None:
+        self.selected = self._checked(decision)
 
     def _checked(self, numbers: Iterable[int]) -> list[int]:
         wanted = sorted({int(number) for number in numbers})
@@ -121,27 +166,17 @@ class ClassGallery(SpaWidget):
     def propose(self) -> list[int]:
         """Select what the step chooses with ``auto=True``, and give the numbers: what the button Automatic does."""
         self._need()
-        self.select(self._automatic())
+        self.select(proposed(self._csv))
         return list(self.selected)
-
-    def _automatic(self) -> list[int]:
-        if self._csv is None:
-            raise UserError("there is no classes.csv beside these averages, so nothing can be proposed: choose by hand")
-        table = pd.read_csv(self._csv)
-        numbers = _column(table, _NUMBER)
-        try:
-            chosen = select_classes({str(name): table[name].to_numpy() for name in table})
-        except ValueError as problem:
-            raise UserError(str(problem)) from problem
-        return sorted(int(index) + 1 if numbers is None else int(numbers.iloc[index]) for index in chosen)
 
     def toggle(self, number: int) -> None:
         """Select a class, or take it out of the selection: what a click does."""
+        self._need()
         self.select(set(self.selected) ^ {int(number)})
 
     def select_all(self) -> None:
         """Select every class."""
-        self._need_numbers()
+        self._need()
         self.select(row["number"] for row in self.classes)
 
     def select_none(self) -> None:
@@ -150,24 +185,18 @@ class ClassGallery(SpaWidget):
 
     def invert_selection(self) -> None:
         """Select what is not selected."""
-        self._need_numbers()
+        self._need()
         self.select({row["number"] for row in self.classes} - set(self.selected))
 
     def select_where(
         self, min_count: int = 0, max_resolution_A: float = math.inf, max_effective_classes: float = math.inf
     ) -> None:
         """Select the classes with so many particles, such a resolution (Å) or better, so few effective classes."""
-        self._need_numbers()
-        limits = (("resolution_A", max_resolution_A), ("effective_classes", max_effective_classes))
-        self.select(
-            row["number"]
-            for row in self.classes
-            if (row["count"] or 0) >= min_count
-            and all(limit == math.inf or (row[name] is not None and row[name] <= limit) for name, limit in limits)
-        )
+        self._need()
+        self.select(numbers_where(self.classes, min_count, max_resolution_A, max_effective_classes))
 
     def submit(self) -> Any:
-        """Make the selection a job of the session and give it."""
+        """Make the selection a job of the session and give it: its particles, and its averages as templates."""
         self._need()
         if self._session is None:
             raise UserError("this gallery has no session; read its selection from .selected")
@@ -179,77 +208,47 @@ class ClassGallery(SpaWidget):
         """Give the selection as Python that reproduces it."""
         return f"selected = session.select_2d(classes, classes={list(self.selected)})"
 
+    # ---- one class -----------------------------------------------------------------------------------------------
+    def members(self, number: int) -> pd.DataFrame:
+        """Give the particles of a class, the surest first."""
+        self._need()
+        return self._members.table(self._checked([number])[0])
+
     def static_html(self) -> str:
         """Give the atlas as a picture with counts; selected classes have a frame."""
+        if self.live:
+            return ""
         self._need()
-        order = sorted(self.classes, key=lambda row: -(row["count"] or 0))
-        chosen = set(self.selected)
-        cells = []
-        for row in order:
-            picture = atlas(self._images[row["number"] - 1][None], 1)
-            border = "3px solid #0b6fb8" if row["number"] in chosen else "3px solid transparent"
-            image = img_tag(np.asarray(picture), f"class {row['number']}", 90, WEBP, 75)
-            cells.append(
-                f'<div style="display:inline-block;border:{border};margin:2px;text-align:center;font:11px sans-serif">'
-                f"{image}<br>{row['number']}: {'–' if row['count'] is None else row['count']} · {_angstrom(row)}</div>"
-            )
-        total = sum(row["count"] or 0 for row in self.classes)
-        text = f"{len(chosen)} of {len(order)} classes, {self.particles_selected} of {total} particles"
-        return f"<div>{''.join(cells)}<br>{escape(text)}</div>"
+        return gallery_html(self._images, self.classes, self.selected)
 
     # ---- questions from the views --------------------------------------------------------------------------------
     def _ask_atlas(self) -> Answer:
+        shown = self._iteration
+        if shown is not None:
+            return {"columns": shown.columns, "numbers": shown.numbers, "mime": WEBP}, [shown.picture]
         self._need()
-        columns = max(1, math.ceil(math.sqrt(len(self._images))))
-        picture = np.asarray(atlas(self._images, columns))
-        mime = WEBP if max(picture.shape) < 16_000 else PNG  # WebP ends at 16,383 pixels
-        facts = {"columns": columns, "rows": picture.shape[0] // self._images.shape[1], "mime": mime}
-        return facts, [encode(picture, mime, 80)]
+        return atlas_answer(self._images)
 
     def _ask_select(self, numbers: list[int]) -> dict[str, Any]:
-        self.select(numbers)
+        self._ended().select(numbers)
         return {}
 
     def _ask_propose(self) -> dict[str, Any]:
-        self.propose()
+        self._ended().propose()
         return {}
 
     def _ask_submit(self) -> dict[str, Any]:
-        return {"job": self.submit().name}
+        job = self._ended().submit()
+        return {"job": job.name, "classes": len(self.selected), "particles": self.particles_selected}
 
-    def _need_numbers(self) -> None:
-        if not self.classes:
-            self._need()
+    def _ask_frc(self, number: int) -> Answer:
+        return frc_answer(self._ended()._frc_csv, number)
 
+    def _ask_members(self, number: int, page: int, align: bool, low_pass_A: float) -> Answer:
+        return self._ended()._members.answer(number, page, align, low_pass_A)
 
-def _angstrom(row: dict[str, Any]) -> str:
-    return "–" if row["resolution_A"] is None else f"{row['resolution_A']:.1f} Å"
-
-
-def _facts(csv: Path | None, count: int) -> list[dict[str, Any]]:
-    """Read classes.csv into rows for the screen; unknown values are None."""
-    table = pd.read_csv(csv) if csv is not None else pd.DataFrame(index=range(count))
-    if len(table) != count:
-        raise UserError(
-            f"{csv} tells of {len(table)} classes but there are {count} averages; give the folder of one job"
-        )
-    numbers = _column(table, _NUMBER)
-    if numbers is not None:
-        table = table.iloc[np.argsort(numbers.to_numpy(), kind="stable")]
-    columns = {
-        "count": _column(table, _COUNT),
-        "resolution_A": _column(table, _RESOLUTION),
-        "effective_classes": _column(table, _EFFECTIVE),
-    }
-    rows = []
-    for index in range(count):
-        row: dict[str, Any] = {"number": index + 1}
-        for name, column in columns.items():
-            value = math.nan if column is None else float(column.iloc[index])
-            row[name] = None if not math.isfinite(value) else (round(value) if name == "count" else round(value, 2))
-        rows.append(row)
-    return rows
-
-
-def _column(table: pd.DataFrame, names: Iterable[str]) -> pd.Series | None:
-    return next((table[name] for name in names if name in table), None)
+    def _ended(self) -> ClassGallery:
+        """Refuse what needs the result while the job runs: a view must never wait for it."""
+        if self.live or self.waiting:
+            raise UserError("the classification still runs; classes can be chosen when it has ended")
+        return self

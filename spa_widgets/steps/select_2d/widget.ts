@@ -1,57 +1,49 @@
-/** ClassGallery: the view. One atlas picture is sent; each tile shows its part of it. */
+/** ClassGallery: the view. */
 import type { RenderProps } from "@anywidget/types";
 import { slider } from "../../viewers/kit/controls.ts";
 import { h, human } from "../../viewers/kit/dom.ts";
 import { Frame } from "../../viewers/kit/frame.ts";
-import { bytes } from "../../viewers/kit/link.ts";
+import { historyButtons } from "../../viewers/kit/history.ts";
+import { Atlas } from "./atlas.ts";
+import { ClassDetail } from "./detail.ts";
+import { type ClassRow, type Filters, largest, passes, type Sort, sorted } from "./rows.ts";
+import STYLE from "./gallery.css";
 
-export interface ClassRow { number: number; count: number | null; resolution_A: number | null; effective_classes: number | null }
-type Sort = "count" | "resolution" | "effective_classes" | "number";
-
-/** The classes in the order asked for: many particles, fine resolution, few effective classes first; unknown values last. */
-export function sorted(rows: ClassRow[], by: Sort): ClassRow[] {
-  const last = Number.POSITIVE_INFINITY;
-  const key = { count: (row: ClassRow) => -(row.count ?? -last), resolution: (row: ClassRow) => row.resolution_A ?? last, effective_classes: (row: ClassRow) => row.effective_classes ?? last, number: (row: ClassRow) => row.number }[by];
-  return [...rows].sort((a, b) => key(a) - key(b) || a.number - b.number);
-}
-
-const STYLE = `
-.spa-atlas { display: flex; flex-wrap: wrap; gap: 8px; padding: 12px; overflow: auto; max-height: 620px; align-content: flex-start; }
-.spa-class { border: 3px solid transparent; border-radius: 7px; padding: 0; cursor: pointer; position: relative; background: var(--spa-bg2); overflow: hidden; user-select: none; }
-.spa-class:hover { border-color: color-mix(in srgb, var(--spa-accent) 45%, transparent); }
-.spa-class[aria-selected="true"] { border-color: var(--spa-accent); }
-.spa-class[aria-selected="true"]::after { content: "✓"; position: absolute; right: 4px; top: 4px; width: 20px; height: 20px; line-height: 20px; text-align: center; border-radius: 50%; background: var(--spa-accent); color: var(--spa-accent-ink); font-weight: 700; font-size: 12px; }
-.spa-class i { display: block; background-color: #222; background-repeat: no-repeat; }
-.spa-class span { display: flex; justify-content: space-between; gap: 6px; font-size: 11.5px; padding: 2px 5px 0; font-variant-numeric: tabular-nums; white-space: nowrap; }
-.spa-class span + span { padding: 0 5px 3px; color: var(--spa-ink2); }`;
+const FILTERS = ["min_count", "worst_resolution_A", "most_effective_classes"] as const;
 
 class GalleryView {
-  private atlas: { url: string; columns: number; rows: number } | null = null;
+  private atlas: Atlas;
+  private detail: ClassDetail;
   private grid = h("div", { class: "spa-atlas", role: "listbox", "aria-multiselectable": "true" });
+  private filterBar = h("div", { class: "spa-bar spa-filters" });
+  private hidden = h("span", { class: "spa-dim spa-num" });
   private tiles = new Map<number, HTMLElement>();
   private order: ClassRow[] = [];
+  private filters: Filters = { min_count: 0, worst_resolution_A: null, most_effective_classes: null };
   private anchor = -1;
   private contrast = 1;
 
   constructor(private frame: Frame) {
-    const { t, link } = frame;
+    const { t, link, root } = frame;
+    this.atlas = new Atlas(frame);
+    this.detail = new ClassDetail(frame, this.atlas, () => this.open(0));
     this.grid.setAttribute("aria-label", t("class_gallery"));
-    frame.root.append(h("style", { textContent: STYLE }), this.controls(), this.grid, h("div", { class: "spa-dim", style: "font-size: 11.5px; padding: 0 14px 8px" }, t("class_legend")), this.footer());
-    frame.onClose(() => this.atlas && URL.revokeObjectURL(this.atlas.url));
-    link.watch(["classes", "sort"], () => this.build());
+    root.append(h("style", { textContent: STYLE }), this.controls(), this.filterBar, this.liveBar(), h("div", { class: "spa-gallery" }, this.grid, this.detail.element),
+      h("div", { class: "spa-dim", style: "font-size: 11.5px; padding: 0 14px 8px" }, t("class_legend")), this.footer());
+    link.watch(["classes"], () => this.buildFilters());
+    link.watch(["classes", "sort", ...FILTERS], () => { for (const name of FILTERS) (this.filters[name] as number | null) = link.get(name) ?? (name === "min_count" ? 0 : null); this.build(); });
     link.watch(["size_px"], () => this.paint());
-    link.watch(["selected"], () => this.mark());
-    frame.guard(this.load());
+    link.watch(["selected", "live"], () => this.mark());
+    link.watch(["detail", "classes", "live"], () => this.showDetail());
     link.on("atlas", () => frame.guard(this.load()));
+    frame.guard(this.load());
     this.keys();
   }
 
   private async load(): Promise<void> {
-    const { content, buffers } = await this.frame.link.ask<{ columns: number; rows: number; mime: string }>("atlas");
-    if (this.atlas) URL.revokeObjectURL(this.atlas.url);
-    this.atlas = { url: URL.createObjectURL(new Blob([bytes(buffers[0])], { type: content.mime })), columns: content.columns, rows: content.rows };
+    await this.atlas.load();
     this.paint();
-    this.frame.root.dataset.shown = "atlas";
+    this.frame.root.dataset.shown = this.frame.link.get("live") ? "live" : "atlas";
   }
 
   private controls(): HTMLElement {
@@ -65,23 +57,58 @@ class GalleryView {
       h("span", { class: "spa-grow" }), this.frame.codeButton(), this.frame.helpButton());
   }
 
+  /** Sliders over what the classes have; at its end a slider filters nothing. */
+  private buildFilters(): void {
+    const { t, link } = this.frame;
+    const rows = link.get<ClassRow[]>("classes");
+    const made = ([["min_count", "count", "filter_count", ""], ["worst_resolution_A", "resolution_A", "filter_resolution", "Å"], ["most_effective_classes", "effective_classes", "filter_effective", ""]] as const).map(([name, fact, key, unit]) => {
+      const end = largest(rows, fact);
+      if (!end) return null;
+      const least = name === "min_count";
+      const wanted = (value: number): number | null => (least ? value : value >= end ? null : value);
+      const made = slider({
+        label: t(key), unit, min: 0, max: end, step: least ? 1 : 0.1, value: link.get(name) ?? (least ? 0 : end),
+        input: (value) => { (this.filters[name] as number | null) = wanted(value); this.build(); },
+        change: (value) => link.set(name, wanted(value)),
+      });
+      made.element.dataset.filter = name;
+      return made.element;
+    });
+    this.filterBar.replaceChildren(h("span", { class: "spa-dim" }, t("filter")), ...made.filter((each) => each !== null), this.hidden);
+  }
+
+  private liveBar(): HTMLElement {
+    const { t, link } = this.frame;
+    const text = h("span", { class: "spa-num" });
+    const bar = h("div", { class: "spa-live", role: "status" }, h("i", { "aria-hidden": "true" }), text);
+    link.watch(["live"], () => {
+      const live = link.get<string>("live");
+      bar.style.display = live ? "" : "none";
+      text.textContent = live ? t("live_classes", { text: live }) : "";
+    });
+    return bar;
+  }
+
   private footer(): HTMLElement {
     const { t, link } = this.frame;
     const text = h("span", { class: "spa-num", role: "status" });
     const submit = h("button", { class: "spa-primary", onclick: () => this.submit() }, t("submit_classes"));
-    link.watch(["classes", "selected", "can_submit"], () => {
+    const button = (key: string, act: () => void): HTMLButtonElement => h("button", { onclick: act }, t(key));
+    const automatic = h("button", { title: t("select_automatic_title"), onclick: () => this.frame.guard(link.ask("propose")) }, t("select_automatic"));
+    const choosing = [button("select_all", () => this.all()), button("select_none", () => this.select([])), button("select_invert", () => this.invert())];
+    link.watch(["classes", "selected", "can_submit", "live"], () => {
       const chosen = new Set(link.get<number[]>("selected"));
       const rows = link.get<ClassRow[]>("classes");
       const sum = (some: ClassRow[]): number => some.reduce((total, row) => total + (row.count ?? 0), 0);
       const [particles, total] = [sum(rows.filter((row) => chosen.has(row.number))), sum(rows)];
       text.textContent = t("selected_classes", { classes: chosen.size, all: rows.length, particles: particles.toLocaleString("en-US"), total: total.toLocaleString("en-US"), percent: total ? ((100 * particles) / total).toFixed(1) : "0" });
-      submit.disabled = chosen.size === 0;
+      const live = Boolean(link.get("live"));
+      submit.disabled = chosen.size === 0 || live;
       submit.style.display = link.get("can_submit") ? "" : "none";
+      for (const each of choosing) each.disabled = live;
     });
-    const button = (key: string, act: () => void): HTMLButtonElement => h("button", { onclick: act }, t(key));
-    const automatic = h("button", { title: t("select_automatic_title"), onclick: () => this.frame.guard(link.ask("propose")) }, t("select_automatic"));
     link.watch(["can_propose"], () => { automatic.style.display = link.get("can_propose") ? "" : "none"; });
-    return h("div", { class: "spa-bar spa-foot" }, automatic, button("select_all", () => this.all()), button("select_none", () => this.select([])), button("select_invert", () => this.invert()), text, h("span", { class: "spa-grow" }), submit);
+    return h("div", { class: "spa-bar spa-foot" }, automatic, ...choosing, ...historyButtons(this.frame), text, h("span", { class: "spa-grow" }), submit);
   }
 
   private keys(): void {
@@ -89,26 +116,41 @@ class GalleryView {
     this.frame.addKeys([
       { keys: [t("click"), " "], label: t("key_select"), act: () => this.toggleFocused() },
       { keys: ["Shift+" + t("click")], label: t("key_range") },
-      { keys: ["ArrowLeft", "ArrowUp"], label: t("key_move"), act: () => this.moveFocus(-1) },
-      { keys: ["ArrowRight", "ArrowDown"], label: t("key_move"), act: () => this.moveFocus(1) },
+      { keys: ["ArrowLeft"], label: t("key_move"), act: () => this.moveFocus(-1) },
+      { keys: ["ArrowRight"], label: t("key_move"), act: () => this.moveFocus(1) },
+      { keys: ["ArrowUp"], label: t("key_move"), act: () => this.moveFocus(-this.inRow()) },
+      { keys: ["ArrowDown"], label: t("key_move"), act: () => this.moveFocus(this.inRow()) },
+      { keys: ["Enter", "d"], label: t("class_detail"), act: () => this.detailOfFocused() },
+      { keys: ["Escape"], label: t("key_close_detail"), act: () => this.open(0) },
       { keys: ["a"], label: t("select_all"), act: () => this.all() },
-      { keys: ["x", "Escape"], label: t("select_none"), act: () => this.select([]) },
+      { keys: ["x"], label: t("select_none"), act: () => this.select([]) },
       { keys: ["i"], label: t("select_invert"), act: () => this.invert() },
     ]);
   }
 
   private build(): void {
-    this.order = sorted(this.frame.link.get<ClassRow[]>("classes"), this.frame.link.get<Sort>("sort"));
+    const { t, link } = this.frame;
+    const focused = this.order[this.focused()]?.number;
+    const rows = sorted(link.get<ClassRow[]>("classes"), link.get<Sort>("sort"));
+    this.order = rows.filter((row) => passes(row, this.filters));
+    this.hidden.textContent = rows.length > this.order.length ? t("filter_hidden", { count: rows.length - this.order.length }) : "";
     this.tiles.clear();
-    this.grid.replaceChildren(...this.order.map((row, place) => {
-      const tile = h("div", { class: "spa-class", role: "option", tabIndex: place ? -1 : 0, "data-class": row.number, "aria-label": this.describe(row), onclick: (event: MouseEvent) => this.click(place, event) },
-        h("i"), h("span", {}, h("b", {}, row.number), h("small", {}, row.count === null ? "–" : `n = ${row.count.toLocaleString("en-US")}`)),
-        h("span", { title: `${this.frame.t("resolution")}, ${this.frame.t("effective_classes")}` }, h("small", {}, row.resolution_A === null ? "–" : `${human(row.resolution_A)} Å`), h("small", {}, row.effective_classes === null ? "" : `×${row.effective_classes.toFixed(1)}`)));
-      this.tiles.set(row.number, tile);
-      return tile;
-    }));
+    this.grid.replaceChildren(...this.order.map((row, place) => this.tile(row, place)));
+    this.anchor = -1;
     this.paint();
     this.mark();
+    const again = this.order.findIndex((row) => row.number === focused);
+    if (again >= 0) this.focus(again);
+  }
+
+  private tile(row: ClassRow, place: number): HTMLElement {
+    const { t } = this.frame;
+    const info = h("button", { class: "spa-info", tabIndex: -1, title: t("class_detail"), "aria-label": `${t("class_detail")} ${row.number}`, onclick: (event: Event) => { event.stopPropagation(); this.open(row.number); } }, "i");
+    const tile = h("div", { class: "spa-class", role: "option", tabIndex: place ? -1 : 0, "data-class": row.number, "aria-label": this.describe(row), onclick: (event: MouseEvent) => this.click(place, event) },
+      h("i"), info, h("span", {}, h("b", {}, row.number), h("small", {}, row.count === null ? "–" : `n = ${row.count.toLocaleString("en-US")}`)),
+      h("span", { title: `${t("resolution")}, ${t("effective_classes")}` }, h("small", {}, row.resolution_A === null ? "–" : `${human(row.resolution_A)} Å`), h("small", {}, row.effective_classes === null ? "" : `×${row.effective_classes.toFixed(1)}`)));
+    this.tiles.set(row.number, tile);
+    return tile;
   }
 
   private describe(row: ClassRow): string {
@@ -118,21 +160,33 @@ class GalleryView {
 
   private paint(): void {
     const size = this.frame.link.get<number>("size_px");
-    for (const [number, tile] of this.tiles) {
-      const picture = tile.firstElementChild as HTMLElement;
-      picture.style.width = picture.style.height = `${size}px`;
-      if (!this.atlas) continue;
-      const [column, row] = [(number - 1) % this.atlas.columns, Math.floor((number - 1) / this.atlas.columns)];
-      picture.style.backgroundImage = `url(${this.atlas.url})`;
-      picture.style.backgroundSize = `${this.atlas.columns * size}px ${this.atlas.rows * size}px`;
-      picture.style.backgroundPosition = `${-column * size}px ${-row * size}px`;
-      picture.style.filter = this.contrast === 1 ? "" : `contrast(${this.contrast})`;
-    }
+    for (const [number, tile] of this.tiles) this.atlas.paint(tile.firstElementChild as HTMLElement, number, size, this.contrast);
+    this.showDetail();
   }
 
   private mark(): void {
     const chosen = new Set(this.frame.link.get<number[]>("selected"));
     for (const [number, tile] of this.tiles) tile.setAttribute("aria-selected", String(chosen.has(number)));
+    this.grid.setAttribute("aria-disabled", String(Boolean(this.frame.link.get("live"))));
+  }
+
+  private showDetail(): void {
+    const { link } = this.frame;
+    const number = link.get("live") ? 0 : link.get<number>("detail");
+    const row = link.get<ClassRow[]>("classes").find((each) => each.number === number);
+    this.detail.element.style.display = row ? "" : "none";
+    if (row) this.detail.show(row, this.contrast);
+    else this.detail.forget();
+    for (const [each, tile] of this.tiles) tile.classList.toggle("spa-shown", each === number);
+  }
+
+  private open(number: number): void {
+    this.frame.link.set("detail", number);
+  }
+
+  private detailOfFocused(): void {
+    const row = this.order[this.focused()];
+    if (row) this.open(this.frame.link.get<number>("detail") === row.number ? 0 : row.number);
   }
 
   private click(place: number, event: MouseEvent): void {
@@ -147,21 +201,24 @@ class GalleryView {
   }
 
   private select(numbers: number[]): void {
-    this.frame.link.expect("selected", [...numbers].sort((a, b) => a - b)); // so that quick keys build on each other
+    if (!this.frame.link.get("live")) this.frame.link.expect("selected", [...numbers].sort((a, b) => a - b)); // so that quick keys build on each other
     this.frame.guard(this.frame.link.ask("select", { numbers }));
   }
 
   private all(): void {
-    this.select(this.order.map((row) => row.number));
+    this.select([...new Set([...this.frame.link.get<number[]>("selected"), ...this.order.map((row) => row.number)])]);
   }
 
+  /** What is shown is turned round; what filters hide stays as it is. */
   private invert(): void {
     const chosen = new Set(this.frame.link.get<number[]>("selected"));
-    this.select(this.order.map((row) => row.number).filter((number) => !chosen.has(number)));
+    for (const { number } of this.order) if (!chosen.delete(number)) chosen.add(number);
+    this.select([...chosen]);
   }
 
   private focused(): number {
-    return this.order.findIndex((row) => this.tiles.get(row.number) === (this.grid.getRootNode() as Document).activeElement);
+    const active = (this.grid.getRootNode() as Document).activeElement;
+    return this.order.findIndex((row) => this.tiles.get(row.number) === active);
   }
 
   private focus(place: number): void {
@@ -169,8 +226,18 @@ class GalleryView {
     this.tiles.get(this.order[place].number)?.focus({ preventScroll: false });
   }
 
+  /** Tiles in a row of the screen. */
+  private inRow(): number {
+    const tiles = this.order.map((row) => this.tiles.get(row.number)!.offsetTop);
+    const next = tiles.findIndex((top) => top > tiles[0]);
+    return next < 0 ? tiles.length : next;
+  }
+
   private moveFocus(by: number): void {
-    if (this.order.length) this.focus(Math.min(Math.max(this.focused() + by, 0), this.order.length - 1));
+    if (!this.order.length) return;
+    const from = this.focused();
+    const to = from < 0 ? 0 : from + by;
+    if (to >= 0 && to < this.order.length) this.focus(to);
   }
 
   private toggleFocused(): void {
@@ -179,7 +246,7 @@ class GalleryView {
   }
 
   private submit(): void {
-    this.frame.guard(this.frame.link.ask<{ job: string }>("submit").then(({ content }) => this.frame.say(this.frame.t("submitted", content))));
+    this.frame.guard(this.frame.link.ask<{ job: string; classes: number; particles: number }>("submit").then(({ content }) => this.frame.say(this.frame.t("submitted_classes", { ...content, particles: content.particles.toLocaleString("en-US") }))));
   }
 }
 

@@ -20,6 +20,7 @@ from spa_widgets.io.star import write_star
 from spa_widgets.session.context import Cancelled, JobContext, simple_context
 from spa_widgets.steps.classify_2d.job import run as classify
 from spa_widgets.steps.classify_2d.params import Params as ClassifyParams
+from spa_widgets.steps.select_2d.facts import FRC_FILE, class_frc
 from spa_widgets.steps.select_2d.job import run as select
 from spa_widgets.steps.select_2d.params import Params as SelectParams
 
@@ -97,6 +98,21 @@ def test_outputs_agree_with_each_other(job: JobContext) -> None:
     assert result.table["rlnMaxValueProbDistribution"].between(0, 1).all()
     assert result.to_engine().images([0]).shape == (1, BOX, BOX)  # images are found from the new folder
     assert (job.work / "live" / "classes.webp").stat().st_size > 100
+
+
+def test_the_ring_correlations_cross_where_the_table_says(job: JobContext) -> None:
+    table = pd.read_csv(job.out / "classes.csv")
+    resolved = table[np.isfinite(table["resolution_A"])]
+    assert len(resolved)
+    for number, expected in zip(resolved["class"], resolved["resolution_A"], strict=True):
+        resolution_A, frc = class_frc(job.out / FRC_FILE, int(number))  # type: ignore[misc]
+        below = np.flatnonzero(frc < 0.143)
+        if not below.size:
+            assert expected == pytest.approx(resolution_A[-1], rel=1e-3)
+            continue
+        ends = resolution_A[[max(below[0] - 1, 0), below[0]]]
+        assert ends[1] * 0.999 <= expected <= ends[0] * 1.001
+    assert class_frc(job.out / FRC_FILE, 99) is None
 
 
 def test_killed_job_goes_on_to_the_same_bytes(particles: Path, job: JobContext, tmp_path: Path) -> None:

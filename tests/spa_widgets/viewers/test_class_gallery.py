@@ -13,7 +13,7 @@ from PIL import Image
 from engine.classification.select import select_classes
 from spa_widgets.errors import UserError
 from spa_widgets.steps.select_2d.widget import ClassGallery
-from tests.support.widget_data import make_classes
+from tests.support.widget_data import add_members, make_classes
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_selection_by_quality(gallery: ClassGallery) -> None:
 def test_the_atlas_holds_every_class_in_order(gallery: ClassGallery) -> None:
     facts, (picture,) = gallery._ask_atlas()
     levels = np.asarray(Image.open(io.BytesIO(picture)).convert("L"), float)
-    assert levels.shape == (facts["rows"] * 32, facts["columns"] * 32)
+    assert levels.shape == (2 * 32, facts["columns"] * 32) and facts["numbers"] == [1, 2, 3, 4, 5, 6]
     for place in range(6):
         row, column = divmod(place, facts["columns"])
         line = levels[row * 32 + 16, column * 32 + 16 : column * 32 + 32]
@@ -86,7 +86,9 @@ def judged_classes(folder: Path) -> Path:
     make_classes(folder)
     table = pd.read_csv(folder / "classes.csv")
     gain = np.array([0.01, 2.0, 0.005, 1.5, 1.8, 0.0])
-    table.assign(detail_gain=gain, streak=0.1, width_A=100.0).to_csv(folder / "classes.csv", index=False)
+    score = np.where(gain > 1, 60.0, 2.0)
+    table = table.assign(detail_gain=gain, mean_score=score, width_A=100.0, resolution_A=9.0, effective_classes=1.2)
+    table.to_csv(folder / "classes.csv", index=False)
     return folder
 
 
@@ -111,3 +113,51 @@ def test_what_cannot_be_proposed_is_said(gallery: ClassGallery, tmp_path: Path) 
     (tmp_path / "classes" / "classes.csv").unlink()
     with pytest.raises(UserError, match="by hand"):
         ClassGallery(None, tmp_path / "classes").propose()
+
+
+def test_every_change_of_the_selection_can_be_taken_back(tmp_path: Path) -> None:
+    gallery = ClassGallery(None, judged_classes(tmp_path / "classes"), propose=True)
+    proposal = list(gallery.selected)
+    gallery.toggle(6)
+    gallery.select_none()
+    gallery.undo()
+    assert gallery.selected == [*proposal, 6]
+    gallery.undo()
+    assert gallery.selected == proposal and not gallery.can_undo, "back to the proposal"
+    gallery.redo()
+    assert gallery.selected == [*proposal, 6] and gallery.can_redo
+    gallery.select([1])
+    assert not gallery.can_redo
+
+
+def spots_of(picture: bytes) -> np.ndarray:
+    """Middle (y, x) of the bright spot in each tile of 32 px of a picture with one row."""
+    levels = np.asarray(Image.open(io.BytesIO(picture)).convert("L"), float)
+    assert levels.shape[0] == 32
+    tiles = levels.reshape(32, -1, 32).swapaxes(0, 1)
+    return np.array([np.argwhere(tile > 0.9 * tile.max()).mean(axis=0) for tile in tiles])
+
+
+def test_members_are_drawn_as_their_average_is(tmp_path: Path) -> None:
+    """Particles of class 2 are one spot, moved and turned; laid on each other they are that spot again."""
+    folder = make_classes(tmp_path / "classes")
+    add_members(folder)
+    gallery = ClassGallery(None, folder)
+    table = gallery.members(2)
+    assert table["rlnMaxValueProbDistribution"].tolist() == sorted(table["rlnMaxValueProbDistribution"], reverse=True)
+    facts, (picture,) = gallery._ask_members(2, 1, True, 0.0)
+    assert (facts["count"], facts["pages"]) == (30, 2)
+    spots = spots_of(picture)
+    assert len(spots) == 6, "six are left for the second page"
+    assert np.abs(spots - [16, 22]).max() < 1.0
+    _, (raw,) = gallery._ask_members(2, 1, False, 0.0)
+    assert spots_of(raw).std(axis=0).min() > 2.0, "as they were cut out they lie anywhere"
+    assert gallery._ask_members(5, 0, True, 20.0) == ({"found": False}, [])
+    with pytest.raises(UserError, match="no particle on page 8"):
+        gallery._ask_members(2, 7, True, 20.0)
+
+
+def test_what_is_not_there_is_said(gallery: ClassGallery) -> None:
+    with pytest.raises(UserError, match=r"no particles\.star beside"):
+        gallery.members(1)
+    assert gallery._ask_frc(1) == ({"found": False}, [])

@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
-from spa_widgets import CTFInspector, ManualPicker, PickInspector, Session
+from spa_widgets import ClassGallery, CTFInspector, ManualPicker, PickInspector, Session
+from spa_widgets.errors import UserError
 from spa_widgets.io.star import read_star
-from tests.support.widget_data import PIXEL_A, make_micrographs, make_spectra, particle_positions
+from spa_widgets.steps.select_2d.live import LiveClasses
+from tests.support.widget_data import PIXEL_A, add_members, make_micrographs, make_spectra, particle_positions
 
 
 def tenth_best(blobs: Any) -> float:
@@ -67,3 +70,29 @@ def test_chosen_micrographs_become_a_job(tmp_path: Path) -> None:
     kept = read_star(job.wait(120).path("micrographs"))["micrographs"]["rlnMicrographName"]
     assert [Path(name).name for name in kept] == inspector.accepted_names
     assert CTFInspector(session, job).accepted_names == ["mic_0002.mrc"]
+
+
+def test_a_gallery_follows_a_job_and_can_be_used_at_its_end(tmp_path: Path) -> None:
+    (tmp_path / "stack").mkdir()
+    add_members(tmp_path / "stack")
+    session = Session(tmp_path / "project")
+    job = session.classify_2d(tmp_path / "stack" / "particles.star", classes=3, mask_diameter_A=70, iterations=14)
+    gallery = ClassGallery(session, job)
+    shown: list[tuple[str, list[int], int]] = []
+
+    def note(change: Any) -> None:
+        if change.new:
+            facts, (picture,) = gallery._ask_atlas()
+            shown.append((change.new, sorted(facts["numbers"]), len(picture)))
+            with pytest.raises(UserError, match="still runs"):
+                gallery._ask_select([1])
+
+    gallery.observe(note, "live")
+    job.wait(120)
+    counts = {row["number"]: row["count"] for row in LiveClasses(job).news().rows}  # type: ignore[union-attr]
+    gallery.select([max(counts, key=lambda number: counts[number])])  # waits until it is loaded
+    assert shown and all(numbers == [1, 2, 3] and size > 100 and "iteration" in text for text, numbers, size in shown)
+    assert gallery.live == "" and {row["number"]: row["count"] for row in gallery.classes} == counts
+    chosen = gallery.submit().wait(120)
+    assert chosen.figures["particles"] == gallery.particles_selected == max(counts.values())
+    assert ClassGallery(Session(tmp_path / "project"), session[job.name]).selected == gallery.selected
