@@ -21,6 +21,7 @@ _WHERE = {
     "VolumeViewer": "spa_widgets.viewers.volume.widget",
     "JobPanel": "spa_widgets.viewers.jobs.widget",
     "JobView": "spa_widgets.viewers.jobs.widget",
+    "SessionTree": "spa_widgets.viewers.jobs.widget",
     "StepForm": "spa_widgets.viewers.form.widget",
     "SweepView": "spa_widgets.viewers.sweep.widget",
 }

@@ -22,12 +22,12 @@ _NAMES = {
     "resolution_corrected_A": "resolution in the tight mask, corrected", "classes": "classes",
 }  # fmt: skip
 _LONGEST_LIST = 60
-# figures that tell a better result from a worse one, the most telling first: 1 where more is better, -1 where less is
+# figures to compare results by, the most telling first: 1 where more is better, -1 where less is, 0 where neither
 _MERITS = {
     "resolution_corrected_A": -1, "resolution_A": -1, "half_fsc_resolution_A": -1, "best_resolution_A": -1,
     "correlation": 1, "score": 1, "median_fit_resolution_A": -1, "lowest_confidence": 1, "median_A": -1,
     "symmetry_score": 1, "guinier_correlation": 1, "mean_max_probability": 1, "unsure": -1, "failed": -1,
-    "distrusted_particles": -1, "unreadable": -1,
+    "distrusted_particles": -1, "unreadable": -1, "picks_per_micrograph": 0, "picks": 0, "particles": 0,
 }  # fmt: skip
 
 
@@ -60,7 +60,7 @@ def direction_of(name: str) -> int:
 
 
 def best_first(names: Iterable[str]) -> str | None:
-    """Return the figure that tells best which of several results is better; None where none of them does."""
+    """Return the figure that says most about which of several results is better; None where none is known."""
     known = set(names)
     return next((name for name in _MERITS if name in known), None)
 

@@ -130,8 +130,14 @@ class Sweep:
         return self.jobs[place]
 
     def merit(self) -> str | None:
-        """Name the figure that tells best which result is better; None where there is none."""
-        return best_first({name for row in self.figures() for name in row})
+        """Name the figure that says most about which result is better; None where there is none.
+
+        Figures that are the same for all jobs say nothing.
+        """
+        rows = self.figures()
+        names = {name for row in rows for name in row}
+        telling = {name for name in names if len({row[name] for row in rows if name in row}) > 1}
+        return best_first(telling or (names if len(set(self.jobs)) == 1 else ()))
 
     def table(self) -> pd.DataFrame:
         """Return a row for each point: job, status, the values of the axes, the figures of merit and the seconds."""

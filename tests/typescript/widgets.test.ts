@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { curvesFloor, highest } from "../../spa_widgets/steps/estimate_ctf/curves.ts";
 import { sorted } from "../../spa_widgets/steps/select_2d/rows.ts";
-import { duration } from "../../spa_widgets/viewers/jobs/row.ts";
-import { columns } from "../../spa_widgets/viewers/jobs/widget.ts";
+import { duration, found, size, worst } from "../../spa_widgets/viewers/jobs/row.ts";
+import { foldKey, layout, neighbour } from "../../spa_widgets/viewers/jobs/tree.ts";
 import { multiply, orthonormal, type Rotation } from "../../spa_widgets/viewers/volume/geometry.ts";
 import { enlarged, sliceOf } from "../../spa_widgets/viewers/volume/slices.ts";
 import { surfaceNets, type Shape } from "../../spa_widgets/viewers/volume/surfaceNets.ts";
@@ -71,10 +71,29 @@ test("classes are sorted with unknown values last", () => {
   expect(sorted(rows, "resolution").map((each) => each.number)).toEqual([1, 3, 2]);
 });
 
-test("the tree puts a job right of its parents", () => {
-  const place = columns([{ name: "J1", parents: [] }, { name: "J2", parents: ["J1"] }, { name: "J3", parents: ["J1", "J2"] }]);
-  expect([...place.values()]).toEqual([0, 1, 2]);
+const job = (name: string, step: string, ...parents: string[]) => ({ name, step, parents, workspace: "W1" });
+
+test("the tree puts a job below all that it uses, and none on another", () => {
+  const nodes = layout([job("J1", "a"), job("J2", "b", "J1"), job("J3", "c", "J1", "J2"), job("J4", "b", "J1"), job("J5", "a")]);
+  expect(nodes.map((node) => [node.column, node.level])).toEqual([[0, 0], [0, 1], [0, 2], [1, 1], [1, 0]]);
+  expect(nodes[2].parents).toEqual([0, 1]);
+  expect([neighbour(nodes, 0, "ArrowDown"), neighbour(nodes, 1, "ArrowRight"), neighbour(nodes, 0, "ArrowUp")]).toEqual([1, 3, 0]);
+});
+
+test("many jobs of one step on one input share a node until it is opened", () => {
+  const rows = [job("J1", "a"), ...[2, 3, 4, 5, 6].map((number) => job(`J${number}`, "b", "J1")), job("J7", "c", "J6")];
+  const nodes = layout(rows);
+  expect(nodes.map((node) => node.names.length)).toEqual([1, 5, 1]);
+  expect(nodes[2].parents).toEqual([1]);
+  expect(layout(rows, new Set([foldKey(rows[1])])).length).toBe(7);
+});
+
+test("what people read of jobs", () => {
   expect([duration(4.26), duration(185), duration(7500)]).toEqual(["4.3 s", "3 min 05 s", "2 h 05 min"]);
+  expect([size(0), size(950), size(1500), size(123456789)]).toEqual(["0 B", "950 B", "1.5 kB", "123 MB"]);
+  expect(worst(["finished", "failed", "queued"])).toBe("failed");
+  const row = { ...job("J1", "refine"), title: "Refinement", title_ja: "精密化", status: "running", progress: 0, message: "iteration 3", eta_s: null, error: "", seconds: 1, bytes: 0 };
+  expect([found(row, "ITERATION refine"), found(row, "精密"), found(row, "extract")]).toEqual([true, true, false]);
 });
 
 test("the axis of CTF curves leaves room for the fringes, not for nothing", () => {

@@ -71,7 +71,7 @@ export class FormView {
     this.step = schema?.step ?? "";
     this.element.style.display = this.step ? "" : "none";
     if (!this.step) return this.element.replaceChildren();
-    const fieldset = (fields: Field[]): HTMLElement => h("div", { class: "spa-fields" }, ...fields.map((field) => this.field(field)));
+    const fieldset = (fields: Field[]): HTMLElement => h("div", { class: "spa-form-fields" }, ...fields.map((field) => this.field(field)));
     const basic = schema.fields.filter((field) => field.group !== "advanced");
     const advanced = schema.fields.filter((field) => field.group === "advanced");
     this.device.replaceChildren(...schema.devices.map((name) => h("option", { value: name }, name)));
@@ -80,7 +80,7 @@ export class FormView {
     this.element.setAttribute("aria-label", this.words(schema, "title"));
     this.element.replaceChildren(
       h("div", { class: "spa-form-head" }, h("b", {}, this.words(schema, "title")), h("span", { class: "spa-dim" }, this.words(schema, "summary"))),
-      schema.inputs.length ? h("div", { class: "spa-fields" }, ...schema.inputs.map((input) => this.input(input))) : "",
+      schema.inputs.length ? h("div", { class: "spa-form-fields" }, ...schema.inputs.map((input) => this.input(input))) : "",
       fieldset(basic),
       advanced.length ? h("details", {}, h("summary", {}, t("advanced"), " ", this.count), fieldset(advanced)) : "",
       this.together,

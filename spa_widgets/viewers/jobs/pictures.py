@@ -31,7 +31,10 @@ def result_picture(job: Any) -> bytes | None:
     found = last_picture(job)
     if found is not None:
         return found
-    files = {output.kind: job.path(output.file) for output in job.step.outputs if not output.optional}
+    files: dict[str, Path] = {}
+    for output in job.step.outputs:  # the first of a kind is what the step is for
+        if not output.optional and output.kind not in files:
+            files[output.kind] = job.path(output.file)
     if "picks" in files:
         return _picks(files["picks"], job.params.get("diameter_A"))
     volume = next((files[kind] for kind in _VOLUMES if kind in files), None)

@@ -1,8 +1,22 @@
 /** What lists, trees and sweeps share to show a job. */
-export interface Row { name: string; title: string; title_ja: string; step: string; status: string; progress: number; message: string; eta_s: number | null; error: string; seconds: number | null; parents: string[] }
+export interface Row { name: string; title: string; title_ja: string; step: string; status: string; progress: number; message: string; eta_s: number | null; error: string; seconds: number | null; parents: string[]; workspace: string; bytes: number; is_news?: boolean }
 
 export const SIGN: Record<string, string> = { queued: "○", running: "▶", finished: "✓", failed: "✗", cancelled: "■" };
 export const INK: Record<string, string> = { queued: "var(--spa-ink2)", running: "var(--spa-accent)", finished: "var(--spa-good)", failed: "var(--spa-warn)", cancelled: "#b0669a" };
+
+export const hasEnded = (status: string): boolean => ["finished", "failed", "cancelled"].includes(status);
+export const titleOf = (row: Pick<Row, "title" | "title_ja">, language: string): string => (language === "ja" ? row.title_ja : row.title);
+
+/** The state that says most of several jobs. */
+export function worst(states: string[]): string {
+  return ["running", "failed", "queued", "cancelled", "finished"].find((state) => states.includes(state)) ?? states[0];
+}
+
+/** Does a job contain every word of a search? */
+export function found(row: Row, search: string): boolean {
+  const text = `${row.name} ${row.title} ${row.title_ja} ${row.step} ${row.status} ${row.workspace} ${row.message} ${row.error}`.toLowerCase();
+  return search.toLowerCase().split(/\s+/).every((word) => text.includes(word));
+}
 
 /** A duration for people. */
 export function duration(seconds: number): string {
@@ -11,4 +25,11 @@ export function duration(seconds: number): string {
   if (whole < 60) return `${whole} s`;
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, "0")} s`;
   return `${Math.floor(whole / 3600)} h ${String(Math.floor((whole % 3600) / 60)).padStart(2, "0")} min`;
+}
+
+/** A number of bytes for people. */
+export function size(bytes: number): string {
+  const power = Math.min(4, Math.floor(Math.log10(Math.max(bytes, 1)) / 3));
+  const value = bytes / 1000 ** power;
+  return `${power && value < 100 ? value.toPrecision(2) : Math.round(value)} ${["B", "kB", "MB", "GB", "TB"][power]}`;
 }

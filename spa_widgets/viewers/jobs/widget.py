@@ -1,10 +1,8 @@
-"""JobPanel and JobView: jobs as they run, with progress, pictures, figures and a way to stop them."""
+"""JobPanel, SessionTree and JobView: jobs as they run, with progress, pictures, results and ways to act on them."""
 
 from __future__ import annotations
 
-import logging
-import threading
-import weakref
+import time
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -12,16 +10,23 @@ from typing import Any
 import traitlets
 
 from spa_widgets.errors import UserError
-from spa_widgets.session.figures import figure_text, readable_name
-from spa_widgets.viewers.base import Answer, SpaWidget, bundle
+from spa_widgets.session.display import duration
+from spa_widgets.session.queue import JobRow
+from spa_widgets.viewers import sources
+from spa_widgets.viewers.base import Answer, bundle
+from spa_widgets.viewers.follow import follow
+from spa_widgets.viewers.form.host import FormHost
+from spa_widgets.viewers.form.state import FormState
+from spa_widgets.viewers.jobs.rows import disk_bytes, has_ended, job_details, job_row
 
-ENDED = ("finished", "failed", "cancelled")
-_BUSY_S, _IDLE_S = 0.4, 2.0
-_log = logging.getLogger(__name__)
+MOST_DOWNLOAD_BYTES = 200_000_000
+_SEEN = "job_panel/seen"
 
 
-class JobPanel(SpaWidget):
+class JobPanel(FormHost):
     """The jobs of a session, live: a thread follows them, so progress moves while a cell runs.
+
+    Jobs that ended while no panel was open are marked as news.
 
     Parameters
     ----------
@@ -29,7 +34,7 @@ class JobPanel(SpaWidget):
         The session (or a workspace of it).
     **options
         ``newest_first`` (True), ``selected`` (name of the job whose details are open), ``show`` ("list" or "tree"),
-        ``language``.
+        ``search`` (text that the jobs shown contain), ``language``.
     """
 
     _esm = bundle("jobs")
@@ -37,39 +42,62 @@ class JobPanel(SpaWidget):
     details = traitlets.Dict().tag(sync=True)
     selected = traitlets.Unicode("").tag(sync=True)
     show = traitlets.Enum(["list", "tree"], "list").tag(sync=True)
+    search = traitlets.Unicode("").tag(sync=True)
     newest_first = traitlets.Bool(True).tag(sync=True)
     single = traitlets.Bool(False).tag(sync=True)
 
     def __init__(self, session: Any, **options: Any) -> None:
         super().__init__(**options)
         self._session = session
+        self._project = getattr(session, "session", session)
         self._rows: dict[str, dict[str, Any]] = {}
-        self._stop = threading.Event()
+        self._handles: dict[int, Any] = {}
+        self._seen = float(sources.recall(self._project, _SEEN) or 0.0)
         self.refresh()
+        self._look_at()
         self.observe(lambda _change: self.refresh(), names=["selected"])
-        threading.Thread(target=_pump, args=(weakref.ref(self), self._stop), name="JobPanel", daemon=True).start()
+        self._stop = follow(self)
+
+    def _queue_rows(self) -> list[JobRow]:
+        """List the jobs as the queue has them: one question to it, however many there are."""
+        workspace = None if self._session is self._project else self._session.name
+        return list(self._project.project.queue.jobs(workspace))
+
+    def _handle(self, number: int) -> Any:
+        if number not in self._handles:
+            self._handles[number] = self._project[number]
+        return self._handles[number]
 
     def _listed(self) -> list[Any]:
-        return list(self._session.jobs)
+        return [self._handle(row.number) for row in self._queue_rows()]
 
     def _job(self, name: str) -> Any:
-        for job in self._listed():
-            if job.name == name:
-                return job
+        for row in self._queue_rows():
+            if row.name == name:
+                return self._handle(row.number)
         raise UserError(f"there is no job {name!r} here")
+
+    def _look_at(self) -> None:
+        """Remember until when a person has seen what happened."""
+        if not self.single and self.jobs:
+            self._project.decide(_SEEN, time.time())
 
     # ---- what a person does --------------------------------------------------------------------------------------
     def refresh(self) -> bool:
         """Look at the jobs now, as a thread does by itself; tells whether any is still going on."""
         with self._lock:
-            rows = [self._row(job) for job in self._listed()]
+            before = {row["name"] for row in self.jobs if has_ended(row)}
+            rows = [self._row(row) for row in self._queue_rows()]
             if rows != self.jobs:
+                ended_now = bool(self.jobs) and {row["name"] for row in rows if has_ended(row)} != before
                 self.jobs = rows
+                if ended_now:
+                    self._look_at()
             if self.selected:
-                details = _details(self._job(self.selected))
+                details = job_details(self._job(self.selected))
                 if details != self.details:
                     self.details = details
-            return any(row["status"] not in ENDED for row in rows)
+            return any(not has_ended(row) for row in rows)
 
     def select(self, name: str) -> None:
         """Open the details of a job: what a click on its row does."""
@@ -80,6 +108,39 @@ class JobPanel(SpaWidget):
         """Ask a job to stop: what its button does."""
         self._job(name).cancel()
         self.refresh()
+
+    def resume(self, name: str) -> Any:
+        """Go on with a job that failed or was cancelled, from where it stopped: what its button does."""
+        job = self._job(name).clone()
+        self.refresh()
+        return job
+
+    def edit(self, name: str) -> None:
+        """Open a form with the inputs and parameters of a job, to ask for another one: what Clone does."""
+        job = self._job(name)
+        form = FormState(self._workspace_of(job), job.step.name)
+        form.fill({"inputs": job.inputs, "params": job.params})
+        with self._lock:
+            self._show_form(form)
+
+    def new(self, step: str) -> None:
+        """Open an empty form of a step; its inputs are the newest results that fit."""
+        form = FormState(self._session, step)
+        form.suggest_inputs()
+        with self._lock:
+            self._show_form(form)
+
+    def submit(self) -> Any:
+        """Ask for the job of the open form: what its Run button does."""
+        with self._lock:
+            job = self._need_form().submit()
+            self._form_submitted(job)
+            return job
+
+    def close_form(self) -> None:
+        """Put the form away."""
+        with self._lock:
+            self._show_form(None)
 
     def close(self) -> None:
         """Stop following and remove the widget."""
@@ -96,27 +157,32 @@ class JobPanel(SpaWidget):
         cells = [
             f"<tr><td>{escape(row['name'])}</td><td style='text-align:left'>{escape(row['title'])}</td>"
             f"<td>{escape(row['status'])}</td>"
-            f"<td>{'reused' if row['seconds'] is None else format(row['seconds'], '.1f') + ' s'}</td></tr>"
+            f"<td>{'reused' if row['seconds'] is None else escape(duration(row['seconds']))}</td></tr>"
             for row in self.jobs
         ]
         if not cells:
             return "<i>No job yet; the live panel shows each as it runs.</i>"
         return f"<table>{''.join(cells)}</table>"
 
-    def _row(self, job: Any) -> dict[str, Any]:
-        """Give what the list shows of a job; one that has ended is read only once."""
-        kept = self._rows.get(job.name)
-        if kept is not None and kept["status"] in ENDED:
+    def _workspace_of(self, job: Any) -> Any:
+        """Give a session that asks for jobs in a job's own workspace, whatever workspace is entered."""
+        from spa_widgets.session.session import Workspace
+
+        return Workspace(self._project, job.workspace)
+
+    def _form_submitted(self, job: Any) -> None:
+        self._show_form(None)
+        self.refresh()
+        self.selected = job.name
+
+    def _row(self, queued: JobRow) -> dict[str, Any]:
+        """Give what the list shows of a job; one that has ended is read again only when it was taken up again."""
+        kept = self._rows.get(queued.name)
+        if kept is not None and has_ended(kept) and queued.state == kept["status"]:
             return kept
-        status = job.status
-        row = {
-            "name": job.name, "title": job.step.title, "step": job.step.name, "status": status,
-            "progress": round(float(job.progress), 3), "message": job.message if status == "running" else "",
-            "eta_s": None if job.eta_s is None else round(job.eta_s), "error": job.error,
-            "seconds": None if job.seconds is None else round(job.seconds, 1),
-            "parents": [parent.name for parent in job.parents],
-        }  # fmt: skip
-        self._rows[job.name] = row
+        row = job_row(self._handle(queued.number))
+        row["is_news"] = kept is None and has_ended(row) and 0 < self._seen < (queued.ended or 0.0)
+        self._rows[queued.name] = row
         return row
 
     # ---- questions from the views --------------------------------------------------------------------------------
@@ -128,13 +194,47 @@ class JobPanel(SpaWidget):
         self.cancel(name)
         return {}
 
-    def _ask_picture(self, name: str, file: str) -> Answer:
-        job = self._job(name)
-        title = next((event["name"] for event in job.events(kind="picture") if event.get("file") == file), None)
-        path = Path(file) if title is None else job.pictures[title][0]  # it moves when the job ends
-        if title is None or not path.is_file():
+    def _ask_resume(self, name: str) -> dict[str, Any]:
+        return {"job": self.resume(name).name}
+
+    def _ask_edit(self, name: str) -> dict[str, Any]:
+        self.edit(name)
+        return {}
+
+    def _ask_close_form(self) -> dict[str, Any]:
+        self.close_form()
+        return {}
+
+    def _ask_picture(self, name: str, picture: str) -> Answer:
+        found = self._job(name).pictures.get(picture)
+        if found is None or not found[0].is_file():
             raise UserError("this picture is no longer there")
-        return {"mime": "image/webp"}, [path.read_bytes()]
+        return {"mime": "image/webp"}, [found[0].read_bytes()]
+
+    def _ask_file(self, name: str, file: str) -> Answer:
+        path: Path = self._job(name).path(file)
+        if path.stat().st_size > MOST_DOWNLOAD_BYTES:
+            raise UserError(f"{file} is too large to be sent to the browser; take it from {path}")
+        return {"name": f"{name}_{Path(file).name}"}, [path.read_bytes()]
+
+
+class SessionTree(JobPanel):
+    """The jobs of a session as a graph: every job a node with its state, every use of a result an edge.
+
+    Parameters
+    ----------
+    session : Session
+        The session (or a workspace of it).
+    **options
+        As those of `JobPanel`.
+    """
+
+    show = traitlets.Enum(["list", "tree"], "tree").tag(sync=True)
+
+    @property
+    def disk_bytes(self) -> int:
+        """Bytes that the folders of the jobs hold."""
+        return sum(disk_bytes(job.folder) for job in self._listed())
 
 
 class JobView(JobPanel):
@@ -151,36 +251,6 @@ class JobView(JobPanel):
         self._only = job
         super().__init__(job.session, single=True, selected=job.name, **options)
 
-    def _listed(self) -> list[Any]:
-        return [self._only]
-
-
-def _details(job: Any) -> dict[str, Any]:
-    """Give what the open row shows: figures, pictures, warnings, the last events."""
-    events = job.events()
-    pictures = {event["name"]: event for event in events if event.get("kind") == "picture"}
-    figures = {name: value for name, value in job.figures.items() if not isinstance(value, list | dict)}
-    readable = [(*readable_name(name), figure_text(value)) for name, value in figures.items()]
-    return {
-        "name": job.name, "code": job.code(), "error": job.error, "warnings": job.warnings[-5:],
-        "figures": [[words, f"{text} {unit}".strip()] for words, unit, text in readable],
-        "pictures": [
-            {"name": name, "file": event["file"], "caption": event.get("caption", ""), "time": event["time"]}
-            for name, event in pictures.items()
-        ],
-    }  # fmt: skip
-
-
-def _pump(panel: weakref.ref[JobPanel], stop: threading.Event) -> None:
-    """Keep a panel fresh until it is closed or forgotten."""
-    pause = _BUSY_S
-    while not stop.wait(pause):
-        alive = panel()
-        if alive is None:
-            return
-        try:
-            pause = _BUSY_S if alive.refresh() else _IDLE_S
-        except Exception:  # a moment's trouble with the disk must not end the panel
-            _log.debug("following jobs", exc_info=True)
-            pause = _IDLE_S
-        del alive
+    def _queue_rows(self) -> list[JobRow]:
+        found = self._project.project.queue.get(self._only.number)
+        return [] if found is None else [found]

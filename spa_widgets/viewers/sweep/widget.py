@@ -50,6 +50,7 @@ class SweepView(SpaWidget):
     def __init__(self, sweep: Sweep, **options: Any) -> None:
         super().__init__(**options)
         self._sweep = sweep
+        self._chosen = bool(self.figure)  # by a person: else the most telling figure is taken as results come
         self._jobs = {job.name: job for job in sweep.jobs}
         self._pictures: dict[str, bytes] = {}
         self._drawn: dict[str, tuple[float, bool]] = {}
@@ -116,7 +117,7 @@ class SweepView(SpaWidget):
             {"name": name, "words": readable_name(name)[0], "unit": readable_name(name)[1], "sign": direction_of(name)}
             for name in names
         ]
-        if self.figure not in names:
+        if not self._chosen or self.figure not in names:
             self.figure = self._sweep.merit() or next(iter(names), "")
 
     def _judge(self) -> None:
@@ -124,7 +125,8 @@ class SweepView(SpaWidget):
         sign = direction_of(self.figure) if self.largest is None else (1 if self.largest else -1)
         names = list(self.jobs)
         known = [self.jobs[name]["figures"].get(self.figure) for name in names]
-        place = best_place(known, sign) if sign else None
+        is_telling = len({value for value in known if value is not None}) > 1 or len(names) == 1
+        place = best_place(known, sign) if sign and is_telling else None
         self.best = "" if place is None else names[place]
 
     # ---- what a person does --------------------------------------------------------------------------------------
@@ -134,6 +136,7 @@ class SweepView(SpaWidget):
         if figure not in known:
             raise UserError(f"there is no figure {figure!r} here; there are {', '.join(known) or 'none yet'}")
         with self._lock:
+            self._chosen = True
             self.figure, self.largest = figure, largest
 
     def select(self, name: str) -> None:

@@ -60,10 +60,10 @@ class SweepPage {
     link.watch(["selected"], () => this.paintDetail());
     const columns = (): number => (this.axes.length > 1 ? this.axes[this.axes.length - 1].values.length : 1);
     frame.addKeys([
-      { keys: ["ArrowRight"], label: t("key_move"), act: () => this.step(1) },
-      { keys: ["ArrowLeft"], label: t("key_move"), act: () => this.step(-1) },
-      { keys: ["ArrowDown"], label: t("key_move"), act: () => this.step(columns()) },
-      { keys: ["ArrowUp"], label: t("key_move"), act: () => this.step(-columns()) },
+      { keys: ["ArrowRight"], label: t("key_job"), act: () => this.step(1) },
+      { keys: ["ArrowLeft"], label: t("key_job"), act: () => this.step(-1) },
+      { keys: ["ArrowDown"], label: t("key_job"), act: () => this.step(columns()) },
+      { keys: ["ArrowUp"], label: t("key_job"), act: () => this.step(-columns()) },
       { keys: ["b"], label: t("key_best"), act: () => link.get("best") && this.focus(this.points.findIndex((point) => point.job === link.get("best"))) },
     ]);
     frame.onClose(() => { this.plot?.destroy(); for (const { url } of this.urls.values()) URL.revokeObjectURL(url); });
@@ -151,6 +151,7 @@ class SweepPage {
     const best = this.frame.link.get<string>("best");
     const found = lines(this.points, last.values.length, (job) => this.rows[job]?.figures[figure]);
     const xs = last.numbers.length > 1 ? last.numbers : last.values.map((_, place) => place);
+    const others = this.axes.slice(0, -1).map((axis) => (axis.unit ? `${this.label(axis)} (${axis.unit})` : this.label(axis))).join(", ");
     const order = xs.map((_, place) => place).sort((a, b) => xs[a] - xs[b]);
     found.forEach((line, index) => {
       const colour = COLOURS[index % COLOURS.length];
@@ -162,7 +163,7 @@ class SweepPage {
         layer.append(s("circle", { cx: plot.x(xs[place]), cy: plot.y(y(place)), r: job === best ? 7 : 4, fill: colour, stroke: "var(--spa-bg)", style: "cursor: pointer", onclick: () => this.frame.guard(this.frame.link.ask("select", { name: job })) }, s("title", {}, `${job}: ${human(y(place), 4)}`)));
         if (job === best) layer.append(s("text", { x: plot.x(xs[place]), y: plot.y(y(place)) - 11, "text-anchor": "middle" }, "★"));
       }
-      if (line.name) layer.append(s("text", { x: 76, y: 22 + 15 * index, style: `fill: ${colour}; font-weight: 600` }, line.name));
+      if (line.name) layer.append(s("text", { x: 76, y: 22 + 15 * index, style: `fill: ${colour}; font-weight: 600` }, `${others} ${line.name}`));
     });
   }
 

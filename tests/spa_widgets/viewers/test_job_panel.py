@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
+from spa_widgets import Session
 from spa_widgets.errors import UserError
 from spa_widgets.io.mrc import write_mrc
-from spa_widgets.viewers.jobs.widget import JobPanel, JobView
+from spa_widgets.session.context import Cancelled
+from spa_widgets.viewers.jobs.widget import JobPanel, JobView, SessionTree
 from tests.support.widget_data import PIXEL_A, ball, make_micrographs
 
 
 @pytest.fixture
 def session(tmp_path: Path) -> Any:
-    from spa_widgets import Session
-
     found = Session(tmp_path / "project")
     yield found
     runner = getattr(found.runner, "stop", None)
@@ -54,9 +54,68 @@ def test_pictures_of_a_finished_job_are_still_shown(session: Any, tmp_path: Path
     job.wait(120)
     panel = JobPanel(session, selected="J1")
     (picture,) = panel.details["pictures"]
-    assert not Path(picture["file"]).is_file(), "the folder in which the job worked is gone"
-    facts, (content,) = panel._ask_picture("J1", picture["file"])
+    facts, (content,) = panel._ask_picture("J1", picture["name"])
     assert facts["mime"] == "image/webp" and content[8:12] == b"WEBP"
     with pytest.raises(UserError, match="no longer there"):
-        panel._ask_picture("J1", str(tmp_path / "a.mrc"))
+        panel._ask_picture("J1", "../a")
     panel.close()
+    again = Session(tmp_path / "other", store=session.store.path)
+    reused = again.compare_maps(str(tmp_path / "a.mrc"), str(tmp_path / "b.mrc"), align=False).wait(60)
+    panel = JobPanel(again, selected=reused.name)
+    assert [picture["name"] for picture in panel.details["pictures"]] == ["slices"], "a reused result has its pictures"
+    panel.close()
+
+
+def test_results_and_log_of_a_job_are_at_hand(session: Any, tmp_path: Path) -> None:
+    write_mrc(tmp_path / "a.mrc", ball(), 4.0)
+    job = session.flip_hand(str(tmp_path / "a.mrc")).wait(120)
+    panel = JobPanel(session, selected="J1")
+    files = {each["file"]: each for each in panel.details["files"]}
+    declared = job.step.outputs[0]
+    assert files[declared.file]["kind"] == declared.kind and not panel.details["can_resume"]
+    facts, (content,) = panel._ask_file("J1", declared.file)
+    assert facts["name"] == f"J1_{declared.file}" and content == job.path(declared.file).read_bytes()
+    with pytest.raises(UserError, match="has no file"):
+        panel._ask_file("J1", "../../project.json")
+    assert panel.details["device"] == "cpu" and any("started" in text for _, text in panel.details["log"])
+    assert panel.jobs[0]["bytes"] >= len(content) and SessionTree(session).disk_bytes == panel.jobs[0]["bytes"]
+    panel.close()
+
+
+def test_a_cancelled_job_is_resumed_and_a_job_is_cloned_with_changes(session: Any) -> None:
+    panel = JobPanel(session)
+    job = session.simulate(micrographs=40)
+    panel.cancel(job.name)
+    with pytest.raises(Cancelled):
+        job.wait(120)
+    panel.select(job.name)
+    assert panel.details["can_resume"]
+    assert panel.resume(job.name) == job and job.status in ("queued", "running")
+    panel.cancel(job.name)
+    panel._ask_edit(job.name)
+    assert panel.schema["step"] == "simulate" and panel.filled["values"]["micrographs"] == "40"
+    panel._ask_form_set("micrographs", "1")
+    panel._ask_form_set("size_px", "256")
+    assert panel.filled["code"] == "session.simulate(micrographs=1, size_px=256)" and panel.filled["problems"] == {}
+    name = panel._ask_form_run()["job"]
+    assert panel.schema == {} and panel.selected == name != job.name and session[name].params["micrographs"] == 1
+    session[name].cancel()
+    panel.close()
+
+
+def test_what_ended_while_nobody_looked_is_news(session: Any, tmp_path: Path) -> None:
+    write_mrc(tmp_path / "a.mrc", ball(), 4.0)
+    session.flip_hand(str(tmp_path / "a.mrc")).wait(120)
+    JobPanel(session).close()
+    session.sharpen(str(tmp_path / "a.mrc"), resolution_A=20, b_factor_A2=0).wait(120)
+    panel = JobPanel(Session(session.path))
+    assert [row["is_news"] for row in panel.jobs] == [False, True]
+    panel.close()
+    assert not any(row["is_news"] for row in JobPanel(Session(session.path)).jobs)
+
+
+def test_a_workspace_has_a_panel_of_its_own_jobs(session: Any) -> None:
+    side = session.workspace("side")
+    assert JobPanel(side).jobs == []
+    tree = SessionTree(side, search="x")
+    assert (tree.show, tree.search) == ("tree", "x")
