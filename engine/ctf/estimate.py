@@ -19,7 +19,7 @@ from engine.ctf.result import CtfFit, CtfSettings
 from engine.optics import Optics
 
 # below this confidence a second look is taken
-_SURE = 0.7
+_SURE = 0.8
 _PAIR_PER_TILE = 0.4
 
 
@@ -157,9 +157,9 @@ def _result(
 ) -> CtfFit:
     """Gather parameters, curves and figures of merit."""
     parameters = patch[0].parameters if patch else fit.parameters
-    curves = quality.equiphase_curves(
-        data, parameters, optics, patch[1] if patch else None, patch[0].local_defocus_A if patch else None
-    )
+    certainty = quality.certainty(fit.gain, _trials(settings))
+    tiles = (patch[1], patch[0].local_defocus_A) if patch else (None, None)
+    curves = quality.equiphase_curves(data, parameters, optics, certainty, *tiles)
     mean, a_cos, a_sin, shift = (float(p) for p in parameters)
     half_difference = float(np.hypot(a_cos, a_sin))
     angle = float(np.rad2deg(0.5 * np.arctan2(a_sin, a_cos)))

@@ -25,6 +25,10 @@ from engine.ctf.result import CtfSettings
 # frees the curve.
 _SEARCH_B_FACTORS_A2 = (30.0, 250.0)
 _CANDIDATES = 5
+# defoci that differ by less are the same solution; a twentieth where that is more
+_LEAST_APART_A = 200.0
+# share of the defocus by which a fit is wrong
+_WRONG = 0.1
 # a candidate with less than this share of the best one's gain is not refined
 _HOPELESS = 0.4
 _SHIFT_STEPS = 12
@@ -78,8 +82,10 @@ def fit_global(data: Fringes, settings: CtfSettings) -> GlobalFit:
     allowed = [(p, g) for p, g in refined if _inside(p, settings)] or refined
     allowed.sort(key=lambda item: -item[1])
     best, gain = allowed[0]
-    apart = max(500.0, 0.05 * best[0])
+    apart = max(_LEAST_APART_A, 0.05 * best[0])
     rivals = [g for p, g in allowed if abs(p[0] - best[0]) > apart]
+    if settings.fit_phase_shift:
+        rivals += _gains_beside(data, best, settings)
     weighted = data
     for _ in range(_REWEIGHTINGS):
         weighted = data.reweighted(best)
@@ -87,6 +93,19 @@ def fit_global(data: Fringes, settings: CtfSettings) -> GlobalFit:
     normal, _ = _normal_equations(weighted, best, free, settings)
     error = np.sqrt(max(0.0, np.linalg.pinv(normal)[0, 0]))
     return GlobalFit(best, gain, max(rivals, default=0.0), float(error), weighted)
+
+
+def _gains_beside(data: Fringes, best: Array, settings: CtfSettings) -> list[float]:
+    """Gains with the defocus a tenth off: where few rings are seen, a phase shift can stand for defocus."""
+    free = np.array([False, settings.fit_astigmatism, settings.fit_astigmatism, True])
+    usual = float((data.weight * data.quadratic[0]).sum() / data.weight.sum())
+    gains = []
+    for factor in (1.0 - _WRONG, 1.0 / (1.0 - _WRONG)):
+        start = best * [factor, 1.0, 1.0, 1.0]
+        start[3] += (best[0] - start[0]) * usual
+        end, gain = refine(data, start, free, settings)
+        gains += [gain] * _inside(end, settings)
+    return gains
 
 
 def _penalty(parameters: Array, settings: CtfSettings) -> float:

@@ -53,6 +53,7 @@ def equiphase_curves(
     data: Fringes,
     parameters: Array,
     optics: Optics,
+    certainty: float = 1.0,
     polar: Array | None = None,
     local_defocus_A: Array | None = None,
 ) -> CtfCurves:
@@ -66,6 +67,8 @@ def equiphase_curves(
         (4,) mean defocus, a_cos, a_sin in Å, phase shift in rad.
     optics : Optics
         The microscope.
+    certainty : float
+        Factor of the correlation, see `certainty`.
     polar, local_defocus_A : Array, optional
         (T, R, S) tile spectra in units of the smooth background and (T,) local defoci: the average then
         follows the surface.
@@ -91,7 +94,7 @@ def equiphase_curves(
     round_phase = phase_at(frequency, 0.0, np.array([parameters[0], 0.0, 0.0, parameters[3]]), optics)
     fringe = -0.5 * np.cos(2.0 * round_phase)
     signal = top / np.maximum(bottom, 1e-12)
-    correlation = local_correlation(signal, fringe, bottom / share, frequency, parameters[0], optics)
+    correlation = certainty * local_correlation(signal, fringe, bottom / share, frequency, parameters[0], optics)
     base = background - 0.5 * envelope
     return CtfCurves(
         *(
@@ -141,19 +144,20 @@ def local_correlation(
 
 
 def fit_resolution_A(curves: CtfCurves, threshold: float = FIT_RESOLUTION_THRESHOLD) -> float:
-    """Resolution at which the local correlation falls below the threshold and stays there for six rings.
+    """Resolution up to which the rings are explained: where the correlation's excess over a threshold adds up highest.
+
+    Summed from low frequency, it grows while rings agree with the fit and falls where they do not, so that a few rings
+    that agree by chance beyond a long gap do not count, nor does a short gap that is followed by a long run of rings
+    that agree.
 
     Returns
     -------
     float
-        In Å; the first ring's resolution if the correlation is low from the start.
+        In Å; the first ring's resolution if the correlation is low throughout.
     """
-    correlation, frequency = curves.cross_correlation, curves.frequency_per_A
-    low = correlation < threshold
-    low_run = np.convolve(low, np.ones(6), "full")[5:]
-    ends = np.append(low, True) & (np.append(low_run, 6.0) >= np.minimum(6, len(low) - np.arange(len(low) + 1)))
-    last = int(np.argmax(ends)) - 1
-    return float(1.0 / frequency[max(last, 0)])
+    excess = np.cumsum(curves.cross_correlation.astype(np.float64) - threshold)
+    last = int(np.argmax(excess)) if excess.max() > 0 else 0
+    return float(1.0 / curves.frequency_per_A[last])
 
 
 def score(data: Fringes, parameters: Array) -> float:
@@ -162,14 +166,27 @@ def score(data: Fringes, parameters: Array) -> float:
     return float(np.sqrt(np.clip(data.gain(parameters) / max(without, 1e-30), 0.0, 1.0)))
 
 
+def chance_gain(searched: int) -> float:
+    """Gain that the best of many wrong CTFs reaches.
+
+    The gains are twice log-likelihood ratios: the best of `searched` independent trials reaches about 2 ln(searched).
+    The constant stands for the parameters that are refined afterwards.
+    """
+    return float(2.0 * np.log(max(searched, 2)) + 6.0)
+
+
+def certainty(gain: float, searched: int) -> float:
+    """Share of a fit's correlation that is not chance: sqrt(1 - chance / gain), 0 where chance explains all of it."""
+    return float(np.sqrt(max(0.0, 1.0 - chance_gain(searched) / max(gain, 1e-30))))
+
+
 def confidence(gain: float, rival_gain: float, searched: int) -> float:
     """Probability-like measure that the best defocus is the right one.
 
-    The gains are twice log-likelihood ratios, so by chance alone the best of `searched` independent trials
-    reaches about 2 ln(searched) and the freedom of the refinement. What stands above both that and the best
-    different defocus counts, measured against a factor of e⁴ in likelihood plus a twentieth of the gain itself:
-    where the model is slightly wrong, all the gains of a good micrograph are large and their difference means less.
-    Of random micrographs those above 0.7 were right; most of pure noise has 0, and none of it was above 0.5.
+    What stands above both chance and the best different defocus counts, measured against a factor of e⁴ in likelihood
+    plus a twentieth of the gain itself: where the model is slightly wrong, all the gains of a good micrograph are
+    large and their difference means less. The margin passes smoothly into zero, so that guesses are ranked too.
+    Of random micrographs those above 0.5 were right; most of pure noise is below 0.2.
 
     Parameters
     ----------
@@ -183,10 +200,8 @@ def confidence(gain: float, rival_gain: float, searched: int) -> float:
     float
         0 (a guess) to 1.
     """
-    # what pure noise is seen to reach; the constant stands for the parameters that are refined afterwards
-    chance = 2.0 * np.log(max(searched, 2)) + 14.0
-    margin = max(0.0, gain - max(rival_gain, chance))
-    return margin / (margin + 8.0 + 0.05 * max(gain, 0.0))
+    margin = 2.0 * np.logaddexp(0.0, 0.5 * (gain - max(rival_gain, chance_gain(searched))))
+    return float(margin / (margin + 8.0 + 0.05 * max(gain, 0.0)))
 
 
 def ice_thickness(frequency: Array, power: Array) -> float:

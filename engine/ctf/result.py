@@ -82,7 +82,7 @@ class CtfCurves:
     spectrum, background, fit : NDArray
         (R,) averaged power, its smooth background, and background + envelope × CTF².
     cross_correlation : NDArray
-        (R,) local correlation of spectrum and fit after removal of the background.
+        (R,) local correlation of spectrum and fit after removal of the background, less what chance may bring.
     """
 
     frequency_per_A: NDArray[np.float32]
@@ -108,7 +108,7 @@ class CtfFit:
         (6,) polynomial c0 + c1x + c2y + c3x² + c4xy + c5y² in Å to add to the mean defocus, x and y in [-1,
         1] over the micrograph. Its mean over the micrograph is zero.
     fit_resolution_A : float
-        Where the local correlation of spectrum and fit falls below 0.3, in Å.
+        Up to where spectrum and fit agree, in Å: the excess of their local correlation over 0.3 adds up highest there.
     score : float
         Correlation of spectrum and fit over rings and sectors, 0 to 1.
     confidence : float

@@ -12,7 +12,7 @@ from engine.ctf.fringes import fringes
 from engine.ctf.model import ctf_rfft2
 from engine.ctf.polar import polar_bins
 from engine.ctf.power_spectrum import tile_origins, tile_side_px, tile_spectra
-from engine.ctf.quality import confidence, equiphase_frequency, fit_resolution_A
+from engine.ctf.quality import certainty, confidence, equiphase_frequency, fit_resolution_A
 from engine.ctf.result import CtfCurves, CtfSettings
 from engine.optics import Defocus, Optics
 
@@ -91,6 +91,7 @@ def test_fit_resolution_is_where_the_correlation_stays_low():
     k = np.linspace(0.04, 0.24, 101).astype(np.float32)
     correlation = np.where(k < 0.15, 0.9, 0.0).astype(np.float32)
     correlation[10:13] = 0.1  # a short dip is no end
+    correlation[70:75] = 0.9  # a few rings that agree by chance are none either
     resolution = fit_resolution_A(CtfCurves(k, k, k, k, correlation))
     assert resolution == pytest.approx(1 / 0.148, rel=0.02)
     assert fit_resolution_A(CtfCurves(k, k, k, k, np.zeros_like(k))) == pytest.approx(25.0, rel=1e-3)
@@ -99,7 +100,10 @@ def test_fit_resolution_is_where_the_correlation_stays_low():
 
 def test_confidence_grows_with_the_margin():
     assert confidence(30.0, 29.0, 800) < 0.2 < confidence(100.0, 60.0, 800) < confidence(1000.0, 100.0, 800)
-    assert confidence(10.0, 0.0, 800) == 0.0
+    assert confidence(10.0, 0.0, 800) < 0.05
+    # guesses are ranked, too
+    assert confidence(5.0, 0.0, 800) < confidence(10.0, 0.0, 800)
+    assert certainty(15.0, 800) == 0.0 < certainty(30.0, 800) < 0.6 < certainty(300.0, 800) < 1.0
 
 
 def test_tile_spectra_stay_with_the_array_library():
