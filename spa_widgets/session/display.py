@@ -43,6 +43,7 @@ def job_html(job: Job) -> str:
         left = f", {duration(job.eta_s)} left" if job.eta_s is not None else ""
         rows.append(f'<progress value="{job.progress:.3f}" max="1"></progress> {job.progress:.0%}{escape(left)}')
         rows.append(escape(job.message))
+    rows.append(escape(job.waiting_text or job.origin))
     rows += [f'<span style="color:#D55E00">{escape(job.error)}</span>'] if job.error else []
     rows += [f"⚠ {escape(str(text))}" for text in job.warnings[-5:]]
     code = f'<code style="overflow-wrap:anywhere">{escape(job.code())}</code>'

@@ -14,6 +14,7 @@ from spa_widgets.session.queue import CANCELLED, ENDED, FAILED, FINISHED, QUEUED
 from spa_widgets.session.registry import Step, get_step
 from spa_widgets.session.results import JobResults
 from spa_widgets.session.spec import JobSpec, resolve
+from spa_widgets.session.standing import JobStanding
 
 if TYPE_CHECKING:
     from spa_widgets.session.session import Session
@@ -25,7 +26,7 @@ class JobFailed(UserError):
     """Raised when a result is asked of a job that failed; its text says why."""
 
 
-class Job(JobResults):
+class Job(JobStanding, JobResults):
     """A step with parameters and inputs, asked for in a session.
 
     It is returned at once; the work goes on in the runner. Ask `status` or `progress`, `wait` for the end, or use an

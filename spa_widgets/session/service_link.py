@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from contextlib import suppress
@@ -16,6 +17,7 @@ from spa_widgets.session.starter import RunnerStarter
 from spa_widgets.session.tickets import ASK, ServicePlace, new_ticket
 
 _LOOK_EVERY_S = 0.1
+_FOLLOW_EVERY_S = 0.25
 
 
 class ServiceLink(RunnerStarter):
@@ -37,16 +39,37 @@ class ServiceLink(RunnerStarter):
         self.place = place
         self._sync_lock = threading.Lock()
         self._synced = 0.0
+        self._follower: threading.Thread | None = None
 
     def ensure(self, at_once: bool = True) -> None:
         """Hand over what is new, bring in what has changed, and start the own runner when it has work."""
         with self._sync_lock:
             if at_once or time.monotonic() - self._synced > _LOOK_EVERY_S:
-                self._synced = time.monotonic()
-                for row in self._project.queue.jobs(states=(QUEUED, RUNNING), remote=True):
-                    self._follow(row)
+                self._sync()
         if self._project.queue.jobs(states=(QUEUED, RUNNING), remote=False):
             super().ensure(at_once)
+
+    def _sync(self) -> bool:
+        """Look after every job that the service has; tell whether there are any."""
+        self._synced = time.monotonic()
+        rows = self._project.queue.jobs(states=(QUEUED, RUNNING), remote=True)
+        for row in rows:
+            self._follow(row)
+        if rows and (self._follower is None or not self._follower.is_alive()):
+            self._follower = threading.Thread(target=self._keep_following, name="service", daemon=True)
+            self._follower.start()
+        return bool(rows)
+
+    def _keep_following(self) -> None:
+        """Bring in what changes while nobody asks for it, as long as the service has jobs of ours."""
+        goes_on = True
+        while goes_on:
+            time.sleep(_FOLLOW_EVERY_S)
+            try:
+                with self._sync_lock:
+                    goes_on = self._sync()
+            except (OSError, UserError, sqlite3.Error):  # the project is gone, or the spool is closed: who asks is told
+                return
 
     def cancel(self, row: JobRow) -> None:
         """Take a job back from the service."""

@@ -169,10 +169,11 @@ def read_request(folder: int, name: str, max_bytes: int) -> tuple[int, dict[str,
         handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
     except OSError as error:
         raise BadRequest(f"{name} cannot be opened ({error.strerror}).") from error
+    facts = os.fstat(handle)
+    if not stat.S_ISREG(facts.st_mode) or facts.st_nlink != 1 or facts.st_size > max_bytes:
+        os.close(handle)
+        raise BadRequest(f"{name} is no plain file of at most {max_bytes} bytes.")
     with open(handle, "rb") as stream:
-        facts = os.fstat(handle)
-        if not stat.S_ISREG(facts.st_mode) or facts.st_nlink != 1 or facts.st_size > max_bytes:
-            raise BadRequest(f"{name} is no plain file of at most {max_bytes} bytes.")
         content = stream.read(max_bytes + 1)
     return facts.st_uid, _request(content, name, max_bytes)
 

@@ -1,0 +1,57 @@
+"""Where a job stands among those of others, and where its result came from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spa_widgets.session.display import duration
+from spa_widgets.session.queue import FINISHED, QUEUED, JobRow
+
+if TYPE_CHECKING:
+    from spa_widgets.session.session import Session
+
+
+class JobStanding:
+    """Base of `Job`: its place in a queue shared with others, and the origin of its result."""
+
+    session: Session
+
+    if TYPE_CHECKING:  # what a job has besides
+
+        def _row(self) -> JobRow: ...
+
+    @property
+    def position(self) -> int | None:
+        """Place in the line of an engine service, 1 for the next to start; None when it does not wait in one."""
+        place = self._standing("position")
+        return None if place is None else int(place)
+
+    @property
+    def expected_wait_s(self) -> float | None:
+        """Seconds until it is expected to start at an engine service; None when it does not wait there."""
+        return self._standing("expected_wait_s")
+
+    def _standing(self, name: str) -> float | None:
+        row = self._row()
+        found = self.session.runner.standing(row).get(name) if row.state == QUEUED else None
+        return None if found is None else float(found)
+
+    @property
+    def origin(self) -> str:
+        """Who computed its result: ``computed by you``, ``from the class store, 3 min 20 s saved`` …; empty before."""
+        row = self._row()
+        found = self.session.store.find(row.key) if row.state == FINISHED and row.key else None
+        if found is None:
+            return ""
+        if not row.reused:
+            return "computed for you" if found.read_only_store else "computed by you"
+        store = "the class store" if found.read_only_store else "your own store"
+        return f"from {store}, {duration(found.result.get('seconds', 0.0))} saved"
+
+    @property
+    def waiting_text(self) -> str:
+        """What a person who waits wants to know: ``number 3 in the line, starts in about 2 min 05 s``."""
+        if (position := self.position) is None:
+            return ""
+        wait = self.expected_wait_s
+        return f"number {position} in the line" + (f", starts in about {duration(wait)}" if wait is not None else "")
