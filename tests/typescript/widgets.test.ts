@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { curvesFloor, highest } from "../../spa_widgets/steps/estimate_ctf/curves.ts";
 import { sorted } from "../../spa_widgets/steps/select_2d/rows.ts";
 import { duration, found, size, worst } from "../../spa_widgets/viewers/jobs/row.ts";
-import { foldKey, layout, neighbour } from "../../spa_widgets/viewers/jobs/tree.ts";
+import { layout, neighbour } from "../../spa_widgets/viewers/jobs/tree.ts";
 import { multiply, orthonormal, type Rotation } from "../../spa_widgets/viewers/volume/geometry.ts";
 import { enlarged, sliceOf } from "../../spa_widgets/viewers/volume/slices.ts";
 import { surfaceNets, type Shape } from "../../spa_widgets/viewers/volume/surfaceNets.ts";
@@ -76,16 +76,19 @@ const job = (name: string, step: string, ...parents: string[]) => ({ name, step,
 test("the tree puts a job below all that it uses, and none on another", () => {
   const nodes = layout([job("J1", "a"), job("J2", "b", "J1"), job("J3", "c", "J1", "J2"), job("J4", "b", "J1"), job("J5", "a")]);
   expect(nodes.map((node) => [node.column, node.level])).toEqual([[0, 0], [0, 1], [0, 2], [1, 1], [1, 0]]);
-  expect(nodes[2].parents).toEqual([0, 1]);
+  expect([nodes[2].parents, nodes[2].implied]).toEqual([[0, 1], [0]]);
   expect([neighbour(nodes, 0, "ArrowDown"), neighbour(nodes, 1, "ArrowRight"), neighbour(nodes, 0, "ArrowUp")]).toEqual([1, 3, 0]);
 });
 
-test("many jobs of one step on one input share a node until it is opened", () => {
-  const rows = [job("J1", "a"), ...[2, 3, 4, 5, 6].map((number) => job(`J${number}`, "b", "J1")), job("J7", "c", "J6")];
+test("many alike jobs share a node until it is opened, and so do the jobs that follow each of them", () => {
+  const five = [1, 2, 3, 4, 5];
+  const rows = [job("J1", "a"), ...five.map((number) => job(`J${number + 1}`, "b", "J1")), ...five.map((number) => job(`J${number + 6}`, "c", "J1", `J${number + 1}`)), job("J12", "d", "J7")];
   const nodes = layout(rows);
-  expect(nodes.map((node) => node.names.length)).toEqual([1, 5, 1]);
-  expect(nodes[2].parents).toEqual([1]);
-  expect(layout(rows, new Set([foldKey(rows[1])])).length).toBe(7);
+  expect(nodes.map((node) => node.names.length)).toEqual([1, 5, 5, 1]);
+  expect(nodes.map((node) => node.parents)).toEqual([[], [0], [0, 1], [2]]);
+  const opened = layout(rows, new Set([nodes[1].key]));
+  expect(opened.map((node) => node.names.length)).toEqual([1, 1, 1, 1, 1, 1, 5, 1]);
+  expect(opened[6].parents.length).toBe(6);
 });
 
 test("what people read of jobs", () => {

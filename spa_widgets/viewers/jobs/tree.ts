@@ -3,7 +3,8 @@ import { h, s } from "../kit/dom.ts";
 import type { Frame } from "../kit/frame.ts";
 import { INK, SIGN, titleOf, worst, type Row } from "./row.ts";
 
-export interface Node { names: string[]; column: number; level: number; parents: number[] }
+/** A job or a fold of alike jobs; `implied` are parents that one of the other parents uses already. */
+export interface Node { key: string; names: string[]; column: number; level: number; parents: number[]; implied: number[] }
 type Placed = Pick<Row, "name" | "step" | "parents" | "workspace">;
 
 const WIDTH = 150;
@@ -11,34 +12,49 @@ const HEIGHT = 40;
 const GAP_X = 16;
 const GAP_Y = 22;
 const MARGIN = 10;
-/** So many jobs of one step on the same inputs become one node. */
+/** So many jobs of one step on alike inputs become one node. */
 export const FOLD_FROM = 4;
 
-/** The key under which jobs that differ only in their parameters are folded. */
-export function foldKey(row: Placed): string {
-  return `${row.workspace}|${row.step}|${row.parents.join()}`;
+/** The key of each job under which those that differ only in parameters, their own or their inputs', are folded. */
+export function foldKeys(rows: Placed[]): Map<string, string> {
+  const keys = new Map<string, string>();
+  const numbers = new Map<string, number>(); // short keys, however long the history
+  for (const row of rows) {
+    const text = `${row.workspace}|${row.step}|${[...new Set(row.parents.map((parent) => keys.get(parent) ?? ""))].join()}`;
+    if (!numbers.has(text)) numbers.set(text, numbers.size);
+    keys.set(row.name, `${row.step}#${numbers.get(text)}`);
+  }
+  return keys;
 }
 
 /** Place each job, or fold of jobs, below all that it uses, in the column of its first parent where that is free. */
 export function layout(rows: Placed[], open: ReadonlySet<string> = new Set()): Node[] {
+  const keys = foldKeys(rows);
   const folds = new Map<string, string[]>();
-  for (const row of rows) folds.set(foldKey(row), [...(folds.get(foldKey(row)) ?? []), row.name]);
+  for (const [name, key] of keys) folds.set(key, [...(folds.get(key) ?? []), name]);
   const nodeOf = new Map<string, number>();
   const nodes: Node[] = [];
   const taken = new Set<string>();
   for (const row of rows) {
-    const alike = folds.get(foldKey(row))!;
-    const folded = alike.length >= FOLD_FROM && !open.has(foldKey(row));
+    const key = keys.get(row.name)!;
+    const alike = folds.get(key)!;
+    const folded = alike.length >= FOLD_FROM && !open.has(key);
     if (folded && alike[0] !== row.name) { nodeOf.set(row.name, nodeOf.get(alike[0])!); continue; }
-    const parents = [...new Set(row.parents.map((parent) => nodeOf.get(parent)).filter((index) => index !== undefined))];
+    const uses = folded ? rows.filter((other) => keys.get(other.name) === key).flatMap((other) => other.parents) : row.parents;
+    const parents = [...new Set(uses.map((parent) => nodeOf.get(parent)).filter((index) => index !== undefined))];
     const level = Math.max(-1, ...parents.map((index) => nodes[index].level)) + 1;
     let column = parents.length ? Math.min(...parents.map((index) => nodes[index].column)) : 0;
     while (taken.has(`${column}|${level}`)) column++;
     taken.add(`${column}|${level}`);
     nodeOf.set(row.name, nodes.length);
-    nodes.push({ names: folded ? alike : [row.name], column, level, parents });
+    const implied = parents.filter((one) => parents.some((other) => other !== one && isAbove(nodes, one, other)));
+    nodes.push({ key, names: folded ? alike : [row.name], column, level, parents, implied });
   }
   return nodes;
+}
+
+function isAbove(nodes: Node[], above: number, below: number): boolean {
+  return nodes[below].parents.some((parent) => parent === above || (nodes[parent].level > nodes[above].level && isAbove(nodes, above, parent)));
 }
 
 /** The neighbour of a node in a direction: the nearest whose centre lies that way. */
@@ -83,20 +99,27 @@ export class Tree {
     const width = Math.max(0, ...this.nodes.map((node) => corner(node)[0])) + WIDTH + GAP_X + MARGIN;
     const height = Math.max(0, ...this.nodes.map((node) => corner(node)[1])) + HEIGHT + MARGIN;
     const svg = s("svg", { width, height, role: "group", "aria-label": this.frame.t("tree"), style: "display: block" });
-    for (const node of this.nodes) for (const parent of node.parents) svg.append(this.edge(corner(this.nodes[parent]), corner(node)));
+    const selected = this.frame.link.get<string>("selected");
+    const isSelected = (node: Node): boolean => node.names.includes(selected);
+    for (const node of this.nodes) {
+      for (const parent of node.parents) {
+        const strong = isSelected(node) || isSelected(this.nodes[parent]);
+        if (strong || !node.implied.includes(parent)) svg.append(this.edge(corner(this.nodes[parent]), corner(node), strong));
+      }
+    }
     for (const node of this.nodes) svg.append(this.box(node, node.names.map((name) => byName.get(name)!), corner(node), matches));
     const focused = this.focused;
     this.element.replaceChildren(svg);
     if (focused) this.element.querySelector<SVGElement>(`g[data-node="${CSS.escape(focused)}"]`)?.focus();
   }
 
-  private edge([x0, y0]: [number, number], [x1, y1]: [number, number]): SVGElement {
+  private edge([x0, y0]: [number, number], [x1, y1]: [number, number], strong: boolean): SVGElement {
     const passes = x0 === x1 && y1 - y0 > HEIGHT + GAP_Y; // around the nodes in between
     const [a, b] = passes ? [y0 + HEIGHT / 2, y1 + HEIGHT / 2] : [y0 + HEIGHT, y1];
     const d = passes
       ? `M${x0 + WIDTH},${a}C${x0 + WIDTH + GAP_X},${a} ${x0 + WIDTH + GAP_X},${b} ${x1 + WIDTH},${b}`
       : `M${x0 + WIDTH / 2},${a}C${x0 + WIDTH / 2},${a + GAP_Y} ${x1 + WIDTH / 2},${b - GAP_Y} ${x1 + WIDTH / 2},${b}`;
-    return s("path", { d, fill: "none", stroke: "var(--spa-ink2)", "stroke-width": 1.3, opacity: 0.55 });
+    return s("path", { d, fill: "none", stroke: strong ? "var(--spa-accent)" : "var(--spa-ink2)", "stroke-width": strong ? 2 : 1.3, opacity: strong ? 0.9 : 0.55 });
   }
 
   private box(node: Node, rows: Row[], [x, y]: [number, number], matches: (row: Row) => boolean): SVGElement {
@@ -108,7 +131,7 @@ export class Tree {
     const title = titleOf(rows[0], language);
     const act = (): void => {
       if (!folded) return this.frame.guard(link.ask("select", { name: rows[0].name }));
-      this.open.add(foldKey(rows[0]));
+      this.open.add(node.key);
       this.focused = rows[0].name;
       this.redraw();
     };
