@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -80,3 +82,11 @@ def test_it_leaves_no_trace(kernel_folder: Path) -> None:
         assert gpu_available()
     assert {name for name in sys.modules if "cupy" in name} == before
     assert "stand-in" not in gpu_name()
+
+
+@pytest.mark.skipif(find_spec("cupy") is not None, reason="CuPy is installed: there may be a card")
+def test_the_tests_for_a_card_fail_without_one() -> None:
+    wanted = [f"{Path(__file__).with_name('test_kernels_on_device.py')}::test_slices_are_read_alike", "--gpu", "-q"]
+    done = subprocess.run([sys.executable, "-m", "pytest", *wanted], capture_output=True, text=True, timeout=200)
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1].startswith("1 error")

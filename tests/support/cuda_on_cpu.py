@@ -6,11 +6,7 @@ import ctypes
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 SUPPORT = Path(__file__).resolve().parent
 KERNELS = SUPPORT.parents[1] / "engine" / "kernels"
@@ -37,11 +33,6 @@ def entry_points(source: str) -> str:
     return "\n".join(found)
 
 
-def compile_for_cpu(source: str, folder: Path) -> ctypes.CDLL:
-    """Compile a ``.cu`` file of the package to a shared library in a folder."""
-    return compile_text((KERNELS / source).read_text(encoding="utf-8"), source, folder)
-
-
 def compile_text(text: str, name: str, folder: Path) -> ctypes.CDLL:
     """Compile CUDA text to a shared library in a folder."""
     program, library = folder / f"{name}.cpp", folder / f"{name}.so"
@@ -63,26 +54,3 @@ def compile_text(text: str, name: str, folder: Path) -> ctypes.CDLL:
     search = ["-I", str(KERNELS), "-include", str(SUPPORT / "cuda_shim.h")]
     subprocess.run([tool, *options, *search, str(program), "-o", str(library)], check=True, timeout=120)
     return ctypes.CDLL(str(library))
-
-
-def _argument(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        assert value.flags.c_contiguous
-        return ctypes.c_void_p(value.ctypes.data)
-    if isinstance(value, np.float32):
-        return ctypes.c_float(float(value))
-    assert isinstance(value, np.int32), f"{type(value)} is not a kernel's type"
-    return ctypes.c_int(int(value))
-
-
-def cpu_launcher(folder: Path) -> Callable[..., None]:
-    """A stand-in for `engine.kernels.cuda.launch` that runs kernels on NumPy arrays."""
-    libraries: dict[str, ctypes.CDLL] = {}
-
-    def launch(source: str, name: str, grid: Sequence[int], block: Sequence[int], arguments: Sequence[Any]) -> None:
-        if source not in libraries:
-            libraries[source] = compile_for_cpu(source, folder)
-        sizes = [ctypes.c_uint(int(n)) for n in (*grid, *block)]
-        getattr(libraries[source], f"run_{name}")(*sizes, *(_argument(a) for a in arguments))
-
-    return launch
