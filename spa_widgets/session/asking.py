@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from spa_widgets.session.stored import StoredObject
 DEVICES = ("auto", "cpu", "gpu")
 # raw files with more unread bytes than this are hashed by the runner, so that asking never blocks
 _READ_AT_ONCE_BYTES = 32 << 20
+READ_ONLY_VARIABLE = "SPA_READ_ONLY"
 
 
 @dataclass(frozen=True)
@@ -72,22 +74,38 @@ def ask(project: Project, workspace: str, job: Prepared, device: str, ticket: st
         What is asked for.
     ticket
         Number under which the engine service is asked for it; empty for the project's own runner.
+
+    Raises
+    ------
+    UserError
+        If the result is not there and ``SPA_READ_ONLY`` is set: lookers-on of a class see results, and compute nothing.
     """
     queue = project.queue
+    look_only = bool(os.environ.get(READ_ONLY_VARIABLE))
     known = queue.same(workspace, job.fingerprint)
     if known is not None and known.state in (QUEUED, RUNNING):
         return known
     if known is not None and known.state == FINISHED:
         if known.key is None or project.store.find(known.key, content=True) is None:
+            _refuse_if(look_only, job)
             queue.update(known.number, state=QUEUED, ticket=ticket, cancel=0)  # its result was lost or damaged
         return row_of(project, known.number)
-    found = _in_store(project, job.spec)
+    found = _in_store(project, job.spec, read_all=look_only)
+    _refuse_if(look_only and found is None, job)
     fields = {"state": FINISHED, "key": found.key, "reused": 1, "ended": time.time()} if found else {}
     row, is_new = queue.add(workspace, job.step.name, job.spec, job.fingerprint, device, ticket=ticket, **fields)
     if is_new and found:
         project.finish(row, found, reused=True)
     project.describe(row.number)
     return row
+
+
+def _refuse_if(only_looks: bool, job: Prepared) -> None:
+    if only_looks:
+        raise UserError(
+            f"{job.step.title} with these parameters has not been computed by the class, and here results are only "
+            "looked at; take the class's parameters, or ask the instructor for an account that computes."
+        )
 
 
 def row_of(project: Project, number: int) -> JobRow:
@@ -104,10 +122,11 @@ def row_of(project: Project, number: int) -> JobRow:
     return row
 
 
-def _in_store(project: Project, spec: dict[str, Any]) -> StoredObject | None:
-    """Return the result of a specification when its key is cheap to know and the result is there."""
+def _in_store(project: Project, spec: dict[str, Any], read_all: bool = False) -> StoredObject | None:
+    """Return the result of a specification when it is there and its key is cheap to know (or all may be read)."""
     raw = [Path(path) for ref in spec["inputs"].values() for path in ref.get("files", ())]
-    if project.store.hashes.unknown_bytes(raw) > _READ_AT_ONCE_BYTES or not _inputs_finished(project, spec):
+    is_cheap = read_all or project.store.hashes.unknown_bytes(raw) <= _READ_AT_ONCE_BYTES
+    if not is_cheap or not _inputs_finished(project, spec):
         return None
     return project.store.find(resolve(project.spec_of(spec), project.store).key, content=True)
 

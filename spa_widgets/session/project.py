@@ -29,6 +29,7 @@ from spa_widgets.session.tickets import SERVICE_VARIABLE, ServicePlace
 PROJECT_FILE = "project.json"
 FORMAT_VERSION = 1
 STORE_VARIABLE = "SPA_STORE"
+CLASS_STORE_VARIABLE = "SPA_CLASS_STORE"
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ class Project:
         store
             Where results go: by default the folder that ``SPA_STORE`` names, else inside the project.
         class_store
-            A store of shared results to look in, never to write; by default that of the service.
+            A store of shared results to look in, never to write; by default that of the service, else the one that
+            ``SPA_CLASS_STORE`` names.
         service
             Folder of the engine service that computes; by default the one that ``SPA_SERVICE`` names.
 
@@ -79,12 +81,13 @@ class Project:
         place = _service_setting(service, settings)
         if place and not class_store:
             class_store = ServicePlace.open(place).store
+        class_store = class_store or settings.get("class_store") or os.environ.get(CLASS_STORE_VARIABLE)
         wanted = {
             "format": FORMAT_VERSION,
             "title": title or settings.get("title") or project.path.name,
             "created": settings.get("created") or time.time(),
             "store": _store_setting(store, settings),
-            "class_store": str(Path(class_store).absolute()) if class_store else settings.get("class_store"),
+            "class_store": str(Path(class_store).absolute()) if class_store else None,
             **({"service": place} if place else {}),
         }
         if wanted != settings:
