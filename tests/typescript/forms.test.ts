@@ -48,6 +48,19 @@ test("a form asks the kernel for every change and shows what it answers", () => 
   expect(model.sent.at(-1)).toMatchObject({ ask: "form_reset", args: { names: ["low_pass_A"] } });
 });
 
+test("what a person is typing is not overwritten by an answer to something earlier", () => {
+  const { model, element } = form();
+  const field = element.querySelector<HTMLInputElement>("[data-field=low_pass_A] input")!;
+  field.value = "25";
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+  model.set("filled", { ...model.state.filled, changed: ["ring"] });
+  expect(field.value).toBe("25");
+  field.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", ctrlKey: true, bubbles: true }));
+  expect(model.sent.slice(-2).map((message) => message.ask)).toEqual(["form_set", "form_run"]);
+  model.set("filled", { ...model.state.filled, values: { low_pass_A: "30", ring: false } });
+  expect(field.value).toBe("30");
+});
+
 test("inputs are chosen from results or given as a path; hostile titles stay text", () => {
   const { model, element } = form();
   const select = element.querySelector<HTMLSelectElement>("[data-field=micrographs] select")!;

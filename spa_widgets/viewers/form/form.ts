@@ -32,14 +32,21 @@ export class FormView {
   private device = h("select");
   private count = h("span", { class: "spa-dim" });
   private step = "";
+  private typed = new Set<EventTarget>(); // what stands in these is not told yet, and never overwritten
 
   constructor(private frame: Frame, private extra: HTMLElement[] = []) {
     const { link } = frame;
     this.element.addEventListener("keydown", (event) => {
       if (event.key !== "Enter") return;
       const target = event.target as HTMLElement;
-      if (event.ctrlKey || event.metaKey) { event.preventDefault(); target.blur(); this.run(); } else if (target.matches("input:not([type=checkbox])")) { event.preventDefault(); target.dispatchEvent(new Event("change")); }
+      const runs = event.ctrlKey || event.metaKey;
+      if (!runs && !target.matches("input:not([type=checkbox])")) return;
+      event.preventDefault();
+      if (this.typed.has(target)) target.dispatchEvent(new Event("change"));
+      if (runs) this.run();
     });
+    this.element.addEventListener("input", (event) => this.typed.add(event.target!));
+    this.element.addEventListener("change", (event) => this.typed.delete(event.target!), { capture: true });
     this.element.addEventListener("pointerenter", () => this.refresh());
     this.device.addEventListener("change", () => this.set("device", this.device.value));
     link.watch(["schema"], () => this.build());
@@ -68,6 +75,7 @@ export class FormView {
     const schema = this.frame.link.get<Schema>("schema");
     const { t } = this.frame;
     this.shown.clear();
+    this.typed.clear();
     this.step = schema?.step ?? "";
     this.element.style.display = this.step ? "" : "none";
     if (!this.step) return this.element.replaceChildren();
@@ -152,7 +160,7 @@ export class FormView {
       if (reset) reset.style.visibility = changed ? "" : "hidden";
       if (path) this.choose(control as HTMLSelectElement, path, filled.inputs[name], filled.choices[name] ?? []);
       else if (control.type === "checkbox") (control as HTMLInputElement).checked = Boolean(filled.values[name]);
-      else { const value = String(filled.values[name] ?? ""); if (control.value !== value) control.value = value; }
+      else if (!this.typed.has(control)) { const value = String(filled.values[name] ?? ""); if (control.value !== value) control.value = value; }
     }
     this.together.textContent = filled.problems[""] ?? "";
     const hidden = schema.fields.filter((field) => field.group === "advanced");
