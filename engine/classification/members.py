@@ -64,4 +64,5 @@ def montage(
         images = low_pass(images, pixel_size_A, low_pass_A, ndim=2)
     if images.shape[-1] > tile_px:
         images = fourier_resize(images, tile_px)
-    return np.asarray(atlas(images, columns, sigma=3.0))
+    left_over = np.zeros((-len(images) % columns, *images.shape[1:]), np.float32)  # become plain grey
+    return np.asarray(atlas(np.concatenate([images, left_over]), columns, sigma=3.0))

@@ -48,6 +48,20 @@ test("a closed link leaves no listener and no question open", async () => {
   expect([...model.listeners.values()].every((set) => set.size === 0)).toBe(true);
 });
 
+test("what is expected is shown until the kernel has answered, and is never sent", () => {
+  const model = new FakeModel({ selected: [1] });
+  const link = new Link(model as any);
+  const seen: number[][] = [];
+  link.watch(["selected"], () => seen.push(link.get("selected")));
+  const [first, second] = [link.expect("selected", [1, 2]), link.expect("selected", [1, 2, 3])];
+  model.set("selected", [1, 2]); // the kernel's word to the first
+  first();
+  expect(link.get("selected")).toEqual([1, 2, 3]);
+  second(); // refused: what the kernel says holds
+  expect([link.get("selected"), model.get("selected")]).toEqual([[1, 2], [1, 2]]);
+  expect(seen).toEqual([[1], [1, 2], [1, 2, 3], [1, 2, 3], [1, 2]]);
+});
+
 test("floats are read from a buffer at any offset", () => {
   const buffer = new ArrayBuffer(11);
   const view = new DataView(buffer);

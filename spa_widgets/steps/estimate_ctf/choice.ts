@@ -2,14 +2,14 @@
 export interface Row { name: string; fitted: boolean; defocus_A: number | null; astigmatism_A: number | null; angle_deg: number | null; resolution_A: number | null; score: number | null; confidence: number | null; ice: number | null }
 export type Fact = "defocus_A" | "resolution_A" | "astigmatism_A" | "confidence" | "score" | "ice";
 
-/** What is shown of each micrograph: its label and unit; the defocus in µm. */
-export const FACTS: Record<Fact, { key: string; unit: string; scale: number }> = {
-  defocus_A: { key: "defocus", unit: "µm", scale: 1e-4 },
-  resolution_A: { key: "fit_resolution", unit: "Å", scale: 1 },
-  astigmatism_A: { key: "astigmatism", unit: "Å", scale: 1 },
-  confidence: { key: "confidence", unit: "", scale: 1 },
-  score: { key: "score", unit: "", scale: 1 },
-  ice: { key: "ice", unit: "", scale: 1 },
+/** What is shown of each micrograph: its label, unit and decimals; the defocus in µm. */
+export const FACTS: Record<Fact, { key: string; unit: string; scale: number; digits: number }> = {
+  defocus_A: { key: "defocus", unit: "µm", scale: 1e-4, digits: 3 },
+  resolution_A: { key: "fit_resolution", unit: "Å", scale: 1, digits: 2 },
+  astigmatism_A: { key: "astigmatism", unit: "Å", scale: 1, digits: 0 },
+  confidence: { key: "confidence", unit: "", scale: 1, digits: 2 },
+  score: { key: "score", unit: "", scale: 1, digits: 2 },
+  ice: { key: "ice", unit: "", scale: 1, digits: 2 },
 };
 
 /** Each limit, the fact that it is put on, and whether it is the least that is kept. */

@@ -1,5 +1,5 @@
 /** The table of all micrographs: sorted by a click on a heading, a row for each, accepted or not by a click on its mark. */
-import { h, human } from "../../viewers/kit/dom.ts";
+import { h } from "../../viewers/kit/dom.ts";
 import type { Frame } from "../../viewers/kit/frame.ts";
 import { FACTS, type Fact, known, type Reason, type Row, shown } from "./choice.ts";
 
@@ -19,7 +19,7 @@ export function ordered(rows: Row[], by: Column, direction: number): number[] {
 
 function text(row: Row, fact: Fact): string {
   const value = shown(row, fact);
-  return fact === "defocus_A" && Number.isFinite(value) ? value.toFixed(3) : fact === "astigmatism_A" && Number.isFinite(value) ? value.toFixed(0) : human(value);
+  return Number.isFinite(value) ? value.toFixed(FACTS[fact].digits) : "–";
 }
 
 export class MicrographTable {

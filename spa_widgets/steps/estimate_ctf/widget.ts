@@ -36,15 +36,15 @@ const STYLE = `
 .spa-scatter .spa-here { fill: none; stroke: var(--spa-ink); stroke-width: 2.5; }
 .spa-scatter .spa-frame { fill: color-mix(in srgb, var(--spa-accent) 12%, transparent); stroke: var(--spa-accent); stroke-dasharray: 4 3; }
 .spa-brushed { display: flex; flex-wrap: wrap; gap: 5px 8px; align-items: center; min-height: 30px; font-size: 12px; }
-.spa-facts { padding: 8px 2px; }
-.spa-facts > div { display: flex; justify-content: space-between; gap: 10px; }
-.spa-facts b { overflow-wrap: anywhere; text-align: right; }
+.spa-ctf-facts { padding: 8px 2px; }
+.spa-ctf-facts > div { display: flex; justify-content: space-between; gap: 10px; }
+.spa-ctf-facts b { overflow-wrap: anywhere; text-align: right; }
 .spa button.spa-plain { border: 0; background: none; padding: 0 2px; min-height: 20px; font-weight: inherit; white-space: inherit; text-align: inherit; }
 .spa button.spa-mark { color: var(--spa-good); font-weight: 700; text-decoration: none; min-width: 20px; text-align: center; }
 .spa-off button.spa-mark { color: var(--spa-warn); }
 .spa-lines td { padding: 1px 6px; font-size: 12.5px; }
-.spa-lines th { padding: 3px 6px; font-size: 12.5px; }
-.spa-row-name { display: flex; gap: 4px; align-items: baseline; max-width: 170px; }
+.spa-lines th { padding: 3px 6px; font-size: 11.5px; word-break: keep-all; }
+.spa-row-name { display: flex; gap: 4px; align-items: baseline; max-width: 146px; }
 .spa-row-name > .spa-end { overflow: hidden; text-overflow: ellipsis; direction: rtl; }
 th[aria-sort=ascending]::after { content: " ▲"; font-size: 9px; }
 th[aria-sort=descending]::after { content: " ▼"; font-size: 9px; }
@@ -61,7 +61,7 @@ class CtfView {
   private landscape: LandscapeView;
   private scatter: ScatterView;
   private table: MicrographTable;
-  private facts = h("div", { class: "spa-num spa-facts" });
+  private facts = h("div", { class: "spa-num spa-ctf-facts" });
   private toggleButton = h("button", { onclick: () => this.toggle(this.current()) });
   private total = h("span", { class: "spa-num", role: "status" });
   private submitButton = h("button", { class: "spa-primary", onclick: () => this.submit() });

@@ -7,7 +7,7 @@ import { Plot } from "../../viewers/kit/plot.ts";
 import type { Atlas } from "./atlas.ts";
 import type { ClassRow } from "./rows.ts";
 
-const [AVERAGE_PX, THRESHOLD, COARSE_A] = [132, 0.143, 20];
+const [AVERAGE_PX, THRESHOLD, COARSE_A] = [112, 0.143, 20];
 
 export class ClassDetail {
   readonly element: HTMLElement;
@@ -30,7 +30,7 @@ export class ClassDetail {
 
   constructor(private frame: Frame, private atlas: Atlas, close: () => void) {
     const { t } = frame;
-    this.plot = new Plot({ label: t("frc_label"), xLabel: t("frequency"), left: 30, bottom: 30, xTicks: (value) => (value > 0 ? `1/${human(1 / value, 2)}` : "0") });
+    this.plot = new Plot({ label: t("frc_label"), xLabel: t("frequency"), left: 30, xTicks: (value) => (value > 0 ? `1/${human(1 / value, 2)}` : "0") });
     this.plot.onDraw((layer) => this.paint(layer));
     this.plot.element.classList.add("spa-frc");
     this.back = h("button", { class: "spa-icon", "aria-label": t("page_back"), title: t("page_back"), onclick: () => this.turn(-1) }, "←");

@@ -15,7 +15,7 @@ from spa_widgets.io.star import need_columns
 from spa_widgets.viewers.base import Answer
 from spa_widgets.viewers.encode import WEBP, encode
 
-PER_PAGE, COLUMNS = 24, 6
+PER_PAGE, COLUMNS = 16, 4
 _CLASS, _PROBABILITY = "rlnClassNumber", "rlnMaxValueProbDistribution"
 
 

@@ -52,6 +52,7 @@ class GalleryView {
       ...[["count", "particles"], ["resolution", "resolution"], ["effective_classes", "effective_classes"], ["number", "number"]].map(([value, key]) => h("option", { value }, t(key))));
     const size = slider({ label: t("size"), unit: "px", min: 48, max: 240, step: 4, value: link.get("size_px"), input: (value) => link.set("size_px", value) });
     const contrast = slider({ label: t("contrast"), min: 0.5, max: 3, step: 0.05, value: 1, input: (value) => { this.contrast = value; this.paint(); } });
+    for (const each of [size, contrast]) each.element.classList.add("spa-bare"); // their effect is seen, their number says nothing
     link.watch(["sort", "size_px"], () => { sort.value = link.get("sort"); size.set(link.get("size_px")); });
     return h("div", { class: "spa-bar" }, h("span", { class: "spa-title" }, t("class_gallery")), h("label", { class: "spa-slider" }, t("sort_by"), sort), size.element, contrast.element,
       h("span", { class: "spa-grow" }), this.frame.codeButton(), this.frame.helpButton());
@@ -201,8 +202,9 @@ class GalleryView {
   }
 
   private select(numbers: number[]): void {
-    if (!this.frame.link.get("live")) this.frame.link.expect("selected", [...numbers].sort((a, b) => a - b)); // so that quick keys build on each other
-    this.frame.guard(this.frame.link.ask("select", { numbers }));
+    const { link } = this.frame;
+    const settle = link.get("live") ? () => {} : link.expect("selected", [...numbers].sort((a, b) => a - b)); // so that quick keys build on each other
+    this.frame.guard(link.ask("select", { numbers }).finally(settle));
   }
 
   private all(): void {

@@ -16,6 +16,7 @@ type Listener = (content: any, buffers: DataView[]) => void;
 export class Link {
   private waiting = new Map<string, Waiting>();
   private listeners = new Map<string, Set<Listener>>();
+  private expected = new Map<string, unknown>();
   private traitListeners: [string, () => void][] = [];
   private static count = 0;
   private prefix = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 8)}`;
@@ -40,7 +41,7 @@ export class Link {
   }
 
   get<T = any>(name: string): T {
-    return this.model.get(name) as T;
+    return (this.expected.has(name) ? this.expected.get(name) : this.model.get(name)) as T;
   }
 
   /** Set a synced trait and send it. */
@@ -49,9 +50,22 @@ export class Link {
     this.model.save_changes();
   }
 
-  /** Show a trait's coming value at once; the kernel is told by a question and has the last word. */
-  expect(name: string, value: unknown): void {
-    this.model.set(name, value);
+  /**
+   * Show a trait's coming value at once; the kernel is told by a question and has the last word: call what is given back
+   * when it has answered. The model itself is left alone, else the value would be sent with the next trait that is set.
+   */
+  expect(name: string, value: unknown): () => void {
+    this.expected.set(name, value);
+    this.hear(name);
+    return () => {
+      if (this.expected.get(name) !== value) return; // a later one is expected by now
+      this.expected.delete(name);
+      this.hear(name);
+    };
+  }
+
+  private hear(name: string): void {
+    for (const [event, listener] of this.traitListeners) if (event === `change:${name}`) listener();
   }
 
   /** Call `listener` now and whenever one of the traits changes. */
@@ -68,6 +82,7 @@ export class Link {
     for (const [name, listener] of this.traitListeners) this.model.off(name as any, listener);
     for (const { reject } of this.waiting.values()) reject(new Error("closed"));
     this.waiting.clear();
+    this.expected.clear();
     this.listeners.clear();
   }
 

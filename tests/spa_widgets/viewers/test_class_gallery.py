@@ -131,11 +131,11 @@ def test_every_change_of_the_selection_can_be_taken_back(tmp_path: Path) -> None
 
 
 def spots_of(picture: bytes) -> np.ndarray:
-    """Middle (y, x) of the bright spot in each tile of 32 px of a picture with one row."""
+    """Middle (y, x) of the bright spot in each tile of 32 px of a picture."""
     levels = np.asarray(Image.open(io.BytesIO(picture)).convert("L"), float)
-    assert levels.shape[0] == 32
-    tiles = levels.reshape(32, -1, 32).swapaxes(0, 1)
-    return np.array([np.argwhere(tile > 0.9 * tile.max()).mean(axis=0) for tile in tiles])
+    tiles = levels.reshape(len(levels) // 32, 32, -1, 32).swapaxes(1, 2).reshape(-1, 32, 32)
+    seen = [tile for tile in tiles if tile.std() > 3]  # what is left over is plain
+    return np.array([np.argwhere(tile > 0.9 * tile.max()).mean(axis=0) for tile in seen])
 
 
 def test_members_are_drawn_as_their_average_is(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_members_are_drawn_as_their_average_is(tmp_path: Path) -> None:
     facts, (picture,) = gallery._ask_members(2, 1, True, 0.0)
     assert (facts["count"], facts["pages"]) == (30, 2)
     spots = spots_of(picture)
-    assert len(spots) == 6, "six are left for the second page"
+    assert len(spots) == 14, "so many are left for the second page"
     assert np.abs(spots - [16, 22]).max() < 1.0
     _, (raw,) = gallery._ask_members(2, 1, False, 0.0)
     assert spots_of(raw).std(axis=0).min() > 2.0, "as they were cut out they lie anywhere"
