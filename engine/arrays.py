@@ -78,6 +78,18 @@ def gpu_name() -> str:
     return str(properties["name"].decode())
 
 
+def free_device_bytes() -> int:
+    """Return the bytes that are free on the CUDA device in use, those that CuPy holds in reserve not counted."""
+    import cupy
+
+    return int(cupy.cuda.runtime.memGetInfo()[0])
+
+
+def is_device(xp: Any) -> bool:
+    """Tell whether an array namespace is that of a CUDA device."""
+    return bool(array_api_compat.is_cupy_namespace(xp))
+
+
 def resolve_device(device: str) -> str:
     """Turn ``"auto"``, ``"cpu"`` or ``"gpu"`` into the device to use.
 

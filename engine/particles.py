@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from engine.arrays import Array
+from engine.arrays import Array, is_device
 from engine.ctf.model import ctf_on_disc, ctf_rfft2
 from engine.fourier.disc import HalfDisc
 from engine.optics import Defocus, Optics
+from engine.residency import DeviceStacks
 
 Indices = NDArray[np.intp]
 
@@ -37,6 +38,10 @@ class Particles:
         Arrays of shape ``(count,)``.
     optics : Optics
         Numbers or arrays of shape ``(count,)``.
+    resident : DeviceStacks or None
+        Keeps images on a device from one step to the next.
+    numbers : (count,) int64 or None
+        What stands for each image there (`DeviceStacks.numbers`).
     """
 
     load: Callable[[Indices], NDArray[np.float32]]
@@ -45,6 +50,8 @@ class Particles:
     pixel_size_A: float
     defocus: Defocus
     optics: Optics
+    resident: DeviceStacks | None = None
+    numbers: NDArray[np.int64] | None = None
 
     @classmethod
     def from_array(
@@ -74,12 +81,21 @@ class Particles:
             count=len(chosen),
             defocus=self.defocus.take(chosen),
             optics=self.optics.take(chosen),
+            numbers=None if self.numbers is None else self.numbers[chosen],
         )
 
     def images(self, indices: ArrayLike | None = None) -> NDArray[np.float32]:
         """Load images ``(m, n, n)``; all of them without ``indices``."""
         wanted = np.arange(self.count) if indices is None else np.asarray(indices, np.intp)
         return self.load(wanted)
+
+    def images_on(self, indices: ArrayLike, xp: Any) -> Array:
+        """Load images ``(m, n, n)`` to where an array namespace has its arrays; a device keeps them while it can."""
+        wanted = np.asarray(indices, np.intp)
+        if self.resident is None or self.numbers is None or not is_device(xp) or len(wanted) == 0:
+            return xp.asarray(self.load(wanted))
+        numbers = self.numbers[wanted]
+        return self.resident.images(numbers, lambda part: self.load(wanted[part]), self.box_px, self.count, xp)
 
     def ctf_on_disc(self, disc: HalfDisc, indices: ArrayLike, xp: Any = np) -> Array:
         """Return the CTF ``(m, K)`` of some particles on the coefficients of a disc."""

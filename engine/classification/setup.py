@@ -169,7 +169,7 @@ class DiscImages:
 
     def _make(self, indices: NDArray[np.intp]) -> tuple[Array, Array]:
         xp = self.sampling.xp
-        spectra = rfft2_centred(xp.asarray(self.particles.images(indices)))
+        spectra = rfft2_centred(self.particles.images_on(indices, xp))
         x = self._source.gather(spectra) * self._scale
         return xp.astype(x, xp.complex64), self.particles.ctf_on_disc(self.sampling.disc, indices, xp)
 

@@ -72,7 +72,7 @@ class ImageCoefficients:
             self._ctf[self.xp.asarray(part)] = self.xp.astype(ctf, self.xp.float32)
 
     def _compute(self, indices: NDArray[np.intp]) -> tuple[Array, Array]:
-        images = self.xp.asarray(self.particles.images(indices))
+        images = self.particles.images_on(indices, self.xp)
         coefficients = self._source.gather(rfft2_centred(images))
         if self.factor != 1:
             coefficients = coefficients * np.float32(self.factor)

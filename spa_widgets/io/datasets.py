@@ -15,7 +15,8 @@ from engine.particles import Particles
 from spa_widgets.errors import UserError
 from spa_widgets.io.columns import defocus_of, numbers, optics_of, used_value
 from spa_widgets.io.cryosparc import read_cs
-from spa_widgets.io.mrc import mrc_shape, read_mrc, read_mrc_slices
+from spa_widgets.io.mrc import finite, mrc_shape, read_mrc
+from spa_widgets.io.particle_images import STACKS, StackImages
 from spa_widgets.io.star import Tables, need_columns, read_star, write_star
 
 IMAGE_SIGN = "spaImageSign"
@@ -45,21 +46,6 @@ def resolve_image_path(name: str, star_path: str | Path) -> Path:
     if beside.exists():
         return beside
     raise UserError(f"{star_path} names the image file {name}, which is not there: move it back or import it again.")
-
-
-def finite(images: NDArray[np.float32], path: str | Path) -> NDArray[np.float32]:
-    """Return images as they are.
-
-    Raises
-    ------
-    UserError
-        When one of their pixels is no number.
-    """
-    # the sum tells in one pass, without an array of flags
-    if not np.isfinite(images.sum(dtype=np.float64)) and not np.isfinite(images).all():
-        count = int((~np.isfinite(images)).sum())
-        raise UserError(f"{path} holds {count} pixels that are no numbers (NaN or infinite): make the image again.")
-    return images
 
 
 def read_tables(path: str | Path) -> Tables:
@@ -287,25 +273,18 @@ class ParticleSet:
         box_px = _box_px(distinct, self.path)
         order = {file: i for i, file in enumerate(distinct)}
         file_index = np.array([order[file] for file in files], np.intp)
-        sign = numbers(self.table, IMAGE_SIGN, self.path).astype(np.float32) if IMAGE_SIGN in self.table else None
-
-        def load(indices: NDArray[np.intp]) -> NDArray[np.float32]:
-            wanted = np.asarray(indices)
-            images = np.empty((len(wanted), box_px, box_px), np.float32)
-            chosen = file_index[wanted]
-            for index in np.unique(chosen):
-                rows = np.flatnonzero(chosen == index)
-                read = read_mrc_slices(distinct[index], numbers_in_stack[wanted[rows]])
-                images[rows] = finite(read, distinct[index])
-            return images if sign is None else images * sign[wanted, None, None]
-
+        ones = np.ones(self.count, np.float32)
+        sign = numbers(self.table, IMAGE_SIGN, self.path).astype(np.float32) if IMAGE_SIGN in self.table else ones
+        images = StackImages(distinct, file_index, numbers_in_stack, sign, box_px)
         return Particles(
-            load=load,
+            load=images.load,
             count=self.count,
             box_px=box_px,
             pixel_size_A=self.pixel_size_A,
             defocus=defocus_of(self.table, self.path),
             optics=optics_of(self.optics_table, self.table, self.path),
+            resident=STACKS,
+            numbers=images.numbers(),
         )
 
     def _locations(self) -> tuple[NDArray[np.intp], list[Path]]:

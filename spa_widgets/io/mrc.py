@@ -231,3 +231,18 @@ class MrcStackWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def finite(images: NDArray[np.float32], path: str | Path) -> NDArray[np.float32]:
+    """Return images as they are.
+
+    Raises
+    ------
+    UserError
+        When one of their pixels is no number.
+    """
+    # the sum tells in one pass, without an array of flags
+    if not np.isfinite(images.sum(dtype=np.float64)) and not np.isfinite(images).all():
+        count = int((~np.isfinite(images)).sum())
+        raise UserError(f"{path} holds {count} pixels that are no numbers (NaN or infinite): make the image again.")
+    return images
