@@ -15,6 +15,7 @@ from engine.classification.state import ClassificationState
 from engine.display import atlas
 from engine.fourier.crop import fourier_resize
 from spa_widgets.errors import UserError
+from spa_widgets.guard.particles import particle_warnings
 from spa_widgets.io.curves import write_fsc_csv
 from spa_widgets.io.datasets import ParticleSet
 from spa_widgets.io.mrc import write_mrc
@@ -32,6 +33,8 @@ def run(ctx: JobContext) -> None:
             f"{options.classes} classes were asked for, but {particle_set.path} holds {particle_set.count} "
             "particle(s): use fewer classes."
         )
+    for sentence in particle_warnings(particle_set, ctx.params.mask_diameter_A):
+        ctx.warn(sentence)
     with ctx.stage("classify"):
         try:
             state = _classify(ctx, particle_set, options)

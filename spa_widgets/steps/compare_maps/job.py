@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from engine.display import contrast_by_sigma
 from engine.reconstruction.alignment import compare_with_truth
 from engine.reconstruction.rigid import match_grid
 from spa_widgets.errors import UserError
+from spa_widgets.guard.maps import hand_warnings
 from spa_widgets.io.curves import write_fsc_csv
 from spa_widgets.io.mrc import write_mrc
 from spa_widgets.io.volumes import check_mask, read_volume, read_volumes
@@ -30,15 +33,13 @@ def run(ctx: JobContext) -> None:
     ctx.progress(0, 2, "aligning" if ctx.params.align else "comparing")
     with ctx.stage("compare"):
         on_grid = match_grid(volume, own_pixel_size_A, reference.shape[0], pixel_size_A)
-        found = compare_with_truth(
-            on_grid,
-            reference,
-            pixel_size_A,
-            ctx.params.symmetry,
-            mask,
-            align=ctx.params.align,
-            check_hand=ctx.params.check_hand,
+        compare = partial(
+            compare_with_truth, on_grid, reference, pixel_size_A, ctx.params.symmetry, mask, align=ctx.params.align
         )
+        found = compare(check_hand=ctx.params.check_hand)
+        if found.hand_flipped:
+            for sentence in hand_warnings(found.correlation, compare(check_hand=False).correlation):
+                ctx.warn(sentence)
     ctx.progress(1, 2, "writing")
     write_mrc(ctx.out / "aligned.mrc", found.aligned, pixel_size_A)
     write_fsc_csv(ctx.out / "fsc.csv", found.shell_resolution_A, {"fsc": found.fsc})

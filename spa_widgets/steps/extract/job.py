@@ -19,7 +19,8 @@ from engine.extraction.local_defocus import local_defocus
 from engine.extraction.windows import window_centres, windows_fit
 from engine.optics import Defocus
 from spa_widgets.errors import UserError
-from spa_widgets.io.datasets import MicrographSet
+from spa_widgets.guard.particles import particle_warnings
+from spa_widgets.io.datasets import MicrographSet, ParticleSet
 from spa_widgets.io.mrc import MrcStackWriter, read_mrc_slices
 from spa_widgets.io.picks import FROM_LAST_ROW, on_micrographs, read_picks
 from spa_widgets.io.star import write_star
@@ -48,6 +49,8 @@ def run(ctx: JobContext) -> None:
         tables = _extract(ctx, micrographs, chosen, settings, pixel_size_A, count)
     table = pd.concat(tables, ignore_index=True)
     _write(ctx, micrographs, table, settings, pixel_size_A)
+    for sentence in particle_warnings(ParticleSet.read(ctx.out / "particles.star"), ctx.params.diameter_A):
+        ctx.warn(sentence)
     ctx.figure("particles", len(table))
     ctx.figure("micrographs", len(tables))
     ctx.figure("box_px", settings.output_px)

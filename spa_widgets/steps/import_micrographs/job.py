@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 import pandas as pd
 
 from spa_widgets.errors import UserError
+from spa_widgets.guard.microscope import micrograph_warnings, optics_warnings
 from spa_widgets.io.datasets import MicrographSet
 from spa_widgets.io.mrc import mrc_pixel_size_A, mrc_shape
 from spa_widgets.session.context import JobContext
-
-_PIXEL_SIZE_TOLERANCE = 0.01
 
 
 def run(ctx: JobContext) -> None:
@@ -22,8 +20,12 @@ def run(ctx: JobContext) -> None:
         raise UserError("No micrograph was given; expected at least one .mrc file: check the path or the pattern.")
     with ctx.stage("headers"):
         files, shapes, sizes_A = _headers(ctx, files)
-    _warn_about_sizes(ctx, shapes)
-    _warn_about_pixel_sizes(ctx, files, sizes_A)
+    params = ctx.params
+    for sentence in [
+        *micrograph_warnings(files, shapes, sizes_A, params.pixel_size_A),
+        *optics_warnings(params.voltage_kv, params.cs_mm, params.amplitude_contrast),
+    ]:
+        ctx.warn(sentence)
     table = pd.DataFrame({"rlnMicrographName": [str(path.absolute()) for path in files], "rlnOpticsGroup": 1})
     MicrographSet(table, _optics_table(ctx), ctx.out).write(ctx.out / "micrographs.star")
     ctx.figure("micrographs", len(files))
@@ -73,26 +75,3 @@ def _headers(ctx: JobContext, files: list[Path]) -> tuple[list[Path], list[tuple
         ctx.warn(f"Left out: {fault}")
     ctx.figure("left_out", len(faults))
     return good, shapes, sizes_A
-
-
-def _warn_about_sizes(ctx: JobContext, shapes: list[tuple[int, int]]) -> None:
-    counts = Counter(shapes)
-    if len(counts) > 1:
-        listed = ", ".join(f"{count} of {width} × {height} px" for (height, width), count in counts.most_common())
-        ctx.warn(f"The micrographs differ in size ({listed}); they may come from different detectors or settings.")
-
-
-def _warn_about_pixel_sizes(ctx: JobContext, files: list[Path], sizes_A: list[float]) -> None:
-    """Headers that state no pixel size, or 1 Å as many programs do, say nothing."""
-    given = ctx.params.pixel_size_A
-    differ = [
-        (path.name, size)
-        for path, size in zip(files, sizes_A, strict=True)
-        if size not in (0.0, 1.0) and abs(size - given) > _PIXEL_SIZE_TOLERANCE * given
-    ]
-    if differ:
-        name, size = differ[0]
-        ctx.warn(
-            f"The header of {name} states {size:g} Å per pixel, {given:g} Å was given ({len(differ)} of {len(files)} "
-            "files differ); the given value is used: make sure that it is that of these micrographs."
-        )

@@ -14,13 +14,14 @@ from engine.reconstruction.refinement_state import RefinementOptions, Refinement
 from engine.reconstruction.symmetry_axis import find_symmetry
 from engine.symmetry import point_group
 from spa_widgets.errors import UserError
+from spa_widgets.guard.maps import symmetry_warnings
+from spa_widgets.guard.particles import particle_warnings
 from spa_widgets.io.curves import write_fsc_csv
 from spa_widgets.io.datasets import ParticleSet
 from spa_widgets.io.mrc import write_mrc
 from spa_widgets.io.volumes import read_mask, read_volume
 from spa_widgets.session.context import JobContext
 
-_DOUBTFUL_SYMMETRY = 0.3
 _FEWEST = 10
 
 
@@ -29,6 +30,8 @@ def run(ctx: JobContext) -> None:
     dataset = ParticleSet.read(ctx.input("particles")).with_absolute_names()
     dataset = _with_half_sets(ctx, dataset)
     particles = dataset.to_engine()
+    for sentence in particle_warnings(dataset, ctx.params.mask_diameter_A):
+        ctx.warn(sentence)
     checkpoint = ctx.load_checkpoint()
     state = None if checkpoint is None else RefinementState.from_dict(checkpoint)
     mask = _mask(ctx, particles)
@@ -82,11 +85,8 @@ def _initial_volume(ctx: JobContext, particles: Particles) -> NDArray[np.float32
     with ctx.stage("align symmetry"):
         found = find_symmetry(volume, particles.pixel_size_A, ctx.params.symmetry)
     ctx.figure("symmetry_score", float(found.score))
-    if found.score < _DOUBTFUL_SYMMETRY:
-        ctx.warn(
-            f"The initial model shows little {ctx.params.symmetry} symmetry (score {found.score:.2f}, 1 is perfect); "
-            "compare with a refinement in C1."
-        )
+    for sentence in symmetry_warnings(volume, found, particles.pixel_size_A, ctx.params.symmetry):
+        ctx.warn(sentence)
     return np.asarray(found.aligned, np.float32)
 
 
