@@ -13,6 +13,8 @@ import sysconfig
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +49,9 @@ def what_is_missing() -> str:
 
 def as_user(name: str, *command: str, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run a command as another user."""
+    runuser = shutil.which("runuser") or "/usr/sbin/runuser"  # an environment among the options may have a short PATH
     return subprocess.run(
-        ["runuser", "-u", name, "--", *command], capture_output=True, text=True, check=False, cwd="/", **options
+        [runuser, "-u", name, "--", *command], capture_output=True, text=True, check=False, cwd="/", **options
     )
 
 
@@ -165,3 +168,37 @@ class RunningHub:
             as_user(name, "kill", "-9", "-1")  # every process of this user, who is the test's own
             removed = self.command("remove", name, "--delete-files")
             assert removed.returncode == 0, removed.stderr
+
+
+@contextmanager
+def engine_service(folder: Path) -> Iterator[None]:
+    """Run an engine service that guests may ask, and lookers-on may not."""
+    folder.mkdir()
+    command = [
+        sys.executable,
+        "-m",
+        "spa_widgets.cli",
+        "service",
+        "run",
+        "--root",
+        str(folder),
+        "--group",
+        "spa-guests",
+    ]
+    with (folder / "service.log").open("wb") as log:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env={**os.environ, "SPA_THREADS": "1"}, stdout=log, stderr=subprocess.STDOUT
+        )
+    try:
+        deadline = time.monotonic() + 60
+        while not (folder / "service.json").exists():
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError((folder / "service.log").read_text()[-2000:])
+            time.sleep(0.1)
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
