@@ -16,14 +16,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.arrays import Array, array_namespace, scipy_module
+from engine.arrays import Array, array_namespace
+from engine.fourier.partial import rfft2_padded
 from engine.fourier.transforms import irfft2, rfft2
 
 QUIET_FRACTION = 0.2
 """Quantile of the local mean square that stands for empty ice, even where particles cover half of the picture."""
 
-BATCH = 8
-"""Templates in flight. It bounds the memory; the result does not depend on it."""
+BATCH = 4
+"""Templates in flight: few enough for the processor's cache. The result does not depend on it."""
 
 
 @dataclass(frozen=True)
@@ -100,30 +101,30 @@ def _best_of(spectrum: Array, kernels: Array, shape: tuple[int, int]) -> tuple[A
     for start in range(0, kernels.shape[0], BATCH):
         maps = _correlations(spectrum, kernels[start : start + BATCH], shape)
         for i in range(maps.shape[0]):
-            index = xp.where(maps[i] > best, xp.int16(start + i), index)
-            best = xp.maximum(best, maps[i])
-            lowest = xp.minimum(lowest, maps[i])
-    half = kernels.shape[-1] // 2
-    return tuple(xp.roll(x, (half, half), axis=(0, 1)) for x in (best, lowest, index))
+            # in place: new arrays would cost more than the comparison
+            xp.copyto(index, xp.int16(start + i), where=maps[i] > best)
+            xp.maximum(best, maps[i], out=best)
+            xp.minimum(lowest, maps[i], out=lowest)
+    return tuple(_from_centre(x, kernels.shape[-1]) for x in (best, lowest, index))
 
 
 def _correlations(spectrum: Array, kernels: Array, shape: tuple[int, int]) -> Array:
-    """Circular correlations whose origin is the kernels' first pixel.
+    """Circular correlations whose origin is the kernels' last pixel: convolutions with the reversed kernels."""
+    products = rfft2_padded(kernels[:, ::-1, ::-1], shape)
+    products *= spectrum
+    return irfft2(products, shape)
 
-    The rows that hold only padding are not transformed along x, which saves half of the forward transform.
-    """
-    xp = array_namespace(spectrum)
-    rows, columns = shape
-    fft = scipy_module(kernels, "fft")
-    padded = fft.fft(fft.rfft(kernels, n=columns, axis=-1), n=rows, axis=-2)
-    return irfft2(spectrum[None] * xp.conj(padded), shape)
+
+def _from_centre(correlation: Array, side: int) -> Array:
+    """Move the origin from the last pixel of kernels of a side to their centre ``side // 2``."""
+    xp = array_namespace(correlation)
+    shift = side // 2 + 1 - side
+    return xp.roll(correlation, (shift, shift), axis=(0, 1))
 
 
 def _local_mean(spectrum: Array, weight: Array, shape: tuple[int, int]) -> Array:
     """Mean around every pixel under a weight that sums to 1."""
-    xp = array_namespace(spectrum)
-    half = weight.shape[-1] // 2
-    return xp.roll(_correlations(spectrum, weight[None], shape)[0], (half, half), axis=(0, 1))
+    return _from_centre(_correlations(spectrum, weight[None], shape)[0], weight.shape[-1])
 
 
 def _quantile(values: Array, fraction: float) -> Array:

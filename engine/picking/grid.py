@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import next_fast_len
 
 from engine.arrays import Array, array_namespace
-from engine.fourier.crop import resize_spectrum
-from engine.fourier.transforms import irfft2, rfft2
+from engine.fourier.partial import rfft2_cropped
+from engine.fourier.transforms import irfft2
 from engine.windows import cosine_edge
 
 SAMPLES_PER_RESOLUTION = 2.5
@@ -23,6 +24,10 @@ SAMPLES_PER_RESOLUTION = 2.5
 
 OUTLIER_SIGMA = 10.0
 """Grey values further than this from the mean (hot pixels, cosmic rays) are clipped before any filter."""
+
+
+_STRIP_ROWS = 128
+"""Rows of a micrograph that are prepared at a time: few enough for the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -142,51 +147,73 @@ def flatten_micrograph(
     (rows, columns) float32 with mean 0.
     """
     xp = array_namespace(micrograph)
+    level = _level(micrograph)
     # before the first transform, so that no step between opposite edges rings into the picture
-    flat = _without_background(_clip_outliers(micrograph.astype(xp.float32)))
-    spectrum = resize_spectrum(rfft2(flat), grid.shape_px, grid.coarse_shape_px)
+    strips = (
+        level.taken_from(micrograph, first, first + _STRIP_ROWS) for first in range(0, grid.shape_px[0], _STRIP_ROWS)
+    )
+    spectrum = rfft2_cropped(strips, grid.shape_px, grid.coarse_shape_px)
     keep = band_pass(grid.coarse_shape_px, grid.coarse_pixel_size_A, low_pass_A, high_pass_A)
     keep[0, 0] = 0.0
+    # keeps the grey values
+    keep *= np.float32(np.prod(grid.coarse_shape_px) / np.prod(grid.shape_px))
     return irfft2(spectrum * xp.asarray(-keep if invert else keep), grid.coarse_shape_px)
 
 
-def _clip_outliers(values: Array) -> Array:
-    """Limit grey values to OUTLIER_SIGMA standard deviations, the deviation taken without the outliers.
+@dataclass(frozen=True)
+class _Level:
+    """What is taken from a micrograph before it is filtered: outliers, and illumination and ice-thickness gradients.
 
-    Mean and deviation are those of every few pixels of every few rows: there are millions.
+    Parameters
+    ----------
+    low, high : bounds of the grey values.
+    rows, columns : (height, 1) and (1, width) float32, parts of the least-squares quadratic surface.
+    twist : coefficient of its mixed term.
     """
-    xp = array_namespace(values)
-    step = _sparse_step(values)
-    sample = values[::step, ::step]
+
+    low: float
+    high: float
+    rows: Array
+    columns: Array
+    twist: Array
+
+    def taken_from(self, micrograph: Array, first: int, stop: int) -> Array:
+        """Some rows of a micrograph, clipped and flattened, float32."""
+        xp = array_namespace(micrograph)
+        part = xp.clip(xp.astype(micrograph[first:stop, :], xp.float32), self.low, self.high)
+        height, width = micrograph.shape
+        y, x = _axis(height, xp)[first:stop, None], _axis(width, xp)[None, :]
+        return part - self.columns - (self.rows[first:stop, :] + (self.twist * y) * x)
+
+
+def _level(micrograph: Array) -> _Level:
+    """Outliers and background, from every few pixels of every few rows: there are millions."""
+    xp = array_namespace(micrograph)
+    step = int(max(1, min(8, min(micrograph.shape) // 32)))
+    sample = xp.astype(micrograph[::step, ::step], xp.float32)
+    low, high = _bounds(sample)
+    height, width = micrograph.shape
+    y, x = _axis(height, xp)[:, None], _axis(width, xp)[None, :]
+    sy, sx = y[::step, :], x[:, ::step]
+    one = xp.ones_like(sy * sx)
+    terms = xp.stack([one, sx * one, sx * sx * one, sy * one, sy * sy * one, sx * sy]).reshape(6, -1)
+    values = xp.clip(sample, low, high).reshape(-1)
+    mean = values.mean()
+    c = xp.linalg.solve(terms @ terms.T, terms @ (values - mean))
+    return _Level(low, high, mean + c[0] + c[3] * y + c[4] * y * y, c[1] * x + c[2] * x * x, c[5])
+
+
+def _bounds(sample: Array) -> tuple[float, float]:
+    """Grey values OUTLIER_SIGMA standard deviations from the mean, both taken without the outliers."""
+    xp = array_namespace(sample)
     centre, spread = float(sample.mean(dtype=xp.float64)), float(sample.std(dtype=xp.float64))
     inside = sample[xp.abs(sample - centre) <= OUTLIER_SIGMA * spread]
     if inside.shape[0] == 0:
-        return values
+        return -float("inf"), float("inf")
     centre, spread = float(inside.mean(dtype=xp.float64)), float(inside.std(dtype=xp.float64))
-    return xp.clip(values, centre - OUTLIER_SIGMA * spread, centre + OUTLIER_SIGMA * spread)
+    return centre - OUTLIER_SIGMA * spread, centre + OUTLIER_SIGMA * spread
 
 
-def _sparse_step(image: Array) -> int:
-    """Every how many pixels an image is sampled for its statistics: 8, fewer where it is small."""
-    return int(max(1, min(8, min(image.shape) // 32)))
-
-
-def _without_background(image: Array) -> Array:
-    """Subtract the least-squares quadratic surface: illumination and ice-thickness gradients.
-
-    The six coefficients are fitted to every few pixels of every few rows.
-    """
-    xp = array_namespace(image)
-    rows, columns = image.shape
-    y = xp.linspace(-1.0, 1.0, rows, dtype=xp.float32)[:, None]
-    x = xp.linspace(-1.0, 1.0, columns, dtype=xp.float32)[None, :]
-    step = _sparse_step(image)
-    sy, sx = y[::step], x[:, ::step]
-    one = xp.ones_like(sy * sx)
-    terms = xp.stack([one, sx * one, sx * sx * one, sy * one, sy * sy * one, sx * sy]).reshape(6, -1)
-    sample = image[::step, ::step].reshape(-1)
-    level = sample.mean()
-    c = xp.linalg.solve(terms @ terms.T, terms @ (sample - level))
-    by_row = level + c[0] + c[3] * y + c[4] * y * y
-    by_column = c[1] * x + c[2] * x * x
-    return image - by_row - by_column - (c[5] * y) * x
+def _axis(length: int, xp: Any) -> Array:
+    """Positions from -1 to 1 along an axis."""
+    return xp.linspace(-1.0, 1.0, length, dtype=xp.float32)

@@ -62,16 +62,19 @@ def suppress_neighbours(positions_px: NDArray[np.float64], min_distance_px: floa
     count = len(positions_px)
     if count == 0 or min_distance_px <= 0:
         return np.arange(count, dtype=np.int64)
+    # each pair in the given order
     pairs = cKDTree(positions_px).query_pairs(min_distance_px * (1 - 1e-9), output_type="ndarray")
-    first, later = pairs.min(axis=1), pairs.max(axis=1)
+    first, later = pairs[:, 0], pairs[:, 1]
     kept, open_ = np.zeros(count, dtype=bool), np.ones(count, dtype=bool)
     while open_.any():  # all those at once that no earlier one can remove any more
         beaten = np.zeros(count, dtype=bool)
-        beaten[later[open_[first]]] = True
+        beaten[later] = True
         sure = open_ & ~beaten
         kept |= sure
         open_ &= beaten
         open_[later[sure[first]]] = False
+        left = open_[first] & open_[later]
+        first, later = first[left], later[left]
     return np.nonzero(kept)[0]
 
 

@@ -94,7 +94,7 @@ def template_bank(
     coarse_pixel_size_A: tuple[float, float],
     diameter_A: float,
     low_pass_A: float = 20.0,
-    angle_step_deg: float = 8.0,
+    angle_step_deg: float | None = None,
 ) -> TemplateBank:
     """Build a bank from class averages.
 
@@ -108,19 +108,20 @@ def template_bank(
     coarse_pixel_size_A : pixel size of the picking grid along (y, x).
     diameter_A : particle diameter: the averages are masked to it.
     low_pass_A : resolution kept in the templates.
-    angle_step_deg : in-plane step; an angle of 2 atan(low_pass / (2 diameter)) or less loses little.
+    angle_step_deg : in-plane step; where None, that of `sufficient_step_deg`.
 
     Raises
     ------
     ValueError
         If the averages are not square images, are blank, or are smaller than the particle.
     """
-    stack = _checked(averages, pixel_size_A, diameter_A, angle_step_deg)
+    wanted_deg = sufficient_step_deg(diameter_A, low_pass_A) if angle_step_deg is None else angle_step_deg
+    stack = _checked(averages, pixel_size_A, diameter_A, wanted_deg)
     finest = min(pixel_size_A, low_pass_A / 5.0)
     smooth, step_A = _low_passed(stack, pixel_size_A, low_pass_A, finest)
     smooth = _masked(smooth, step_A, diameter_A, low_pass_A)
     side = window_side_px(diameter_A, coarse_pixel_size_A)
-    angles = np.arange(0.0, 360.0, 360.0 / max(1, round(360.0 / angle_step_deg)), dtype=np.float32)
+    angles = np.arange(0.0, 360.0, 360.0 / max(1, round(360.0 / wanted_deg)), dtype=np.float32)
     rotated = np.concatenate([_rotations(image, step_A, coarse_pixel_size_A, side, angles) for image in smooth])
     return TemplateBank(
         images=rotated.astype(np.float32),
@@ -130,6 +131,15 @@ def template_bank(
         pixel_size_A=coarse_pixel_size_A,
         low_pass_A=low_pass_A,
     )
+
+
+def sufficient_step_deg(diameter_A: float, low_pass_A: float) -> float:
+    """In-plane step at which the rim of a particle moves by one period of the low-pass, at most 20°.
+
+    No view is then further than half a period from a template at the rim, a quarter half way to the centre. Finer steps
+    find nothing more: noise has more templates to resemble, too.
+    """
+    return min(20.0, float(np.rad2deg(2.0 * np.arctan(low_pass_A / diameter_A))))
 
 
 def window_side_px(diameter_A: float, pixel_size_A: tuple[float, float]) -> int:

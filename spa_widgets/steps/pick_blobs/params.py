@@ -38,7 +38,7 @@ class Params(PickerParams):
 STEP = register(
     Step(
         name="pick_blobs",
-        version=3,
+        version=4,
         params=Params,
         title="Blob picker",
         inputs=[Input("micrographs", kind="micrographs")],

@@ -10,11 +10,11 @@ from spa_widgets.steps._pick_params import PickerParams
 class Params(PickerParams):
     """What is special to templates, and what all pickers share."""
 
-    angle_step_deg: float = param(
-        8.0,
+    angle_step_deg: float | None = param(
+        None,
         label="Angular step",
         unit="°",
-        help="Step of the in-plane angle at which every template is tried.",
+        help="Step of the in-plane angle at which every template is tried. Empty: what diameter and low-pass need.",
         group="advanced",
         gt=0,
         le=180,
@@ -45,7 +45,7 @@ class Params(PickerParams):
 STEP = register(
     Step(
         name="pick_templates",
-        version=3,
+        version=4,
         params=Params,
         title="Template picker",
         inputs=[

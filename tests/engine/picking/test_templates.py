@@ -35,6 +35,16 @@ def test_angle_is_that_of_a_pose() -> None:
     assert (x - side // 2, y - side // 2) == pytest.approx((moved[1], -moved[0]), abs=1)
 
 
+def test_step_follows_diameter_and_low_pass() -> None:
+    counts = [
+        len(template_bank(drawing(90, 2.464)[None], 2.464, (6.0, 6.0), diameter_A, low_pass_A).images)
+        for diameter_A, low_pass_A in ((160.0, 20.0), (160.0, 40.0), (80.0, 40.0))
+    ]
+    # the rim, half a diameter from the centre, moves by about the low-pass from one angle to the next; at most 20°
+    assert counts == [25, 18, 18]
+    assert np.pi * 160.0 / counts[0] == pytest.approx(20.0, rel=0.02)
+
+
 def test_kernels_have_zero_mean_and_unit_square_under_the_weight() -> None:
     bank = template_bank(drawing(90, 2.464)[None], 2.464, COARSE_A, 160.0)
     kernels = bank.kernels(Defocus(15000.0, 14500.0, 30.0), Optics(300.0, 1.6, 0.1))
