@@ -7,6 +7,7 @@ frequencies only where low ones leave a pose possible is that of branch and boun
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from types import ModuleType
 
 import numpy as np
@@ -17,7 +18,7 @@ from engine.reconstruction.fourier_volume import FourierVolume, extract_slices
 from engine.reconstruction.pose_candidates import Candidates, Images, Level
 
 _ROTATION_CHUNK = 4096
-_IMAGE_CHUNK = 8
+_IMAGE_CHUNK, _DEVICE_IMAGE_CHUNK = 8, 64
 _HALF_TURN = np.diag([-1.0, -1.0, 1.0])
 
 
@@ -105,22 +106,24 @@ def _score_chunk(
     power = xp.concat([power, power], axis=1)
     real, imaginary = (xp.matrix_transpose(xp.asarray(part, copy=True)) for part in (xp.real(slices), xp.imag(slices)))
     found = []
-    for start in range(0, weighted.shape[0], _IMAGE_CHUNK):
-        part = weighted[start : start + _IMAGE_CHUNK]
+    at_once = _DEVICE_IMAGE_CHUNK if is_gpu(weighted) else _IMAGE_CHUNK
+    for start in range(0, weighted.shape[0], at_once):
+        part = weighted[start : start + at_once]
         shifted = xp.reshape(part[:, None, :] * ramps[None, :, :], (-1, part.shape[1]))
         even = xp.matmul(xp.asarray(xp.real(shifted), copy=True), real)
         odd = xp.matmul(xp.asarray(xp.imag(shifted), copy=True), imaginary)
         cross = xp.reshape(xp.concat([even + odd, even - odd], axis=1), (part.shape[0], len(ramps), -1))
         norm = power[start : start + part.shape[0]]
-        score = to_numpy(_log_likelihood(xp.max(cross, axis=1), norm, free_scale))
-        index = np.argpartition(-score, keep - 1, axis=1)[:, :keep]
-        chosen = to_numpy(xp.take_along_axis(cross, xp.asarray(index)[:, None, :], axis=2))
-        shift = np.argmax(chosen, axis=1)
-        cross_best = np.take_along_axis(chosen, shift[:, None], 1)[:, 0]
-        scale = cross_best / np.maximum(np.take_along_axis(to_numpy(norm), index, 1), 1e-20)
-        found.append((index, shift, np.take_along_axis(score, index, 1).astype(np.float64), scale))
+        score = _log_likelihood(xp.max(cross, axis=1), norm, free_scale)
+        index = xp.argpartition(-score, keep - 1, axis=1)[:, :keep]
+        chosen = xp.take_along_axis(cross, index[:, None, :], axis=2)
+        shift = xp.argmax(chosen, axis=1)
+        cross_best = xp.take_along_axis(chosen, shift[:, None, :], axis=1)[:, 0, :]
+        scale = cross_best / xp.maximum(xp.take_along_axis(norm, index, axis=1), 1e-20)
+        best = (index, shift, xp.take_along_axis(score, index, axis=1), scale)
+        found.append(tuple(to_numpy(each) for each in best))
     index, shift, score, scale = (np.concatenate([part[i] for part in found]) for i in range(4))
-    return index, shift, score, scale.astype(np.float64)
+    return index, shift, score.astype(np.float64), scale.astype(np.float64)
 
 
 def refine_candidates(
@@ -155,34 +158,46 @@ def refine_candidates(
         images.disc.ky[:count],
         images.disc.box_px,
     )
-    return _select(owner, slot, rotations, shifts, to_numpy(cross), to_numpy(norm), level.keep, free_scale)
+    return _select(owner, slot, rotations, _marginalised(cross, norm, shifts, free_scale), level.keep)
+
+
+@dataclass(frozen=True)
+class _Marginal:
+    """Orientations of each group without their shifts, on the host: (g, O), the mean shift (g, O, 2) x, y in px."""
+
+    score: NDArray[np.float64]
+    shift_px: NDArray[np.float32]
+    scale: NDArray[np.float32]
+
+
+def _marginalised(cross: Array, norm: Array, shifts_px: NDArray[np.float32], free_scale: bool) -> _Marginal:
+    """Add likelihoods (g, O, S) over the shifts where they are; a device hands back a small share of what it made."""
+    xp = array_namespace(cross)
+    likelihood = xp.astype(_log_likelihood(cross, norm[..., None], free_scale), xp.float64)
+    top = xp.max(likelihood, axis=2)
+    weight = xp.exp(likelihood - top[..., None])
+    total = xp.sum(weight, axis=2)
+    moved = xp.einsum("gos,gsc->goc", weight, xp.asarray(shifts_px.astype(np.float64))) / total[..., None]
+    scale = xp.maximum(xp.max(cross, axis=2), 0.0) / xp.maximum(norm, 1e-20)
+    return _Marginal(to_numpy(top + xp.log(total)), to_numpy(xp.astype(moved, xp.float32)), to_numpy(scale))
 
 
 def _select(
     owner: NDArray,
     slot: NDArray,
     rotations: NDArray[np.float64],
-    shifts: NDArray[np.float32],
-    cross: NDArray[np.float32],
-    norm: NDArray[np.float32],
+    found: _Marginal,
     keep: int,
-    free_scale: bool,
 ) -> Candidates:
-    """Marginalise each orientation over its shifts and keep the best orientations of each image."""
-    likelihood = np.asarray(_log_likelihood(cross, norm[..., None], free_scale), np.float64)
-    top = likelihood.max(axis=2)
-    weight = np.exp(likelihood - top[..., None])
-    total = weight.sum(axis=2)
-    mean_shift = np.einsum("gos,gsc->goc", weight, shifts.astype(np.float64)) / total[..., None]
+    """Keep the best orientations of each image."""
     images, slots = int(owner[-1]) + 1, int(slot.max()) + 1
     children = rotations.shape[1]
     score = np.full((images, slots, children), -np.inf)
-    score[owner, slot] = top + np.log(total)
+    score[owner, slot] = found.score
     group = np.zeros((images, slots), np.intp)
     group[owner, slot] = np.arange(len(owner))
     flat = score.reshape(images, -1)
     order = np.argsort(-flat, axis=1, kind="stable")[:, :keep]
     g, o = np.take_along_axis(group, order // children, 1), order % children
-    scale = np.maximum(cross[g, o].max(axis=-1), 0) / np.maximum(norm[g, o], 1e-20)
     chosen = np.take_along_axis(flat, order, 1)
-    return Candidates(rotations[g, o], mean_shift[g, o].astype(np.float32), chosen, scale.astype(np.float64))
+    return Candidates(rotations[g, o], found.shift_px[g, o], chosen, found.scale[g, o].astype(np.float64))
