@@ -39,12 +39,12 @@ const STYLE = `
 .spa-ctf-facts { padding: 8px 2px; }
 .spa-ctf-facts > div { display: flex; justify-content: space-between; gap: 10px; }
 .spa-ctf-facts b { overflow-wrap: anywhere; text-align: right; }
-.spa button.spa-plain { border: 0; background: none; padding: 0 2px; min-height: 20px; font-weight: inherit; white-space: inherit; text-align: inherit; }
+.spa button.spa-plain { border: 0; background: none; padding: 0; min-height: 20px; font-weight: inherit; white-space: inherit; text-align: inherit; }
 .spa button.spa-mark { color: var(--spa-good); font-weight: 700; text-decoration: none; min-width: 20px; text-align: center; }
 .spa-off button.spa-mark { color: var(--spa-warn); }
-.spa-lines td { padding: 1px 6px; font-size: 12.5px; }
-.spa-lines th { padding: 3px 6px; font-size: 11.5px; word-break: keep-all; }
-.spa-row-name { display: flex; gap: 4px; align-items: baseline; max-width: 146px; }
+.spa-lines td { padding: 1px 4px; font-size: 12.5px; }
+.spa-lines th { padding: 3px 4px; font-size: 11.5px; word-break: keep-all; }
+.spa-row-name { display: flex; gap: 4px; align-items: baseline; max-width: 140px; }
 .spa-row-name > .spa-end { overflow: hidden; text-overflow: ellipsis; direction: rtl; }
 th[aria-sort=ascending]::after { content: " ▲"; font-size: 9px; }
 th[aria-sort=descending]::after { content: " ▼"; font-size: 9px; }

@@ -58,6 +58,7 @@ class ClassGallery(UndoableWidget):
     most_effective_classes = traitlets.Float(None, allow_none=True).tag(sync=True)
     detail = traitlets.Int(0, min=0).tag(sync=True)
     live = traitlets.Unicode("").tag(sync=True)
+    stopped = traitlets.Unicode("").tag(sync=True)
     can_submit = traitlets.Bool(False).tag(sync=True)
     can_propose = traitlets.Bool(False).tag(sync=True)
 
@@ -122,8 +123,7 @@ class ClassGallery(UndoableWidget):
         while self._loader.is_alive():
             self._show_live(following.news())
             self._loaded.wait(_LOOK_S)
-        if self._load_error is not None and self.live:
-            self.live = str(self._load_error)
+        self.stopped = "" if self._load_error is None else str(self._load_error)
 
     def _show_live(self, found: Iteration | None) -> None:
         with self._lock:

@@ -82,10 +82,11 @@ class GalleryView {
     const { t, link } = this.frame;
     const text = h("span", { class: "spa-num" });
     const bar = h("div", { class: "spa-live", role: "status" }, h("i", { "aria-hidden": "true" }), text);
-    link.watch(["live"], () => {
-      const live = link.get<string>("live");
+    link.watch(["live", "stopped"], () => {
+      const [live, stopped] = [link.get<string>("live"), link.get<string>("stopped")];
       bar.style.display = live ? "" : "none";
-      text.textContent = live ? t("live_classes", { text: live }) : "";
+      bar.classList.toggle("spa-stopped", Boolean(stopped));
+      text.textContent = stopped || (live ? t("live_classes", { text: live }) : "");
     });
     return bar;
   }
