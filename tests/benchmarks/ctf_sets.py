@@ -13,7 +13,8 @@ from engine.ctf.estimate import estimate_ctf
 from engine.ctf.fit_patch import evaluate_surface
 from engine.ctf.result import CtfFit, CtfSettings
 from tests.benchmarks.ctf_bound import bound
-from tests.benchmarks.ctf_micrographs import CtfCase, make_micrograph, random_case, standard_case
+from tests.benchmarks.ctf_draws import random_case, standard_case, steep_case
+from tests.benchmarks.ctf_micrographs import CtfCase, make_micrograph
 
 GROSS_SHARE = 0.1
 FLAGGED_BELOW = 0.5
@@ -47,6 +48,11 @@ class Outcome:
 def standard_set(seed: int, count: int) -> list[Outcome]:
     """Full-size micrographs at the default settings."""
     return [_outcome(standard_case, seed, i) for i in range(count)]
+
+
+def steep_set(seed: int, count: int) -> list[Outcome]:
+    """Full-size micrographs with a strong tilt, some with a strong astigmatism, at the default settings."""
+    return [_outcome(steep_case, seed, i) for i in range(count)]
 
 
 def random_set(seed: int, first: int, last: int) -> list[Outcome]:
@@ -123,7 +129,9 @@ def random_figures(found: list[Outcome]) -> dict[str, float]:
             o.gross and o.gain > _KNOWABLE_GAIN for o in found
         ),
         "right but flagged, with enough signal": sum(o.confidence < FLAGGED_BELOW for o in good),
+        "right but flagged, all": sum(o.confidence < FLAGGED_BELOW for o in found if not o.gross),
         "largest confidence of a failure": max((o.confidence for o in found if o.gross), default=0.0),
+        "finest fit resolution of a failure, Å": min((o.fit_resolution_A for o in found if o.gross), default=np.inf),
         "chance that a right fit has more confidence than a failure": _ranking([o.confidence for o in found], gross),
         "chance that a right fit has a finer fit resolution": _ranking([-o.fit_resolution_A for o in found], gross),
         "micrographs with enough signal": len(good),
