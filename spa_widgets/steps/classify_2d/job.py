@@ -21,18 +21,15 @@ from spa_widgets.io.datasets import ParticleSet
 from spa_widgets.io.mrc import write_mrc
 from spa_widgets.session.context import JobContext
 
+_FEW_IN_A_CLASS = 5
 _SHOWN = ("class", "count", "resolution_A", "effective_classes")
 
 
 def run(ctx: JobContext) -> None:
     """Run the job."""
     particle_set = ParticleSet.read(ctx.input("particles"))
-    options = ClassificationOptions(**ctx.params.model_dump(exclude={"seed"}))
-    if options.classes > particle_set.count:
-        raise UserError(
-            f"{options.classes} classes were asked for, but {particle_set.path} holds {particle_set.count} "
-            "particle(s): use fewer classes."
-        )
+    classes = _sensible_classes(ctx, particle_set)
+    options = ClassificationOptions(**{**ctx.params.model_dump(exclude={"seed"}), "classes": classes})
     for sentence in particle_warnings(particle_set, ctx.params.mask_diameter_A):
         ctx.warn(sentence)
     with ctx.stage("classify"):
@@ -42,6 +39,26 @@ def run(ctx: JobContext) -> None:
             raise UserError(str(error)) from error
     with ctx.stage("write"):
         _write(ctx, particle_set, state)
+
+
+def _sensible_classes(ctx: JobContext, particle_set: ParticleSet) -> int:
+    """Return how many classes to make: no more than the particles can fill."""
+    wanted, count = int(ctx.params.classes), particle_set.count
+    if count < 2:
+        raise UserError(f"{particle_set.path} holds 1 particle; expected at least 2 to make a class: pick more.")
+    if wanted > count:
+        fewer = max(1, count // _FEW_IN_A_CLASS)
+        ctx.warn(
+            f"{wanted} classes were asked for, but {particle_set.path} holds {count} particles; {fewer} "
+            f"{'class is' if fewer == 1 else 'classes are'} made instead: pick more particles to tell more views apart."
+        )
+        return fewer
+    if wanted > 1 and wanted * _FEW_IN_A_CLASS > count:
+        ctx.warn(
+            f"{count} particles in {wanted} classes are fewer than {_FEW_IN_A_CLASS} in each; averages of so few show "
+            f"noise as if it were detail: {max(1, count // (2 * _FEW_IN_A_CLASS))} would show more."
+        )
+    return wanted
 
 
 def _classify(ctx: JobContext, particle_set: ParticleSet, options: ClassificationOptions) -> ClassificationState:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from engine.reconstruction.symmetry_axis import SymmetryAlignment
 from engine.simulation.particles import simulate_particles
 from engine.simulation.phantom import channel_in_nanodisc
 from engine.symmetry import point_group
+from spa_widgets.cli import main
 from spa_widgets.guard.maps import hand_warnings, symmetry_warnings
 from spa_widgets.guard.microscope import micrograph_warnings, optics_warnings
 from spa_widgets.guard.particles import particle_warnings
@@ -281,3 +283,32 @@ def test_black_images_marked_as_such_are_right(good: Path) -> None:
     write_star(good / "marked.star", {**tables, "particles": rows})
     assert particle_warnings(ParticleSet.read(good / "marked.star"), 120.0) == []
     assert np.array_equal(read_mrc(good / "black.mrcs")[0], -read_mrc(good / "p.mrcs")[0])
+
+
+def test_nothing_is_said_along_the_tutorial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SPA_STORE", raising=False)
+    for command in (
+        "simulate --micrographs 2 --size-px 1024 --seed 3 --out sim",
+        "import sim/micrographs/*.mrc --pixel-size-A 2.464 --voltage-kv 300 --cs-mm 1.6 --dose-e-per-A2 35 --out in",
+        "extract sim/truth/micrographs.star sim/truth/particles.star --box-px 90 --diameter-A 160 --out whole",
+        "extract sim/truth/micrographs.star sim/truth/particles.star --box-px 90 --diameter-A 160 --crop-px 64 "
+        "--out few",
+    ):
+        assert main([*shlex.split(command), "--quiet"]) == 0
+        assert "warning" not in capsys.readouterr().err
+    for name in ("whole", "few"):
+        assert particle_warnings(ParticleSet.read(tmp_path / name / "particles.star"), 160.0) == []
+
+
+def test_an_extraction_without_inversion_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SPA_STORE", raising=False)
+    assert main(shlex.split("simulate --micrographs 2 --size-px 1024 --seed 4 --quiet --out sim")) == 0
+    command = "extract sim/truth/micrographs.star sim/truth/particles.star --box-px 90 --diameter-A 160 --no-invert"
+    assert main([*shlex.split(command), "--quiet", "--out", "black"]) == 0
+    assert "warning: Protein seems to be black in these images" in capsys.readouterr().err

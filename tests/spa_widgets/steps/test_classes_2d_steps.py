@@ -163,12 +163,6 @@ def test_bad_choice(job: JobContext, tmp_path: Path, classes: list[int], words: 
         select(simple_context("select_2d", SelectParams(classes=classes), {"classes": job.out}, tmp_path))
 
 
-def test_more_classes_than_particles(particles: Path, tmp_path: Path) -> None:
-    params = ClassifyParams(classes=200)
-    with pytest.raises(UserError, match=r"200 classes were asked for, but .* holds 140 particle"):
-        classify(simple_context("classify_2d", params, {"particles": particles}, tmp_path))
-
-
 def test_mask_wider_than_the_box(particles: Path, tmp_path: Path) -> None:
     params = ClassifyParams(classes=2, mask_diameter_A=400)
     with pytest.raises(UserError, match="Mask diameter is 400 Å but the box is only"):

@@ -1,0 +1,129 @@
+"""Few particles, odd boxes, one micrograph: jobs end with results and, where it helps, a word of advice."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+
+import bad_input
+from bad_input import PIXEL_A, keep_rows, make_project
+
+from engine.fourier.crop import fourier_resize, fourier_resize_volume
+from spa_widgets.cli import main
+from spa_widgets.io.mrc import mrc_shape, read_mrc, write_mrc
+from spa_widgets.io.star import read_star, write_star
+
+ODD_PX = 31
+ODD_A = PIXEL_A * bad_input.BOX_PX / ODD_PX
+CLASSIFY = "classify-2d particles.star --mask-diameter-A 150 --iterations 2 --classes"
+EXTRACT = "extract micrographs.star picks.star --diameter-A 60 --box-px 64"
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("strange")
+    make_project(folder)
+    return folder
+
+
+def run(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str, out: Path
+) -> str:
+    """Run a command that must succeed, and return what it said on the side."""
+    monkeypatch.chdir(here)
+    monkeypatch.delenv("SPA_STORE", raising=False)
+    capsys.readouterr()
+    status = main([*shlex.split(command), "--quiet", "--out", str(out)])
+    said = capsys.readouterr().err.replace(str(here), "{here}")
+    assert status == 0, said
+    return said
+
+
+def few(here: Path, count: int) -> str:
+    """Write the first particles to a file of their own, and return its name."""
+    tables = read_star(here / "particles.star")
+    write_star(here / f"few{count}.star", {**tables, "particles": tables["particles"].iloc[:count]})
+    return f"few{count}.star"
+
+
+@pytest.mark.parametrize(
+    ("count", "wanted", "made", "advice"),
+    [
+        (24, 50, 4, "50 classes were asked for, but {here}/few24.star holds 24 particles; 4 classes are made instead: "
+         "pick more particles to tell more views apart."),
+        (3, 4, 1, "4 classes were asked for, but {here}/few3.star holds 3 particles; 1 class is made instead: pick "
+         "more particles to tell more views apart."),
+        (12, 6, 6, "12 particles in 6 classes are fewer than 5 in each; averages of so few show noise as if it were "
+         "detail: 1 would show more."),
+        (24, 2, 2, ""),
+        (2, 1, 1, ""),
+    ],
+)  # fmt: skip
+def test_few_particles_are_classified(  # type: ignore[no-untyped-def]
+    here: Path, tmp_path: Path, monkeypatch, capsys, count: int, wanted: int, made: int, advice: str
+) -> None:
+    command = f"{CLASSIFY} {wanted}".replace("particles.star", few(here, count))
+    said = run(here, monkeypatch, capsys, command, tmp_path / "out")
+    assert [line for line in said.splitlines() if " class" in line] == ([f"warning: {advice}"] if advice else [])
+    averages = read_mrc(tmp_path / "out" / "class_averages.mrcs")[0]
+    assert averages.shape == (made, 32, 32) and np.isfinite(averages).all()
+    assert len(read_star(tmp_path / "out" / "particles.star")["particles"]) == count
+
+
+def test_one_pick_on_one_oblong_micrograph_is_extracted(  # type: ignore[no-untyped-def]
+    tmp_path: Path, monkeypatch, capsys
+) -> None:
+    make_project(tmp_path)
+    keep_rows(tmp_path / "micrographs.star", "micrographs", 1)
+    keep_rows(tmp_path / "picks.star", "particles", 1)
+    run(tmp_path, monkeypatch, capsys, EXTRACT, tmp_path / "out")
+    assert mrc_shape(tmp_path / "mic_a.mrc") == (192, 256)
+    assert mrc_shape(tmp_path / "out" / "particles.mrcs") == (1, 64, 64)
+    table = read_star(tmp_path / "out" / "particles.star")["particles"]
+    assert table["rlnRandomSubset"].isin([1, 2]).all() and len(table) == 1
+
+
+@pytest.fixture(scope="module")
+def odd(here: Path) -> Path:
+    """The particles and maps with an odd box."""
+    images = fourier_resize(read_mrc(here / "particles.mrcs")[0], ODD_PX)
+    write_mrc(here / "odd.mrcs", images, ODD_A, is_stack=True)
+    write_mrc(here / "odd_map.mrc", fourier_resize_volume(read_mrc(here / "map.mrc")[0], ODD_PX), ODD_A)
+    tables = read_star(here / "particles.star")
+    rows = tables["particles"]
+    rows = rows.assign(rlnImageName=[name.replace("particles.mrcs", "odd.mrcs") for name in rows["rlnImageName"]])
+    optics = tables["optics"].assign(rlnImagePixelSize=ODD_A, rlnImageSize=ODD_PX)
+    write_star(here / "odd.star", {"optics": optics, "particles": rows})
+    return here
+
+
+@pytest.mark.parametrize(
+    ("command", "output", "shape"),
+    [
+        ("classify-2d odd.star --classes 2 --mask-diameter-A 150 --iterations 2", "class_averages.mrcs",
+         (2, ODD_PX, ODD_PX)),
+        ("initial-model odd.star --mask-diameter-A 150 --iterations 2 --starts 1 --start-iterations 1 "
+         "--final-resolution-A 20", "volume_1.mrc", (ODD_PX,) * 3),
+        ("refine odd.star --reference odd_map.mrc --mask-diameter-A 150 --max-iterations 2", "map.mrc", (ODD_PX,) * 3),
+        ("flip-hand odd_map.mrc", "map_flipped.mrc", (ODD_PX,) * 3),
+    ],
+)  # fmt: skip
+def test_an_odd_box_is_no_obstacle(  # type: ignore[no-untyped-def]
+    odd: Path, tmp_path: Path, monkeypatch, capsys, command: str, output: str, shape: tuple[int, ...]
+) -> None:
+    run(odd, monkeypatch, capsys, command, tmp_path / "out")
+    found = read_mrc(tmp_path / "out" / output)[0]
+    assert found.shape == shape and np.isfinite(found).all() and found.std() > 0
+
+
+def test_a_dozen_particles_are_refined(here: Path, tmp_path: Path, monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]
+    command = f"refine {few(here, 12)} --reference map.mrc --symmetry C8 --no-align-symmetry --max-iterations 2"
+    run(here, monkeypatch, capsys, command, tmp_path / "out")
+    truth, found = read_mrc(here / "map.mrc")[0], read_mrc(tmp_path / "out" / "map.mrc")[0]
+    assert np.corrcoef(truth.ravel(), found.ravel())[0, 1] > 0.5
