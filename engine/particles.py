@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -96,6 +97,20 @@ class Particles:
             return xp.asarray(self.load(wanted))
         numbers = self.numbers[wanted]
         return self.resident.images(numbers, lambda part: self.load(wanted[part]), self.box_px, self.count, xp)
+
+    def batches_on(self, parts: Sequence[Indices], xp: Any) -> Iterator[Array]:
+        """Load one batch of images after the other; for a device the next is read while this one is worked on."""
+        if not is_device(xp):
+            yield from (self.images_on(part, xp) for part in parts)
+            return
+        with ThreadPoolExecutor(1, thread_name_prefix="images") as reader:
+            coming = [reader.submit(self.images_on, part, xp) for part in parts[:1]]
+            for following in [*parts[1:], None]:
+                ready = coming.pop() if coming else None
+                if following is not None:
+                    coming.append(reader.submit(self.images_on, following, xp))
+                if ready is not None:
+                    yield ready.result()
 
     def ctf_on_disc(self, disc: HalfDisc, indices: ArrayLike, xp: Any = np) -> Array:
         """Return the CTF ``(m, K)`` of some particles on the coefficients of a disc."""

@@ -164,12 +164,14 @@ class DiscImages:
     def _make_all(self, indices: NDArray[np.intp]) -> tuple[Array, Array]:
         xp = self.sampling.xp
         # whole images are many times larger than their coefficients: only a few of them at once
-        parts = [self._make(part) for part in chunks(indices, _IMAGES_AT_ONCE)] or [self._make(indices)]
+        pieces = chunks(indices, _IMAGES_AT_ONCE) or [indices]
+        loaded = self.particles.batches_on(pieces, xp)
+        parts = [self._make(piece, images) for piece, images in zip(pieces, loaded, strict=True)]
         return xp.concat([x for x, _ in parts], axis=0), xp.concat([c for _, c in parts], axis=0)
 
-    def _make(self, indices: NDArray[np.intp]) -> tuple[Array, Array]:
+    def _make(self, indices: NDArray[np.intp], images: Array) -> tuple[Array, Array]:
         xp = self.sampling.xp
-        spectra = rfft2_centred(self.particles.images_on(indices, xp))
+        spectra = rfft2_centred(images)
         x = self._source.gather(spectra) * self._scale
         return xp.astype(x, xp.complex64), self.particles.ctf_on_disc(self.sampling.disc, indices, xp)
 

@@ -104,3 +104,15 @@ def test_the_host_keeps_nothing() -> None:
     for _ in range(2):
         counted.particles.images_on(np.arange(3), np)
     assert counted.read == [0, 1, 2, 0, 1, 2]
+
+
+def test_batches_are_read_ahead_in_their_order(xp: Any) -> None:
+    counted = Counted(DeviceStacks(0))
+    parts = [np.arange(0, 5), np.arange(5, 9), np.arange(20, 22)]
+    found = []
+    for images in counted.particles.batches_on(parts, xp):
+        found.append(to_numpy(images))
+    assert counted.read == [*range(9), 20, 21]
+    for images, part in zip(found, parts, strict=True):
+        assert np.array_equal(images, particle_case().particles.images(part))
+    assert list(counted.particles.batches_on([], xp)) == []
