@@ -19,7 +19,7 @@ from spa_widgets.session.standing import JobStanding
 if TYPE_CHECKING:
     from spa_widgets.session.session import Session
 
-_POLL_S = 0.03
+_POLL_S, _POLL_AT_MOST_S = 0.03, 0.3
 
 
 class JobFailed(UserError):
@@ -140,10 +140,12 @@ class Job(JobStanding, JobResults):
             If it is not at its end in time.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
+        pause_s = _POLL_S
         while (state := self.status) not in ENDED:
             if deadline is not None and time.monotonic() > deadline:
                 raise TimeoutError(f"{self.name} ({self.step.title}) is still {state} after {timeout:g} s.")
-            time.sleep(_POLL_S)
+            time.sleep(pause_s)
+            pause_s = min(1.2 * pause_s, _POLL_AT_MOST_S)  # a class that waits together must not keep the machine busy
         if state == FAILED:
             raise JobFailed(f"{self.name} ({self.step.title}) failed: {self.error}")
         if state == CANCELLED:

@@ -13,16 +13,15 @@ import signal
 import socket
 import sys
 import time
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from spa_widgets.errors import UserError
 from spa_widgets.session.lease import try_lock
 from spa_widgets.session.project import Project
-from spa_widgets.session.queue import CANCELLED, FAILED, FINISHED, QUEUED, RUNNING, JobRow
+from spa_widgets.session.queue import FAILED, QUEUED, RUNNING, JobRow
+from spa_widgets.session.readiness import is_ready
 from spa_widgets.session.registry import get_step, load_steps
-from spa_widgets.session.spec import JobSpec, RawFiles, validate_spec
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -152,7 +151,7 @@ class Runner:
     def _readiness(self, row: JobRow) -> bool | None:
         """Tell whether a job can start; None when it has failed because it never can."""
         try:
-            return self._is_ready(row)
+            return is_ready(self.project.queue, row, self.gpus)
         except UserError as error:
             self.project.queue.update(row.number, only_if=(QUEUED,), state=FAILED, error=str(error), ended=time.time())
             self.project.describe(row.number)
@@ -183,38 +182,6 @@ class Runner:
         if row.device.startswith("gpu:"):
             return f"GPU{row.device[4:]}"
         return "GPU" if device == "gpu" else "QUICK" if get_step(row.step).quick else "CPU"
-
-    def _is_ready(self, row: JobRow) -> bool:
-        """Validate a specification and tell whether all that it needs is finished.
-
-        Raises
-        ------
-        UserError
-            If the specification is wrong, no device suits it, or an input will never be there.
-        """
-        refs = row.spec.get("inputs", {})
-        shallow = {name: RawFiles((Path("input"),)) for name in refs}
-        validate_spec(JobSpec(row.step, row.spec.get("params", {}), shallow))
-        if row.device.startswith("gpu"):
-            self._require_gpu(row.device)
-        states = [self._state_of(ref["job"]) for ref in refs.values() if "job" in ref]
-        for name, state in states:
-            if state in (FAILED, CANCELLED):
-                raise UserError(f"{name}, whose result is needed, {'failed' if state == FAILED else 'was cancelled'}.")
-        return all(state == FINISHED for _, state in states)
-
-    def _require_gpu(self, device: str) -> None:
-        if not self.gpus:
-            raise UserError("A GPU was asked for, but this machine has none; use device 'cpu' or 'auto'.")
-        number = device.removeprefix("gpu").removeprefix(":")
-        if number and int(number) >= self.gpus:
-            raise UserError(f"{device} was asked for, but this machine has gpu:0 to gpu:{self.gpus - 1}.")
-
-    def _state_of(self, number: int) -> tuple[str, str]:
-        needed = self.project.queue.get(int(number))
-        if needed is None:
-            raise UserError(f"J{number}, whose result is needed, does not exist in this project.")
-        return needed.name, needed.state
 
 
 def _has_cupy() -> bool:

@@ -40,12 +40,14 @@ class ServiceLink(RunnerStarter):
         self._sync_lock = threading.Lock()
         self._synced = 0.0
         self._follower: threading.Thread | None = None
+        self._seen: dict[str, int] = {}  # when the answers that were brought in were written
 
     def ensure(self, at_once: bool = True) -> None:
         """Hand over what is new, bring in what has changed, and start the own runner when it has work."""
         with self._sync_lock:
-            if at_once or time.monotonic() - self._synced > _LOOK_EVERY_S:
-                self._sync()
+            if not at_once and time.monotonic() - self._synced < _LOOK_EVERY_S:
+                return
+            self._sync()
         if self._project.queue.jobs(states=(QUEUED, RUNNING), remote=False):
             super().ensure(at_once)
 
@@ -81,6 +83,8 @@ class ServiceLink(RunnerStarter):
         return (self.place.status(row.ticket) or {}) if row.ticket else {}
 
     def _follow(self, row: JobRow) -> None:
+        if (written := self.place.when_written(row.ticket)) is not None and self._seen.get(row.ticket) == written:
+            return
         status = self.place.status(row.ticket)
         if status is None:
             if not self.place.is_spooled(row.ticket):
@@ -97,6 +101,8 @@ class ServiceLink(RunnerStarter):
             self._change(row, state=RUNNING, started=status.get("started") or time.time())
         elif state == QUEUED and row.state == RUNNING:
             self._change(row, state=QUEUED)
+        if written is not None:
+            self._seen[row.ticket] = written
 
     def _change(self, row: JobRow, **fields: Any) -> None:
         if self._project.queue.update(row.number, only_if=(QUEUED, RUNNING), **fields):
@@ -140,7 +146,8 @@ class ServiceLink(RunnerStarter):
     def _ref(self, ref: dict[str, Any]) -> dict[str, Any] | None:
         """Turn a reference to an input into one that the service understands; None when it must wait."""
         if "files" in ref:
-            return {"files": list(ref["files"])}
+            # links of ours, in a folder that the service may not enter, to results that it may read
+            return {"files": [str(Path(path).resolve()) for path in ref["files"]]}
         if "key" in ref:
             if not self._is_shared(ref["key"]):
                 raise UserError(

@@ -102,6 +102,13 @@ class ServicePlace:
         """Return what became of a request, or None when the service has not looked at it yet."""
         return read_json(self.tickets / ticket / "status.json")
 
+    def when_written(self, ticket: str) -> int | None:
+        """Return when the answer was written last (ns), to tell cheaply whether it is new; None without one."""
+        try:
+            return (self.tickets / ticket / "status.json").stat().st_mtime_ns
+        except OSError:
+            return None
+
     def is_spooled(self, ticket: str) -> bool:
         """Tell whether a request waits to be looked at."""
         return (self.spool / f"{ticket}.json").exists()

@@ -38,6 +38,7 @@ BENCHMARKS = (
     "fsc",
     "widgets",
     "volume_viewer",
+    "class",
 )
 
 
