@@ -15,6 +15,7 @@ from engine.reconstruction.initial_model import (
 )
 from engine.reconstruction.initial_model_poses import ParticlePoses, assign_poses, join_poses
 from spa_widgets.errors import UserError
+from spa_widgets.guard.particles import particle_warnings
 from spa_widgets.io.datasets import ParticleSet
 from spa_widgets.io.mrc import write_mrc
 from spa_widgets.session.context import JobContext
@@ -25,6 +26,8 @@ _SURE_MARGIN = 0.02
 def run(ctx: JobContext) -> None:
     """Write ``volume_1.mrc`` … (largest class first) and ``particles.star``; report scores of starts and classes."""
     dataset = ParticleSet.read(ctx.input("particles")).with_absolute_names()
+    for sentence in particle_warnings(dataset, ctx.params.mask_diameter_A):
+        ctx.warn(sentence)
     try:
         options = InitialModelOptions(**ctx.params.model_dump(exclude={"seed"}))
         with ctx.stage("search"):
