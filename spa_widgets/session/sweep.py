@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
@@ -12,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from spa_widgets.errors import UserError
 from spa_widgets.session.code import ref_code
 from spa_widgets.session.display import badge, duration
-from spa_widgets.session.fields import LIST, STRUCTURE, value_kind
 from spa_widgets.session.figures import best_first, direction_of, figure_text, readable_name
+from spa_widgets.session.grid import axis_values, example_axis, grid_points, in_order, is_axis
 from spa_widgets.session.outputs import OutputRef
 from spa_widgets.session.params import validate_params
 from spa_widgets.session.queue import CANCELLED, ENDED, FAILED
@@ -229,12 +228,12 @@ def make_sweep(session: StepMethods, step_name: str, given: Mapping[str, Any], d
         If a name or a value is wrong, no list was given, or there are too many points.
     """
     step = get_step(step_name)
-    axes = {name: _axis(value) for name, value in given.items() if _is_axis(step, name, value)}
+    axes = {name: axis_values(value) for name, value in given.items() if is_axis(step, name, value)}
     fixed = {name: value for name, value in given.items() if name not in axes}
     if not axes:
         raise UserError(
             f"A sweep of {step.name} needs several values in a list for at least one parameter, such as "
-            f"{_example(step)}; for a single job call session.{step.name}(…)."
+            f"{example_axis(step)}; for a single job call session.{step.name}(…)."
         )
     for name, values in axes.items():
         if not values:
@@ -253,52 +252,16 @@ def make_sweep(session: StepMethods, step_name: str, given: Mapping[str, Any], d
     known = {name: names[name] for name in given if name in names}
     for argument, name in known.items():
         if argument in axes:
-            axes[argument] = _in_order(argument, axes, references, name)
+            axes[argument] = in_order(argument, axes, references, name)
         else:
             fixed[argument] = references[0][name]
     return Sweep(step, axes, fixed, jobs)
-
-
-def grid_points(axes: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
-    """Return every combination of the axes' values, the last axis running fastest."""
-    return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
 
 
 def best_place(values: Sequence[float | None], sign: int) -> int | None:
     """Return the place of the largest (sign 1) or smallest (sign -1) known value; of equal ones the first."""
     known = [(sign * value, -place) for place, value in enumerate(values) if value is not None and value == value]
     return -max(known)[1] if known else None
-
-
-def _in_order(
-    argument: str, axes: Mapping[str, Sequence[Any]], references: Sequence[Mapping[str, Any]], name: str
-) -> list[Any]:
-    """Return the references of an axis of inputs in the order of its values."""
-    inner = math.prod(len(axes[other]) for other in list(axes)[list(axes).index(argument) + 1 :])
-    return [references[place * inner][name] for place in range(len(axes[argument]))]
-
-
-def _is_axis(step: Step, name: str, value: Any) -> bool:
-    """Tell whether a value is several values; where a list is one value, only a list of lists is several."""
-    if not isinstance(value, list | tuple | range) and not hasattr(value, "tolist"):
-        return False
-    values = _axis(value)
-    kinds = {step.argument_name(item): item.kind for item in step.inputs}
-    field = step.params.model_fields.get(name)
-    one_is_a_list = kinds.get(name) == "files" or (
-        field is not None and value_kind(field.annotation) in (LIST, STRUCTURE)
-    )
-    return not one_is_a_list or (bool(values) and all(isinstance(each, list | tuple) for each in values))
-
-
-def _axis(value: Any) -> list[Any]:
-    plain = value.tolist() if hasattr(value, "tolist") else value
-    return list(plain) if isinstance(plain, list | tuple | range) else [plain]
-
-
-def _example(step: Step) -> str:
-    name = next((name for name, field in step.params.model_fields.items() if field.annotation is float), None)
-    return f"{name}=[…, …]" if name else "name=[…, …]"
 
 
 def _numbers(job: Job) -> dict[str, float]:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from spa_widgets.errors import UserError
+from spa_widgets.session.grid import grid_points
 from spa_widgets.session.session import Session
-from spa_widgets.session.sweep import best_place, grid_points
+from spa_widgets.session.sweep import best_place
 
 
 @pytest.fixture(scope="module")
