@@ -13,21 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.arrays import Array, array_namespace, to_numpy
-from engine.fourier.crop import fourier_resize_volume
 from engine.fourier.shells import fourier_shell_correlation, resolution_at
 from engine.geometry import rotation_angle_deg
-from engine.reconstruction.rigid import (
-    FourierSampler,
-    centre_of_mass_px,
-    half_sphere,
-    mirror_volume,
-    transform_volume,
+from engine.reconstruction.alignment_search import (
+    Candidate,
+    best_of_each_hand,
+    refine_candidates,
+    search_globally,
 )
-from engine.reconstruction.rigid_search import distinct_best, maximise_pose, rotation_grid, whitened
+from engine.reconstruction.rigid import mirror_volume, transform_volume
 from engine.reconstruction.symmetry_axis import find_symmetry
 from engine.symmetry import point_group
-
-_CANDIDATES = 8
 
 
 @dataclass(frozen=True)
@@ -48,14 +44,6 @@ class AlignmentResult:
     hand_flipped: bool
     aligned: Array
     correlation: float
-
-
-@dataclass(frozen=True)
-class _Candidate:
-    score: float
-    rotation: NDArray[np.float64]
-    shift_px: NDArray[np.float64]
-    flipped: bool
 
 
 def align_maps(
@@ -97,115 +85,47 @@ def align_maps(
     box_A = n * pixel_size_A
     coarse_A = resolution_A or float(np.clip(box_A / 7.0, 4.0 * pixel_size_A, 30.0))
     coarse_px = min(box_A / coarse_A, 0.45 * n)
-    best = _global_search(mobile, target, coarse_px, check_hand)
-    best = _refined(mobile, target, best, coarse_px, None, 600)[:3]
-    best = _refined(mobile, target, best, min(2.0 * coarse_px, 0.45 * n), None, 3000)[:1]
-    curve = _fsc_of(mobile, target, best[0])
-    final_px = float(np.clip(box_A / resolution_at(curve, n, pixel_size_A, 0.3), coarse_px, 0.45 * n))
-    best = _refined(mobile, target, best, final_px, np.clip(curve, 0.05, 1.0), 6000)
-    found = _least_rotation(best[0], symmetry)
-    hand = mirror_volume(mobile) if found.flipped else mobile
-    aligned = xp.asarray(transform_volume(hand, found.rotation, found.shift_px))
-    return AlignmentResult(found.rotation, found.shift_px * pixel_size_A, found.flipped, aligned, found.score)
+    found = search_globally(mobile, target, coarse_px, check_hand)
+    found = best_of_each_hand(refine_candidates(mobile, target, found, coarse_px, None, 600), 3)
+    found = refine_candidates(mobile, target, found, min(2.0 * coarse_px, 0.45 * n), None, 3000)
+    hands = [_finished(mobile, target, c, box_A, coarse_px) for c in best_of_each_hand(found, 1)]
+    curves = [_fsc_of(mobile, target, c) for c in hands]
+    # hands look alike at low resolution: they are judged on the finest shells that either of them reaches
+    reach = max(_reach_px(curve, box_A, coarse_px) for curve in curves)
+    agreement = [float(curve[1 : int(reach) + 1].mean()) for curve in curves]
+    best = _least_rotation(hands[int(np.argmax(agreement))], symmetry)
+    hand = mirror_volume(mobile) if best.flipped else mobile
+    aligned = xp.asarray(transform_volume(hand, best.rotation, best.shift_px))
+    return AlignmentResult(best.rotation, best.shift_px * pixel_size_A, best.flipped, aligned, best.score)
 
 
-def _least_rotation(found: _Candidate, symmetry: str) -> _Candidate:
+def _finished(
+    mobile: NDArray[Any], target: NDArray[Any], found: Candidate, box_A: float, coarse_px: float
+) -> Candidate:
+    """Refine a place to the resolution at which the maps agree there."""
+    curve = _fsc_of(mobile, target, found)
+    final_px = _reach_px(curve, box_A, coarse_px)
+    return refine_candidates(mobile, target, [found], final_px, np.clip(curve, 0.05, 1.0), 6000)[0]
+
+
+def _reach_px(curve: NDArray[Any], box_A: float, coarse_px: float) -> float:
+    """Radius out to which the FSC stays above 0.3; the box may be odd."""
+    below = np.flatnonzero(curve[1:] < 0.3)
+    reach = float(below[0] + 1) if len(below) else float(len(curve) - 1)
+    return float(np.clip(reach, coarse_px, 0.9 * (len(curve) - 1)))
+
+
+def _least_rotation(found: Candidate, symmetry: str) -> Candidate:
     operators = np.asarray(point_group(symmetry), dtype=np.float64)
     turned = operators @ found.rotation
     index = int(np.argmax(np.trace(turned, axis1=1, axis2=2) - 1e-9 * np.arange(len(turned))))
-    return _Candidate(found.score, turned[index], operators[index] @ found.shift_px, found.flipped)
+    return Candidate(found.score, turned[index], operators[index] @ found.shift_px, found.flipped)
 
 
-def _fsc_of(mobile: NDArray[Any], target: NDArray[Any], found: _Candidate) -> NDArray[Any]:
+def _fsc_of(mobile: NDArray[Any], target: NDArray[Any], found: Candidate) -> NDArray[Any]:
     hand = mirror_volume(mobile) if found.flipped else mobile
     moved = transform_volume(hand, found.rotation, found.shift_px, order=3)
     return np.asarray(fourier_shell_correlation(moved, target))
-
-
-def _shift_ball(radius_px: float, step_px: float) -> NDArray[np.float64]:
-    count = int(np.ceil(radius_px / step_px))
-    axis = np.arange(-count, count + 1) * step_px
-    grid = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
-    return grid[np.linalg.norm(grid, axis=1) <= count * step_px + 1e-9]
-
-
-def _global_search(mobile: NDArray[Any], target: NDArray[Any], radius_px: float, check_hand: bool) -> list[_Candidate]:
-    n = mobile.shape[0]
-    points, shells = half_sphere(radius_px)
-    smooth = fourier_resize_volume(target, min(n, 2 * int(radius_px) + 2))
-    target_centre = centre_of_mass_px(smooth) * (n / smooth.shape[0])
-    wanted = whitened(FourierSampler(target, radius_px, 1)(points), shells)
-    wanted = wanted * np.exp(2j * np.pi / n * (points @ target_centre))
-    # A shift is felt once it turns the phase at the working resolution by a quarter turn.
-    offsets = _shift_ball(0.5 * n / radius_px, 0.25 * n / radius_px)
-    ramps = np.exp(-2j * np.pi / n * (points @ offsets.T)).astype(np.complex64)
-    rotations = rotation_grid(float(np.clip(60.0 / radius_px * 2.0, 8.0, 18.0)))
-    found: list[_Candidate] = []
-    for flipped in (False, True) if check_hand else (False,):
-        hand = mirror_volume(mobile) if flipped else mobile
-        centre = centre_of_mass_px(fourier_resize_volume(hand, smooth.shape[0])) * (n / smooth.shape[0])
-        sampler = FourierSampler(transform_volume(hand, np.eye(3), -centre, order=1), radius_px, 1)
-        scores, which = _score_rotations(sampler, rotations, points, shells, wanted, ramps)
-        for index in distinct_best(scores, rotations, _CANDIDATES):
-            rotation = rotations[index]
-            shift = target_centre + offsets[which[index]] - rotation @ centre
-            found.append(_Candidate(float(scores[index]), rotation, shift, flipped))
-    return found
-
-
-def _score_rotations(
-    sampler: FourierSampler,
-    rotations: NDArray[np.float64],
-    points: NDArray[np.float64],
-    shells: NDArray[np.int64],
-    wanted: NDArray[Any],
-    ramps: NDArray[Any],
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Best score over shifts, and the index of that shift, for each rotation."""
-    scores = np.empty(len(rotations))
-    which = np.empty(len(rotations), dtype=np.int64)
-    scale = np.ones(len(points), dtype=np.float32)
-    for start in range(0, len(rotations), 512):
-        part = slice(start, start + 512)
-        values = sampler(points @ rotations[part])  # row vectors: k @ R is R.T k
-        if start == 0:
-            scale = (whitened(values, shells)[0] / np.where(values[0] == 0, 1, values[0])).real.astype(np.float32)
-        table = ((values * scale * np.conj(wanted)).astype(np.complex64) @ ramps).real / len(points)
-        which[part] = table.argmax(axis=1)
-        scores[part] = table.max(axis=1)
-    return scores, which
-
-
-def _refined(
-    mobile: NDArray[Any],
-    target: NDArray[Any],
-    candidates: list[_Candidate],
-    radius_px: float,
-    weights: NDArray[Any] | None,
-    most_points: int,
-) -> list[_Candidate]:
-    """Candidates refined at the given radius, best first; `weights` per shell."""
-    n = mobile.shape[0]
-    points, shells = half_sphere(radius_px)
-    stride = len(points) // most_points + 1  # a pose has six unknowns: some of the coefficients say enough
-    points, shells = points[::stride], shells[::stride]
-    wanted = whitened(FourierSampler(target, radius_px, 3)(points), shells)
-    wanted = np.conj(wanted) * (np.ones(len(points)) if weights is None else weights[shells])
-    total = len(points) if weights is None else float(weights[shells].sum())
-    refined = []
-    for flipped in sorted({c.flipped for c in candidates}):
-        sampler = FourierSampler(mirror_volume(mobile) if flipped else mobile, radius_px, 3)
-        scale = np.abs(whitened(sampler(points), shells)) / np.maximum(np.abs(sampler(points)), 1e-30)
-
-        def score(
-            rotation: NDArray[Any], shift: NDArray[Any], sampler: FourierSampler = sampler, scale: Any = scale
-        ) -> float:
-            values = sampler(points @ rotation) * np.exp(-2j * np.pi / n * (points @ shift))
-            return float((values * scale * wanted).sum().real) / total
-
-        for c in (c for c in candidates if c.flipped == flipped):
-            refined.append(_Candidate(*maximise_pose(score, c.rotation, c.shift_px, radius_px, n), flipped))
-    return sorted(refined, key=lambda c: -c.score)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ class Params(StepParams):
 STEP = register(
     Step(
         name="compare_maps",
-        version=2,
+        version=3,
         params=Params,
         title="Compare maps",
         summary="Bring a map onto another one (either hand) and measure where they agree.",

@@ -59,6 +59,15 @@ def test_align_maps_finds_rotation_shift_and_hand(symmetry: str, count: int, fli
     assert np.corrcoef(found.aligned.ravel(), density_of(points).ravel())[0, 1] > 0.88
 
 
+def test_hands_that_differ_in_fine_detail_alone_are_told_apart() -> None:
+    sector, rng = points_of("C8", 8, 3)[:8], np.random.default_rng(3)
+    sector = np.concatenate([sector, sector * [1.0, 1.0, -1.0] + 7.0 * rng.standard_normal(sector.shape)])
+    points = np.concatenate([sector @ operator.T for operator in point_group("C8")])
+    turn = Rotation.random(random_state=5).as_matrix()
+    moving = density_of((points @ turn) * [1.0, 1.0, -1.0], noise=0.5)
+    assert align_maps(moving, density_of(points), PIXEL_A, "C8").hand_flipped
+
+
 @pytest.mark.parametrize(("symmetry", "count"), [("C8", 12), ("D2", 12)])
 def test_symmetry_axes_are_found(symmetry: str, count: int) -> None:
     turn, shift_A = Rotation.random(random_state=8).as_matrix(), np.array([5.0, -7.0, 6.0])
