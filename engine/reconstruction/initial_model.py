@@ -9,7 +9,7 @@ stochastic gradient descent of Punjani, Rubinstein, Fleet & Brubaker, Nat Method
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,69 +21,12 @@ from engine.particles import Particles
 from engine.reconstruction.initial_model_images import ImagePreparer
 from engine.reconstruction.initial_model_options import InitialModelOptions
 from engine.reconstruction.initial_model_run import BatchResult, Run
+from engine.reconstruction.initial_model_starts import agreement_A, turn_onto_axes
+from engine.reconstruction.initial_model_state import AGREE, InitialModelState, first_state
 
 __all__ = ["InitialModelOptions", "InitialModelState", "initial_model"]
 
 _LEAST_PARTICLES = 24
-
-
-@dataclass(frozen=True)
-class InitialModelState:
-    """Where a run stands after an iteration; enough to go on from.
-
-    Attributes
-    ----------
-    seed : drawn from the generator given; all randomness follows from it.
-    start, iteration : the start to work on next and its iterations done.
-    start_at_work, iteration_done : those of the iteration just done.
-    half_fsc_resolution_A : where the models of odd and even folds agree to 0.143.
-    done, total : iterations done and to do, over all starts.
-    resolution_A : working resolution of this iteration.
-    score : (done,) mean log-likelihood of images new to the model, one for each iteration so far.
-    start_scores : (starts,) that by which starts are compared; nan for those not yet compared.
-    best_start : the start that is carried on; -1 before the comparison.
-    sums, best_sums : sums of the start at work and of the best start so far.
-    volumes : (classes, n, n, n) models on the particles' own grid.
-    pixel_size_A : of the volumes.
-    max_probability : median over the last batch of the weight of the best pose.
-    class_fraction : (classes,)
-    """
-
-    seed: int
-    start: int
-    iteration: int
-    start_at_work: int
-    iteration_done: int
-    half_fsc_resolution_A: float
-    done: int
-    total: int
-    resolution_A: float
-    score: NDArray[np.float64]
-    start_scores: NDArray[np.float64]
-    best_start: int
-    sums: Mapping[str, Any]
-    best_sums: Mapping[str, Any]
-    volumes: NDArray[np.float32]
-    pixel_size_A: float
-    max_probability: float
-    class_fraction: NDArray[np.float64]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Arrays and plain values only."""
-        plain = {k: v for k, v in self.__dict__.items() if k not in ("sums", "best_sums")}
-        return plain | {f"{g}.{k}": v for g in ("sums", "best_sums") for k, v in getattr(self, g).items()}
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> InitialModelState:
-        """Undo `to_dict` (values may have become 0-d arrays)."""
-        values: dict[str, Any] = {"sums": {}, "best_sums": {}}
-        for key, value in data.items():
-            group, _, name = key.partition(".")
-            if name:
-                values[group][name] = np.asarray(value)
-            else:
-                values[key] = value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
-        return cls(**values)
 
 
 def initial_model(
@@ -110,7 +53,7 @@ def initial_model(
     seed = int(rng.integers(2**31)) if state is None else state.seed
     preparer = make_preparer(particles, options, seed)
     if state is None:
-        state = _first_state(options, seed)
+        state = first_state(options, seed)
     while state.done < state.total:
         state = _advance(state, preparer, options)
         yield state
@@ -135,30 +78,6 @@ def make_preparer(particles: Particles, options: InitialModelOptions, seed: int)
     return ImagePreparer(particles, options.mask_diameter_A, options.max_shift_A, options.final_resolution_A, rng)
 
 
-def _first_state(options: InitialModelOptions, seed: int) -> InitialModelState:
-    total = options.start_count * options.start_iterations + options.iterations - options.start_iterations
-    return InitialModelState(
-        seed=seed,
-        start=0,
-        iteration=0,
-        start_at_work=0,
-        iteration_done=0,
-        half_fsc_resolution_A=float("inf"),
-        done=0,
-        total=total,
-        resolution_A=options.start_resolution_A,
-        score=np.zeros(0),
-        start_scores=np.full(options.start_count, np.nan),
-        best_start=-1,
-        sums={},
-        best_sums={},
-        volumes=np.zeros((0, 0, 0, 0), dtype=np.float32),
-        pixel_size_A=0.0,
-        max_probability=0.0,
-        class_fraction=np.zeros(0),
-    )
-
-
 def resume_run(
     preparer: ImagePreparer, options: InitialModelOptions, seed: int, start: int, sums: Mapping[str, Any]
 ) -> Run:
@@ -172,17 +91,26 @@ def resume_run(
 
 
 def _advance(state: InitialModelState, preparer: ImagePreparer, options: InitialModelOptions) -> InitialModelState:
-    run = resume_run(preparer, options, state.seed, state.start, state.sums)
     resolution_A = options.resolution_A(state.iteration)
+    free = state.best_start < 0 or options.symmetry == "C1"
+    turned = None
+    if not free and state.iteration == options.start_iterations:
+        run = resume_run(preparer, options.free, state.seed, state.start, state.sums)
+        run.refine_grid(resolution_A)
+        turned = turn_onto_axes(run, options.symmetry, resolution_A)
+        state = replace(state, symmetry_score=turned.score)
+    run = resume_run(preparer, options.free if free else options, state.seed, state.start, state.sums)
     results = run.iterate(
         state.iteration,
         resolution_A,
         options.batch(state.iteration),
         options.memory(state.iteration, preparer.particles.count),
         options.heat(state.iteration, state.score[-1] if state.iteration else 0.0),
+        None if turned is None else turned.references,
     )
     run.measure_fsc(resolution_A)
     score = float(np.mean([r.score.mean() for r in results]))
+    models = [run.model(k, resolution_A) for k in range(options.classes)]
     done = replace(
         state,
         start_at_work=state.start,
@@ -193,25 +121,42 @@ def _advance(state: InitialModelState, preparer: ImagePreparer, options: Initial
         score=np.append(state.score, score),
         half_fsc_resolution_A=resolution_at(run.fsc[0], run.grid.box_px, run.grid.pixel_size_A),
         sums=run.to_dict(),
-        volumes=np.stack([to_particle_grid(run.model(k, resolution_A), preparer) for k in range(options.classes)]),
+        volumes=np.stack([to_particle_grid(model, preparer) for model in models]),
         pixel_size_A=preparer.particles.pixel_size_A,
         max_probability=_median_probability(results),
         class_fraction=_class_fraction(results),
     )
     if state.best_start < 0 and done.iteration == options.start_iterations:
-        return _compared(done, options, score)
+        return _compared(done, options, models[0], run.grid.pixel_size_A)
     return done
 
 
-def _compared(state: InitialModelState, options: InitialModelOptions, score: float) -> InitialModelState:
-    """Note the score of a start; go on to the next, or after the last one to the best."""
-    scores = state.start_scores.copy()
-    scores[state.start] = score
+def _compared(
+    state: InitialModelState, options: InitialModelOptions, model: NDArray[np.float32], pixel_size_A: float
+) -> InitialModelState:
+    """Note score and model of a start; go on to the next, or after the last one to the best."""
+    start, scores = state.start, state.start_scores.copy()
+    scores[start] = state.score[-1]
+    models = np.concatenate([state.start_models, model[None]]) if start else model[None]
     best = int(np.nanargmax(scores))
-    best_sums = state.sums if best == state.start else state.best_sums
-    if state.start + 1 < options.start_count:
-        return replace(state, start_scores=scores, start=state.start + 1, iteration=0, sums={}, best_sums=best_sums)
-    return replace(state, start_scores=scores, start=best, best_start=best, sums=best_sums, best_sums={})
+    agreement = np.full(len(scores), np.nan)
+    if options.classes == 1:
+        for other in range(start + 1):
+            if other != best:
+                agreement[other] = agreement_A(models[best], models[other], pixel_size_A)
+    best_sums = state.sums if best == start else state.best_sums
+    state = replace(
+        state,
+        start_scores=scores,
+        start_models=models,
+        start_agreement_A=agreement,
+        start_resolution_A=state.resolution_A,
+    )
+    alike = bool(np.any(agreement <= AGREE * state.resolution_A))
+    if start + 1 < len(scores) and not (alike and options.starts is None):
+        return replace(state, start=start + 1, iteration=0, sums={}, best_sums=best_sums)
+    total = state.done + options.iterations - options.start_iterations
+    return replace(state, start=best, best_start=best, total=total, sums=best_sums, best_sums={})
 
 
 def _median_probability(results: list[BatchResult]) -> float:
@@ -238,11 +183,3 @@ def central_slices(volumes: NDArray[np.float32]) -> NDArray[np.float32]:
     middle = volumes.shape[1] // 2
     rows = [np.concatenate([v[middle], v[:, middle], v[:, :, middle]], axis=1) for v in volumes]
     return np.concatenate(rows, axis=0)
-
-
-def start_margin(state: InitialModelState) -> float | None:
-    """By what share the best start scores above the median of all; None for a single start."""
-    known = state.start_scores[np.isfinite(state.start_scores)]
-    if len(known) < 2:
-        return None
-    return float(known.max() / max(float(np.median(known)), 1e-6) - 1.0)

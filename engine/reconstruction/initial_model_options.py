@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engine.symmetry import parse_symmetry, point_group
+from engine.symmetry import parse_symmetry
 
 _COOLED = 0.75
-_STARTS_C1, _STARTS_SYMMETRIC = 3, 10
+_MOST_STARTS = 3
 
 
 @dataclass(frozen=True)
@@ -19,12 +19,12 @@ class InitialModelOptions:
     Attributes
     ----------
     mask_diameter_A : diameter of the soft sphere that holds the model.
-    symmetry : point group imposed on the model.
+    symmetry : point group imposed on the model from `start_iterations` on, about the axes found by then.
     classes : number of models that the particles are shared among.
     start_resolution_A, final_resolution_A : working resolution at the beginning and at the end.
     max_shift_A : largest error of centring.
-    starts : random starts that are tried; the one that predicts new images best is carried on. None takes 3 in C1
-        and 10 where a symmetry is imposed: there a start costs little, and one in two settles on a wrong axis.
+    starts : random starts that are tried, all without symmetry; the one that predicts new images best is carried on.
+        None takes 3, or fewer once two have found the same model.
     start_iterations : iterations of each start before they are compared.
     iterations : iterations in all of the start that is carried on; each takes one mini-batch from each of six folds.
     batch_first, batch_last : particles of a mini-batch at the beginning and at the end.
@@ -74,10 +74,13 @@ class InitialModelOptions:
 
     @property
     def start_count(self) -> int:
-        """Random starts, also where `starts` leaves them open."""
-        if self.starts is not None:
-            return self.starts
-        return _STARTS_C1 if len(point_group(self.symmetry)) == 1 else _STARTS_SYMMETRIC
+        """Most random starts, also where `starts` leaves them open."""
+        return _MOST_STARTS if self.starts is None else self.starts
+
+    @property
+    def free(self) -> InitialModelOptions:
+        """The same without symmetry: how starts are made."""
+        return replace(self, symmetry="C1")
 
     def resolution_A(self, iteration: int) -> float:
         """Working resolution: constant for 5 % of the run, linear in frequency to that of the search at 30 %.

@@ -53,16 +53,30 @@ class Run(FoldSums):
         epoch, place = divmod(iteration, per_epoch)
         return np.sort(self._rng(2, fold, epoch).permutation(members)[place * size : (place + 1) * size])
 
-    def iterate(self, iteration: int, resolution_A: float, batch: int, memory: int, heat: float) -> list[BatchResult]:
-        """One mini-batch from each fold; sums remember about `memory` images, `heat` flattens the posteriors."""
+    def iterate(
+        self,
+        iteration: int,
+        resolution_A: float,
+        batch: int,
+        memory: int,
+        heat: float,
+        references: list[list[FourierVolume]] | None = None,
+    ) -> list[BatchResult]:
+        """One mini-batch from each fold; sums remember about `memory` images, `heat` flattens the posteriors.
+
+        The models of the other folds are what a mini-batch is compared with, or for each fold the `references` given:
+        then the sums start anew.
+        """
         self.refine_grid(resolution_A)
         step = self._marginal_step if resolution_A > self.options.search_resolution_A else self._search_step
         results = []
-        self.measure_fsc(resolution_A)
+        if references is None:
+            self.measure_fsc(resolution_A)
         for fold in range(FOLDS):
             chosen = self._batch(fold, iteration, batch)
-            rate = min(1.0, FOLDS * len(chosen) / memory)
-            results.append(step(fold, self._rng(3, fold, iteration), chosen, resolution_A, rate, heat))
+            rate = min(1.0, FOLDS * len(chosen) / memory) if references is None else 1.0
+            models = self.models(resolution_A, without=fold) if references is None else references[fold]
+            results.append(step(fold, models, self._rng(3, fold, iteration), chosen, resolution_A, rate, heat))
         return results
 
     def _grids(
@@ -80,6 +94,7 @@ class Run(FoldSums):
     def _marginal_step(
         self,
         fold: int,
+        models: list[FourierVolume],
         rng: np.random.Generator,
         chosen: NDArray[np.intp],
         resolution_A: float,
@@ -87,7 +102,6 @@ class Run(FoldSums):
         heat: float,
     ) -> BatchResult:
         disc, radius = self.grid.disc, self.radius_px(resolution_A)
-        models = self.models(resolution_A, without=fold)
         rotations, shifts, _, _ = self._grids(radius, rng)
         images = self.preparer.prepare(chosen)
         found = marginal_sums(images, models, disc, disc.count_within(radius), rotations, shifts, heat)
@@ -101,6 +115,7 @@ class Run(FoldSums):
     def _search_step(
         self,
         fold: int,
+        models: list[FourierVolume],
         rng: np.random.Generator,
         chosen: NDArray[np.intp],
         resolution_A: float,
@@ -108,7 +123,7 @@ class Run(FoldSums):
         heat: float,
     ) -> BatchResult:
         images = self.preparer.prepare(chosen)
-        poses = self.search(images, self.models(resolution_A, without=fold), resolution_A, rng, _MARGIN / heat)
+        poses = self.search(images, models, resolution_A, rng, _MARGIN / heat)
         weights = posterior(poses, heat)
         trust = trust_in(poses.score[:, 0])
         # all mini-batches weigh alike whatever their size

@@ -23,7 +23,7 @@ from engine.windows import soft_sphere
 
 FOLDS = 6
 _FIRST_IMAGES = 50
-_PADDING = 2.0
+PADDING = 2.0
 
 
 class FoldSums:
@@ -59,7 +59,7 @@ class FoldSums:
         return np.random.default_rng([self.seed, *key])
 
     def _empty(self) -> Accumulator:
-        return Accumulator(self.grid.box_px, _PADDING, self.grid.disc.radius_px)
+        return Accumulator(self.grid.box_px, PADDING, self.grid.disc.radius_px)
 
     def radius_px(self, resolution_A: float) -> float:
         """Working radius: cycles in the window that is kept."""
@@ -126,7 +126,7 @@ class FoldSums:
         """Models of all classes ready to be sliced, from all folds or all but one."""
         radius = self.radius_px(resolution_A)
         return [
-            fourier_volume(self.model(k, resolution_A, without), _PADDING, radius) for k in range(self.options.classes)
+            fourier_volume(self.model(k, resolution_A, without), PADDING, radius) for k in range(self.options.classes)
         ]
 
     def to_dict(self) -> dict[str, Any]:

@@ -11,16 +11,16 @@ from engine.reconstruction.initial_model import (
     InitialModelState,
     central_slices,
     initial_model,
-    start_margin,
 )
 from engine.reconstruction.initial_model_poses import ParticlePoses, assign_poses, join_poses
+from engine.reconstruction.initial_model_state import starts_that_agree
 from spa_widgets.errors import UserError
 from spa_widgets.guard.particles import particle_warnings
 from spa_widgets.io.datasets import ParticleSet
 from spa_widgets.io.mrc import write_mrc
 from spa_widgets.session.context import JobContext
 
-_SURE_MARGIN = 0.02
+_LEAST_SYMMETRY = 0.3
 
 
 def run(ctx: JobContext) -> None:
@@ -110,6 +110,21 @@ def _report(ctx: JobContext, state: InitialModelState, poses: ParticlePoses, num
     ctx.figure("mean_max_probability", float(poses.probability.mean()))
     ctx.figure("class_counts", np.bincount(number)[1:].tolist())
     ctx.figure("distrusted_particles", int((poses.trust < 0.5).sum()))
-    margin = start_margin(state)
-    if margin is not None and margin < _SURE_MARGIN:
-        ctx.event("starts_alike", margin=margin)
+    starts = starts_that_agree(state)
+    if starts is not None:
+        alike, others, best_A = starts
+        ctx.figure("starts_alike", alike)
+        ctx.figure("start_agreement_A", best_A)
+        if alike == 0:
+            ctx.warn(
+                f"Unsure: none of the {others} other starts found the model carried on; the most alike agrees with it "
+                f"to {best_A:.0f} Å only (FSC 0.5 at a working resolution of {state.start_resolution_A:.0f} Å). "
+                "Look at the model, or run again with more starts or another seed."
+            )
+    if len(state.symmetry_score):
+        ctx.figure("symmetry_score", [round(float(s), 3) for s in state.symmetry_score])
+        if state.symmetry_score.max() < _LEAST_SYMMETRY:
+            ctx.warn(
+                f"Unsure: before the symmetry was imposed, the model agreed with its symmetry mates by only "
+                f"{state.symmetry_score.max():.2f} (1 is perfect). Run in C1 and look for the symmetry there."
+            )

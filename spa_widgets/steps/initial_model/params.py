@@ -27,8 +27,8 @@ class Params(SeededParams):
     starts: int | None = param(
         None,
         label="Random starts",
-        help="Starts tried at low resolution; the one that best predicts images new to it is carried on. Empty: 3 in "
-        "C1, 10 where a symmetry is imposed (there a start is quick, and one in two settles on a wrong axis).",
+        help="Starts tried at low resolution, without symmetry; the one that best predicts images new to it is carried "
+        "on. Empty: 3, or fewer once two have found the same model.",
         ge=1,
         le=50,
     )
@@ -78,7 +78,7 @@ class Params(SeededParams):
 STEP = register(
     Step(
         name="initial_model",
-        version=5,
+        version=6,
         params=Params,
         title="Ab-initio reconstruction",
         summary="Make a first model from particles whose poses are unknown.",

@@ -71,6 +71,9 @@ def test_a_random_start_becomes_the_channel(
     found = map_fsc_to_truth(states[-1].volumes[0], simulated[2], PIXEL_A, "C8")
     assert found["resolution_05_A"] < 18.0
     assert states[-1].best_start == int(np.argmax(states[-1].start_scores))
+    assert np.isfinite(states[-1].start_agreement_A).sum() == 2  # starts given by number are all made
+    assert len(states[4].symmetry_score) == 0  # no symmetry before the starts have been compared
+    assert len(states[-1].symmetry_score) == 1
 
 
 def test_poses_of_all_particles_agree_with_the_model(
