@@ -20,9 +20,7 @@ def service_command() -> None:
 @click.option("--config", type=click.Path(dir_okay=False), help="TOML file with any of these options.")
 @click.option("--root", metavar="DIR", help="Folder of the service, owned by the account that runs it.")
 @click.option("--store", metavar="DIR", help="Class store; 'store' in the service's folder by default.")
-@click.option(
-    "--memory-gb", type=float, help="A worker that uses more is ended, and its job resumes. [no limit]"
-)
+@click.option("--memory-gb", type=float, help="A worker that uses more is ended, and its job resumes. [no limit]")
 @click.option("--max-request-mb", type=float, help="Largest request. [default 16]")
 @click.option("--max-file-gb", type=float, help="Largest file of a participant. [default 16]")
 @click.option("--max-open-jobs", type=int, help="Unanswered requests of one user. [default 200]")
