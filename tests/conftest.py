@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support.chromium import browser  # noqa: F401  (a fixture: Playwright runs once in a process)
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from spa_widgets.errors import UserError
 from spa_widgets.session.files import stat_signature
 from spa_widgets.session.keys import file_sha256
 
@@ -59,6 +60,11 @@ class StoredObject:
         -------
         list of str
             One sentence for each fault; empty when all is well.
+
+        Raises
+        ------
+        UserError
+            If a file is there but cannot be read.
         """
         try:
             listed = self.result["files"]
@@ -78,6 +84,8 @@ def _file_fault(path: Path, facts: dict[str, Any], content: bool, once: bool) ->
         if file_sha256(path) != facts["sha256"]:
             return f"{path.name} has changed since it was published (SHA-256 differs)"
         _verified[path] = signature
-    except OSError as error:
-        return f"{path.name} cannot be read ({error.strerror})"
+    except FileNotFoundError:
+        return f"{path.name} is missing"
+    except OSError as error:  # the disk's or the process's trouble; nobody says that the content is wrong
+        raise UserError(f"{path} cannot be read ({error.strerror}); mend that and ask again.") from error
     return ""

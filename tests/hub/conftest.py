@@ -5,6 +5,4 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.browser.conftest import browser  # noqa: F401  (a fixture)
-
 sys.path.insert(0, str(Path(__file__).parents[2] / "deploy" / "jupyterhub"))

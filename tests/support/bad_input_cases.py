@@ -118,7 +118,7 @@ CASES: list[tuple[str, Spoil, int, str]] = [
     ("pick-blobs micrographs.star --diameter-A 0", nothing, 1,
      "pick_blobs: diameter_A is '0', but input should be greater than or equal to 20."),
     ("pick-blobs micrographs.star --diameter-A 2000", nothing, 1,
-     "mic_a.mrc: The micrograph has 64 × 90 pixels at the picker's sampling, fewer than the 766 of a template;"
+     "mic_a.mrc: The micrograph has 48 × 64 pixels at the picker's sampling, fewer than the 428 of a template;"
      " check the pixel size and the particle diameter."),
     (BLOBS, lambda f: [(f / f"mic_{x}.mrc").unlink() for x in "ab"], 1,
      "{here}/micrographs.star names the image file mic_a.mrc, which is not there: move it back or import it "
@@ -128,7 +128,7 @@ CASES: list[tuple[str, Spoil, int, str]] = [
     (BLOBS, lambda f: [img(f / f"mic_{x}.mrc", lambda a: a * 0 + 5) for x in "ab"], 1,
      "{here}/mic_a.mrc is constant; expected an image: leave this micrograph out."),
     (BLOBS, lambda f: (f / "mic_a.mrc").unlink(), 1,
-     "None of the 13 candidates lies within the thresholds (min_ncc 0.279); expected at least one: widen them,"
+     "None of the 20 candidates lies within the thresholds (min_ncc 0.266); expected at least one: widen them,"
      " or check the diameter, and that templates show particles in white."),
     (TEMPLATES, lambda f: shutil.rmtree(f / "classes"), 1,
      "pick_templates: no file matches 'classes/class_averages.mrcs' for templates; check the path."),

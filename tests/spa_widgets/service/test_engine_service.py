@@ -46,7 +46,9 @@ def test_equal_requests_are_one_computation_that_both_follow(participant: Partic
     assert len(jobs[0].events(kind="started")) == 1
     assert np.array_equal(np.load(after.path("scaled")), 3 * np.load(jobs[0].path("vector")))
     assert one.store.keys() == two.store.keys() == [], "only the service computed"
-    assert [job.origin for job in jobs] == ["computed for you", f"from the class store, {_saved(jobs[1])} saved"]
+    # whichever request the service took first had it computed; the other found it there
+    saved = _saved(jobs[0])
+    assert sorted(job.origin for job in jobs) == ["computed for you", f"from the class store, {saved} saved"]
     third = participant("three").toy_iterate(**VALUES, pause_s=0.06)
     assert third.status == "finished" and third.origin.startswith("from the class store"), "there at once"
 

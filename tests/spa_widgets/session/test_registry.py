@@ -18,6 +18,7 @@ ENDINGS = {
     "s": "_s",
     "%": "_percent",
     "e/Å²": "_e_per_A2",
+    "nat": "_nats",
 }
 
 load_steps()
