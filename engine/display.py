@@ -88,6 +88,14 @@ def to_uint8(values: Array, low: float, high: float) -> Array:
     return xp.astype(xp.clip(xp.nan_to_num(scaled), 0, GREY_LEVELS), xp.uint8)
 
 
+def sigma_limits(image: Array, sigma: float = 3.0) -> tuple[float, float]:
+    """Give the grey values that lie ``sigma`` standard deviations below and above the mean (``image`` (..., h, w))."""
+    if sigma <= 0:
+        raise ValueError(f"the contrast is {sigma} standard deviations; give a value above 0, usually 3")
+    mean, std = grey_statistics(image)
+    return mean - sigma * std, mean + sigma * std
+
+
 def contrast_by_sigma(image: Array, sigma: float = 3.0, invert: bool = False) -> Array:
     """Give a uint8 picture whose grey range is the mean ± ``sigma`` standard deviations.
 
@@ -103,16 +111,22 @@ def contrast_by_sigma(image: Array, sigma: float = 3.0, invert: bool = False) ->
     -------
     array, same shape, uint8
     """
-    if sigma <= 0:
-        raise ValueError(f"the contrast is {sigma} standard deviations; give a value above 0, usually 3")
-    mean, std = grey_statistics(image)
-    ends = (mean - sigma * std, mean + sigma * std)
+    ends = sigma_limits(image, sigma)
     return to_uint8(image, *(ends[::-1] if invert else ends))
 
 
 def display_binning(shape: tuple[int, ...], longest_px: int = 2048) -> int:
     """Give the smallest binning for which the longer side is at most ``longest_px``."""
     return max(1, -(-max(shape[-2:]) // longest_px))
+
+
+def filtered(image: Array, pixel_size_A: float, low_pass_A: float = 0.0, high_pass_A: float = 0.0) -> Array:
+    """Filter a picture (h, w) for the eye; 0 Å switches a filter off, as does a low-pass below the Nyquist limit."""
+    if low_pass_A > 2 * pixel_size_A:
+        image = low_pass(image, pixel_size_A, low_pass_A, ndim=2)
+    if high_pass_A > 0:
+        image = high_pass(image, pixel_size_A, high_pass_A, ndim=2)
+    return image
 
 
 def micrograph_picture(
@@ -138,11 +152,7 @@ def micrograph_picture(
     -------
     array, shape (h, w), uint8
     """
-    if low_pass_A > 2 * pixel_size_A:
-        binned = low_pass(binned, pixel_size_A, low_pass_A, ndim=2)
-    if high_pass_A > 0:
-        binned = high_pass(binned, pixel_size_A, high_pass_A, ndim=2)
-    return contrast_by_sigma(binned, sigma)
+    return contrast_by_sigma(filtered(binned, pixel_size_A, low_pass_A, high_pass_A), sigma)
 
 
 def atlas(images: Array, columns: int, sigma: float = 4.0) -> Array:

@@ -19,6 +19,7 @@ _WHERE = {
     "ClassGallery": "spa_widgets.steps.select_2d.widget",
     "FSCPlot": "spa_widgets.steps.fsc.widget",
     "VolumeViewer": "spa_widgets.viewers.volume.widget",
+    "ImageViewer": "spa_widgets.viewers.flat.widget",
     "JobPanel": "spa_widgets.viewers.jobs.widget",
     "JobView": "spa_widgets.viewers.jobs.widget",
     "SessionTree": "spa_widgets.viewers.jobs.widget",

@@ -92,6 +92,8 @@ def read_volume(source: Any, pixel_size_A: float | None) -> tuple[NDArray[np.flo
         volume, size = read_mrc(path)
         job = sources.job_of(source)
         name = path.stem if job is None else f"{job.name} {path.stem}"
+    if volume.ndim == 2:
+        raise UserError(f"{name} is a picture of shape {volume.shape}; give a volume, or show it with ImageViewer")
     if volume.ndim != 3 or min(volume.shape) < 4:
         raise UserError(f"{name} has the shape {volume.shape}; give a volume of at least 4 voxels on each side")
     return volume, pixel_size_A or size or 1.0, name

@@ -1,0 +1,1 @@
+"""Pictures in two dimensions: micrographs with picks, class averages, particles."""
