@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from tests.browser.lab import CHROMIUM_ARGUMENTS, find_chromium
-
 
 def _launch(playwright: Any) -> Any:
     """Start an installed Chromium, else Playwright's own, downloading it if that is possible."""
+    from tests.browser.lab import CHROMIUM_ARGUMENTS, find_chromium  # here: tests of a GPU run without Jupyter
+
     installed = find_chromium()
     if installed:
         return playwright.chromium.launch(executable_path=installed, args=CHROMIUM_ARGUMENTS)
