@@ -47,7 +47,7 @@ def _store_of(path: Path) -> Path:
             return candidate
     for name in ("job.json", "project.json"):
         try:
-            store = json.loads((path / name).read_text())["store"]
+            store = json.loads((path / name).read_text(encoding="utf-8"))["store"]
         except (OSError, ValueError, KeyError, TypeError):
             continue
         return path / str(store)

@@ -165,7 +165,7 @@ def _import(files: list[Path], given: Mapping[str, Any], store: Store, printer: 
 
 def _folder_facts(folder: Path) -> dict[str, Any]:
     try:
-        facts = json.loads((folder / JOB_FILE).read_text())
+        facts = json.loads((folder / JOB_FILE).read_text(encoding="utf-8"))
         return dict(facts) if {"key", "store", "step"} <= set(facts) else {}
     except (OSError, ValueError, TypeError):
         return {}

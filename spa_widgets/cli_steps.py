@@ -145,7 +145,7 @@ def param_values(model: type[StepParams], given: Mapping[str, Any]) -> dict[str,
 def _param_value(name: str, annotation: Any, text: Any) -> Any:
     option = f"--{name.replace('_', '-')}"
     if value_kind(annotation) == STRUCTURE and isinstance(text, str) and text.startswith("@"):
-        text = Path(text[1:]).read_text()
+        text = Path(text[1:]).read_text(encoding="utf-8")
     try:
         return value_of_text(option, annotation, text)
     except UserError as error:

@@ -113,7 +113,7 @@ def fetch(data_set: DataSet, folder: Path, progress: Progress | None = None) -> 
 def read_manifest(folder: Path) -> dict[str, Any]:
     """Read the manifest of a fetched folder; empty when there is none or it is damaged."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_text())
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return manifest if isinstance(manifest, dict) else {}
@@ -215,7 +215,7 @@ def _http(url: str, part: Path, progress: Progress) -> None:
 
 def _read_mark(note: Path) -> str:
     try:
-        return str(json.loads(note.read_text())["mark"])
+        return str(json.loads(note.read_text(encoding="utf-8"))["mark"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""
 
@@ -268,5 +268,5 @@ def _sha256(path: Path, progress: Progress) -> str:
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:
     part = path.with_name(path.name + ".new")
-    part.write_text(json.dumps(value, indent=1))
+    part.write_text(json.dumps(value, indent=1), encoding="utf-8")
     part.rename(path)

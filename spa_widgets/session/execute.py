@@ -126,7 +126,7 @@ def _run(
     if (work / LIVE_FOLDER).is_dir():
         (work / LIVE_FOLDER).rename(out / LIVE_FOLDER)  # the last pictures are part of the result
     report = _report(job, context, started, resumed)
-    (out / REPORT_FILE).write_text(json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False))
+    (out / REPORT_FILE).write_text(json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
     _settle_paths(out, store.object_path(job.key))
     published = store.publish(job.key, out, {**report, "pieces": job.pieces, "raw_paths": list(job.raw_paths)})
     if held.is_ours():

@@ -148,7 +148,7 @@ def _owner(folder: Path) -> dict[str, object]:
 
 def _facts(path: Path) -> dict[str, object]:
     try:
-        found = json.loads(path.read_text())
+        found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
         return {}  # cut off by a power failure
     return found if isinstance(found, dict) else {}
@@ -189,7 +189,7 @@ def _become_owner(folder: Path, token: str, before: dict[str, object]) -> bool:
         dead.unlink()
     mine = folder / f".mine.{token}"
     facts = {"host": socket.gethostname(), "pid": os.getpid(), "token": token, "since": time.time()}
-    mine.write_text(json.dumps(facts))
+    mine.write_text(json.dumps(facts), encoding="utf-8")
     try:
         os.link(mine, owner)  # fails when it is there: of two that come at once one wins
     except FileExistsError:
@@ -203,7 +203,7 @@ def _become_owner(folder: Path, token: str, before: dict[str, object]) -> bool:
 
 def _create(path: Path, text: str) -> bool:
     try:
-        with path.open("x") as stream:
+        with path.open("x", encoding="utf-8") as stream:
             stream.write(text)
     except FileExistsError:
         return False

@@ -96,7 +96,7 @@ class Project:
 
     def _stored_settings(self) -> dict[str, Any]:
         try:
-            settings = json.loads((self.path / PROJECT_FILE).read_text())
+            settings = json.loads((self.path / PROJECT_FILE).read_text(encoding="utf-8"))
             version = int(settings["format"])
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(f"{self.path / PROJECT_FILE} is damaged; restore it, or choose another folder.") from error
@@ -199,7 +199,7 @@ def _service_setting(service: Path | str | None, settings: Mapping[str, Any]) ->
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file that is either the old one or the new one, never half of it."""
     part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    part.write_text(json.dumps(value, indent=1, ensure_ascii=False))
+    part.write_text(json.dumps(value, indent=1, ensure_ascii=False), encoding="utf-8")
     part.replace(path)
 
 

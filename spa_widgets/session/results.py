@@ -104,7 +104,7 @@ class JobResults:
     @property
     def report(self) -> dict[str, Any]:
         """Parameters, versions, device, time of each stage and figures of merit; waits for it."""
-        report: dict[str, Any] = json.loads(self.path(REPORT_FILE).read_text())
+        report: dict[str, Any] = json.loads(self.path(REPORT_FILE).read_text(encoding="utf-8"))
         return report
 
     @property

@@ -188,7 +188,9 @@ def _seal(folder: Path, result: dict[str, Any]) -> None:
         path.chmod(0o444)
     summary = folder / RESULT_FILE
     summary.unlink(missing_ok=True)
-    summary.write_text(json.dumps({**result, "files": files}, indent=1, ensure_ascii=False, allow_nan=False))
+    summary.write_text(
+        json.dumps({**result, "files": files}, indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8"
+    )
     _sync(summary)
     summary.chmod(0o444)
     for inner in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):

@@ -38,7 +38,7 @@ class StoredObject:
     @cached_property
     def result(self) -> dict[str, Any]:
         """Content of `result.json`: pieces of the key, files, figures, timings, versions, device."""
-        result: dict[str, Any] = json.loads((self.path / RESULT_FILE).read_text())
+        result: dict[str, Any] = json.loads((self.path / RESULT_FILE).read_text(encoding="utf-8"))
         return result
 
     @property

@@ -142,7 +142,7 @@ class ServicePlace:
 def read_json(path: Path) -> dict[str, Any] | None:
     """Read a JSON object that is replaced as a whole; None when it is not there or no object."""
     try:
-        found = json.loads(path.read_text())
+        found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None

@@ -164,9 +164,8 @@ def test_jobs_are_followed_while_a_cell_is_busy(open_notebook: Any, lab: Any) ->
     notebook.widget()
     page.wait_for_selector(".spa-job[data-status=finished]", timeout=50_000)
     page.locator(".spa-job").click()  # and is answered while the second cell is running
-    page.wait_for_selector(".spa-log")
+    page.locator(".spa-code", has_text="session.import_micrographs(").wait_for()
     flag.touch()
     notebook.wait_python("globals().get('was_busy')", True)
-    assert "session.import_micrographs(" in page.locator(".spa-code:not(.spa-log)").inner_text()
     page.locator(".spa select").select_option("tree")
     page.wait_for_selector(".spa svg[aria-label=Tree] rect")

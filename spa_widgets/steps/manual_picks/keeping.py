@@ -33,7 +33,7 @@ class PickKeeper:
     def kept(self, names: Iterable[str]) -> Picks:
         """Give the picks kept at an earlier time on these micrographs."""
         if self._file and self._file.exists():
-            return dict(json.loads(self._file.read_text())["picks"])
+            return dict(json.loads(self._file.read_text(encoding="utf-8"))["picks"])
         found = {name: sources.recall(self._session, f"{self._prefix}/{name}") for name in names}
         return {name: points for name, points in found.items() if points is not None}
 
@@ -43,5 +43,5 @@ class PickKeeper:
             self._session.decide(f"{self._prefix}/{name}", picks.get(name, []))
         if self._file:
             temporary = self._file.with_suffix(self._file.suffix + ".new")
-            temporary.write_text(json.dumps({"picks": picks}))
+            temporary.write_text(json.dumps({"picks": picks}), encoding="utf-8")
             temporary.replace(self._file)
