@@ -102,17 +102,6 @@ class Accumulator:
         if (self.box_px, self.padded_px, self.radius) != (other.box_px, other.padded_px, other.radius):
             raise ValueError("Accumulators of different box, padding or radius cannot be added.")
 
-    def resized(self, radius_px: float) -> Accumulator:
-        """Return the same sums on a half cube of another radius: cropped, or zero-padded where nothing is known yet."""
-        xp = array_namespace(self.numerator)
-        result = Accumulator(self.box_px, self.padding, radius_px, xp)
-        common = min(self.radius, result.radius)
-        here = slice(self.radius - common, self.radius + common + 1)
-        there = slice(result.radius - common, result.radius + common + 1)
-        result.numerator[there, there, : common + 1] = self.numerator[here, here, : common + 1]
-        result.denominator[there, there, : common + 1] = self.denominator[here, here, : common + 1]
-        return result
-
     def symmetrised(self, operators: str | ArrayLike) -> Accumulator:
         """Return the sums over the rotations of a point group.
 
@@ -136,11 +125,6 @@ class Accumulator:
         for array in sums:
             array[:, :, 0] *= half
         return self._like(*sums)
-
-    def shell_weights(self) -> NDArray[np.float64]:
-        """Return the mean weight on each shell 0 … n // 2 (cycles per box)."""
-        shells = self._shells(cube_shells(self.radius, self.padding))
-        return self._mean_weights(to_numpy(complete_plane(self.denominator)), shells)
 
     def _mean_weights(self, weights: NDArray[np.float32], shells: NDArray[np.int16]) -> NDArray[np.float64]:
         length = self.box_px // 2 + 2

@@ -102,19 +102,9 @@ class Step:
         """Import the function that does the work."""
         return _import(self.job)
 
-    def load_widget(self) -> Any:
-        """Import the widget's class."""
-        if not self.widget:
-            raise UserError(f"The step {self.name} has no widget; use its method or command.")
-        return _import(self.widget)
-
     def argument_name(self, item: Input) -> str:
         """Return the name of an input's argument: its own, unless a parameter has that name."""
         return f"{item.name}_input" if item.name in self.params.model_fields else item.name
-
-    def output_of_kind(self, kind: str) -> Output | None:
-        """Return the first output of a kind."""
-        return next((output for output in self.outputs if output.kind == kind), None)
 
 
 def _import(target: str) -> Any:
