@@ -18,11 +18,12 @@ from spa_widgets.cli_steps import IMPORT_STEP, param_values, takes_images, takes
 from spa_widgets.errors import UserError
 from spa_widgets.session.execute import execute
 from spa_widgets.session.inputs import raw_files
-from spa_widgets.session.project import STORE_VARIABLE, link_result, write_json
+from spa_widgets.session.project import STORE_VARIABLE, link_result
 from spa_widgets.session.registry import Input, Step, all_steps, get_step
 from spa_widgets.session.spec import JobInput, JobSpec, RawFiles, StoredFile, validate_spec
 from spa_widgets.session.store import Store
 from spa_widgets.session.stored import StoredObject
+from spa_widgets.session.whole import write_json
 
 JOB_FILE = "job.json"
 _PARTS_OF_CLASSES = ("class_averages.mrcs",)

@@ -19,10 +19,11 @@ from spa_widgets.service.intake import Intake, Participant
 from spa_widgets.service.ledger import Ledger, Ticket
 from spa_widgets.session.asking import ask, check_device, prepare
 from spa_widgets.session.keys import is_key
-from spa_widgets.session.project import Project, write_json
+from spa_widgets.session.project import Project
 from spa_widgets.session.queue import CANCELLED, ENDED, FAILED, QUEUED, RUNNING, JobRow
 from spa_widgets.session.registry import get_step
 from spa_widgets.session.tickets import ASK, CANCEL, BadRequest, ServicePlace, is_ticket, read_request
+from spa_widgets.session.whole import write_json
 
 WORKSPACE = "service"
 _FILES_A_LOOK = 200
@@ -259,7 +260,7 @@ class Desk:
             return
         folder = self.place.tickets / ticket.id
         folder.mkdir(exist_ok=True)
-        write_json(folder / "status.json", status)
+        write_json(folder / "status.json", status, synced=False)
         self._written[ticket.id] = status
 
     def write_board(self, running: list[JobRow], order: list[JobRow], waits: Mapping[int, tuple[int, float]]) -> None:
@@ -273,7 +274,7 @@ class Desk:
             ],
             "users": len({ticket.user for ticket in self.open.values()}),
         }
-        write_json(self.place.root / "board.json", board)
+        write_json(self.place.root / "board.json", board, synced=False)
 
 
 def _text(value: object) -> str:

@@ -14,12 +14,13 @@ from spa_widgets.errors import UserError
 from spa_widgets.service.desk import Desk
 from spa_widgets.service.fairness import FairQueue, History, Waiting
 from spa_widgets.service.intake import Intake
-from spa_widgets.session.project import Project, write_json
+from spa_widgets.session.project import Project
 from spa_widgets.session.queue import FINISHED, RUNNING, JobRow
 from spa_widgets.session.registry import get_step
 from spa_widgets.session.runner import Runner
 from spa_widgets.session.store import Store
 from spa_widgets.session.tickets import FORMAT_VERSION, SERVICE_VARIABLE, ServicePlace
+from spa_widgets.session.whole import write_json
 
 _ANSWER_EVERY_S = 0.2
 _FOREVER_S = float("inf")

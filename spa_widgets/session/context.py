@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
+import json
 import time
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +20,11 @@ from numpy.typing import NDArray
 from engine.arrays import namespace
 from spa_widgets.errors import UserError
 from spa_widgets.session.params import StepParams
+from spa_widgets.session.provenance import plain
+from spa_widgets.session.whole import new_file, write_whole
+
+CHECKPOINT = "checkpoint"
+_SAID = "said so far"
 
 EventSink = Callable[[dict[str, Any]], None]
 
@@ -135,12 +142,14 @@ class JobContext:
 
     def figure(self, name: str, value: Any) -> None:
         """Record a figure of merit; it goes to the report and to the job's events."""
-        plain = value.item() if hasattr(value, "item") else value
-        self.figures[name] = plain
-        self.event("figure", name=name, value=plain)
+        number = value.item() if hasattr(value, "item") else value
+        self.figures[name] = number
+        self.event("figure", name=name, value=number)
 
     def warn(self, sentence: str) -> None:
-        """Tell the user something that did not stop the job."""
+        """Tell the user something that did not stop the job; once, whatever attempt says it."""
+        if sentence in self.warnings:
+            return
         self.warnings.append(sentence)
         self.event("warning", message=sentence)
 
@@ -166,41 +175,46 @@ class JobContext:
         Image.fromarray(np.asarray(image, np.uint8)).save(buffer, format="WEBP", quality=80, method=2)
         path = self.work / "live" / f"{name}.webp"
         path.parent.mkdir(exist_ok=True)
-        _write_whole(path, buffer.getvalue())
+        write_whole(path, buffer.getvalue())
         self.event("picture", name=name, file=str(path), caption=caption)
 
     def save_checkpoint(self, state: dict[str, Any]) -> None:
         """Keep a state of arrays and plain values so that a killed job goes on from here."""
-        buffer = io.BytesIO()
+        said = json.dumps(plain({"figures": self.figures, "warnings": self.warnings}))
+        self.keep(CHECKPOINT, {**state, _SAID: said})
+
+    def load_checkpoint(self) -> dict[str, Any] | None:
+        """Return the last state kept, or None; scalars come back as 0-d arrays."""
+        state = self.kept(CHECKPOINT)
+        if state is None:
+            return None
+        said = json.loads(str(state.pop(_SAID, "{}")))
+        self.figures = {**said.get("figures", {}), **self.figures}
+        self.warnings += [sentence for sentence in said.get("warnings", []) if sentence not in self.warnings]
+        return state
+
+    def keep(self, name: str, state: Mapping[str, Any]) -> None:
+        """Keep arrays and plain values under a name for a later attempt at this job."""
         arrays = {key: np.asarray(value) for key, value in state.items()}
         if any(array.dtype == object for array in arrays.values()):
             names = [key for key, array in arrays.items() if array.dtype == object]
             raise TypeError(f"A checkpoint holds arrays and plain values only; {', '.join(names)} is neither.")
-        np.savez(buffer, **arrays)  # type: ignore[arg-type]
-        _write_whole(self.work / "checkpoint.npz", buffer.getvalue())
+        path = self.work / f"{name}.npz"
+        path.parent.mkdir(exist_ok=True)
+        with new_file(path) as stream:
+            np.savez(stream, **arrays)  # type: ignore[arg-type]
 
-    def load_checkpoint(self) -> dict[str, Any] | None:
-        """Return the last state kept, or None; scalars come back as 0-d arrays."""
-        path = self.work / "checkpoint.npz"
-        if not path.exists():
+    def kept(self, name: str) -> dict[str, Any] | None:
+        """Return what an earlier attempt kept under a name, or None; scalars come back as 0-d arrays."""
+        path = self.work / f"{name}.npz"
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                return dict(stored)
+        except FileNotFoundError:
             return None
-        with np.load(path, allow_pickle=False) as stored:
-            return dict(stored)
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is either the old one or the new one, even after a power cut."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as handle:
-        handle.write(content)
-        handle.flush()
-        os.fsync(handle.fileno())
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        except (ValueError, EOFError, zipfile.BadZipFile, zlib.error):
+            path.unlink()  # damaged on the disk: what it held is made again
+            return None
 
 
 def simple_context(

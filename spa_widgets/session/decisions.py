@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from spa_widgets.session.whole import append_line
 
 _MISSING = object()
 
@@ -94,12 +95,7 @@ class Decisions:
     def _append(self, record: dict[str, Any]) -> None:
         text = json.dumps({"time": time.time(), **record}, ensure_ascii=False, allow_nan=False)
         with self._lock:
-            handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-            try:
-                os.write(handle, (_line_start(handle) + text + "\n").encode())
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+            append_line(self.path, text)
         self._follow()
 
     def _follow(self) -> None:
@@ -132,9 +128,3 @@ class Decisions:
         else:
             done.append(record.get("value"))
             undone.clear()
-
-
-def _line_start(handle: int) -> str:
-    """Return a line break when the file ends in half a line."""
-    size = os.fstat(handle).st_size
-    return "" if size == 0 or os.pread(handle, 1, size - 1) == b"\n" else "\n"

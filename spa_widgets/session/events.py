@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 import time
 from pathlib import Path
 from typing import Any
+
+from spa_widgets.session.whole import append_line
 
 EVENTS_FILE = "events.jsonl"
 _PROGRESS_EVERY_S = 0.1
@@ -33,12 +34,7 @@ class EventWriter:
             if now - self._last_progress < _PROGRESS_EVERY_S and event.get("fraction", 0) < 1:
                 return
             self._last_progress = now
-        line = json.dumps(event, ensure_ascii=False, allow_nan=False) + "\n"
-        handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        try:
-            os.write(handle, line.encode())  # one write: lines of two writers do not mix
-        finally:
-            os.close(handle)
+        append_line(self.path, json.dumps(event, ensure_ascii=False, allow_nan=False), synced=False)
 
 
 class EventReader:

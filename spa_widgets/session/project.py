@@ -25,6 +25,7 @@ from spa_widgets.session.spec import JobInput, JobSpec, RawFiles, StoredFile
 from spa_widgets.session.store import Store
 from spa_widgets.session.stored import StoredObject
 from spa_widgets.session.tickets import SERVICE_VARIABLE, ServicePlace
+from spa_widgets.session.whole import write_json
 
 PROJECT_FILE = "project.json"
 FORMAT_VERSION = 1
@@ -194,13 +195,6 @@ def _store_setting(store: Path | str | None, settings: Mapping[str, Any]) -> str
 def _service_setting(service: Path | str | None, settings: Mapping[str, Any]) -> str | None:
     wanted = service or settings.get("service") or os.environ.get(SERVICE_VARIABLE)
     return str(Path(wanted).expanduser().absolute()) if wanted else None
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file that is either the old one or the new one, never half of it."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    part.write_text(json.dumps(value, indent=1, ensure_ascii=False), encoding="utf-8")
-    part.replace(path)
 
 
 def link_result(found: StoredObject, folder: Path) -> None:

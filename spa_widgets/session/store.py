@@ -14,8 +14,6 @@ full disk never leaves half a result under a key. Of two equal results the first
 from __future__ import annotations
 
 import errno
-import json
-import os
 import shutil
 import uuid
 from collections.abc import Sequence
@@ -29,6 +27,7 @@ from spa_widgets.errors import UserError
 from spa_widgets.session.files import ContentHashes
 from spa_widgets.session.keys import file_sha256, is_key
 from spa_widgets.session.stored import RESULT_FILE, StoredObject
+from spa_widgets.session.whole import sync, write_json
 
 FORMAT_VERSION = 1
 
@@ -157,13 +156,13 @@ class Store:
         target = self.object_path(key)
         try:
             _seal(folder, {"format": FORMAT_VERSION, "key": key, **result})
-            target.parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(target.parent)
             _rename_first_wins(folder, target)
+            sync(target.parent)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise UserError(f"The disk of {self.path} is full; free some space and run the job again.") from error
             raise
-        _sync(target.parent)
         return StoredObject(key, target)
 
 
@@ -182,20 +181,22 @@ def _seal(folder: Path, result: dict[str, Any]) -> None:
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != RESULT_FILE)
     files = {}
     for path in paths:
-        _sync(path)
+        sync(path)
         name = path.relative_to(folder).as_posix()
         files[name] = {"bytes": path.stat().st_size, "sha256": file_sha256(path)}
         path.chmod(0o444)
     summary = folder / RESULT_FILE
     summary.unlink(missing_ok=True)
-    summary.write_text(
-        json.dumps({**result, "files": files}, indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8"
-    )
-    _sync(summary)
+    write_json(summary, {**result, "files": files})
     summary.chmod(0o444)
     for inner in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
-        _sync(inner)
-    _sync(folder)
+        sync(inner)
+    sync(folder)
+
+
+def _make_folder(path: Path) -> None:
+    path.mkdir(parents=True, exist_ok=True)
+    sync(path.parent)
 
 
 def _rename_first_wins(folder: Path, target: Path) -> None:
@@ -205,11 +206,3 @@ def _rename_first_wins(folder: Path, target: Path) -> None:
         if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
             raise
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

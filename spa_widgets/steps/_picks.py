@@ -64,9 +64,7 @@ def pick_all(ctx: JobContext, make_banks: MakeBanks, use_ctf: bool) -> None:
     defoci = known_defoci(micrographs)
     if use_ctf and not any(defoci):
         ctx.warn("The micrographs have no CTF, so the templates are not filtered with it: estimate the CTF first.")
-    kept = ctx.work / "candidates"
-    kept.mkdir(exist_ok=True)
-    loop = _Loop(ctx, micrographs, settings, make_banks, [d if use_ctf else None for d in defoci], kept)
+    loop = _Loop(ctx, micrographs, settings, make_banks, [d if use_ctf else None for d in defoci])
     tables: list[Tables] = []
     with ctx.stage("pick"):
         for index in range(micrographs.count):
@@ -118,7 +116,6 @@ class _Loop:
     settings: PickSettings
     make_banks: MakeBanks
     defoci: list[Defocus | None]
-    kept: Path
 
     def __post_init__(self) -> None:
         self.faults: list[str] = []
@@ -127,19 +124,16 @@ class _Loop:
 
     def one(self, index: int) -> Candidates | None:
         """Candidates of one micrograph, from an earlier attempt if there is one; None if it cannot be picked."""
-        file = self.kept / f"{index:06d}.npz"
-        if file.exists():
-            with np.load(file, allow_pickle=False) as stored:
-                return Candidates(**stored)
+        place = f"candidates/{index:06d}"
+        if (kept := self.ctx.kept(place)) is not None:
+            return Candidates(**kept)
         try:
             found = self._pick(index)
         except UserError as error:  # the others can be picked
             self.faults.append(str(error))
             self.ctx.warn(f"No picks: {error}")
             return None
-        temporary = file.with_name(f".{file.name}.tmp.npz")
-        np.savez(temporary, **vars(found))
-        temporary.replace(file)
+        self.ctx.keep(place, vars(found))
         return found
 
     def _pick(self, index: int) -> Candidates:

@@ -9,7 +9,6 @@ upper right, its equiphase average at the lower right, DC at [128, 128]; zeros a
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +44,11 @@ def run(ctx: JobContext) -> None:
     """Fit micrograph after micrograph; each one's result is kept, so that a killed job goes on where it was."""
     micrographs = MicrographSet.read(ctx.input("micrographs"))
     settings = CtfSettings(**ctx.params.model_dump())
-    kept = ctx.work / "fits"
-    kept.mkdir(exist_ok=True)
     results: list[dict[str, NDArray[Any]]] = []
     with ctx.stage("fit"):
         for index in range(micrographs.count):
             ctx.progress(index, micrographs.count, Path(micrographs.name(index)).name)
-            results.append(_one(ctx, micrographs, index, settings, kept / f"{index:06d}.npz"))
+            results.append(_one(ctx, micrographs, index, settings))
     ctx.progress(micrographs.count, micrographs.count, "writing")
     failed = [i for i, result in enumerate(results) if not result["fitted"]]
     if len(failed) == micrographs.count:
@@ -65,13 +62,11 @@ def run(ctx: JobContext) -> None:
     _figures(ctx, [r for r in results if r["fitted"]], len(failed))
 
 
-def _one(
-    ctx: JobContext, micrographs: MicrographSet, index: int, settings: CtfSettings, file: Path
-) -> dict[str, NDArray[Any]]:
+def _one(ctx: JobContext, micrographs: MicrographSet, index: int, settings: CtfSettings) -> dict[str, NDArray[Any]]:
     """Return the result of one micrograph, from an earlier attempt if there is one."""
-    if file.exists():
-        with np.load(file, allow_pickle=False) as stored:
-            return dict(stored)
+    place = f"fits/{index:06d}"
+    if (kept := ctx.kept(place)) is not None:
+        return kept
     name = micrographs.name(index)
     row = micrographs.optics.take(index)
     optics = Optics(float(row.voltage_kv), float(row.cs_mm), float(row.amplitude_contrast))
@@ -82,10 +77,8 @@ def _one(
         ctx.picture("spectrum", result["picture"], caption)
     except (ValueError, UserError) as error:
         ctx.warn(f"{Path(name).name} was not fitted and has figure of merit 0: {error}")
-        result = {"fitted": np.array(False)}
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp.npz")
-    np.savez(temporary, **result)  # type: ignore[arg-type]
-    temporary.replace(file)
+        return {"fitted": np.array(False)}  # not kept: another attempt says why again
+    ctx.keep(place, result)
     return result
 
 

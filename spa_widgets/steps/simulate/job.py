@@ -24,6 +24,7 @@ from spa_widgets.io.atoms import read_atoms
 from spa_widgets.io.mrc import write_mrc
 from spa_widgets.io.star import write_star
 from spa_widgets.session.context import JobContext
+from spa_widgets.session.whole import sync
 from spa_widgets.steps.simulate.params import Params
 
 PERCENT = 100.0
@@ -111,6 +112,7 @@ def _make_micrographs(ctx: JobContext, atoms: Atoms, settings: MicrographSetting
         ctx.progress(index, settings.count, f"micrograph {index + 1} of {settings.count}")
         micrograph = next(made)
         write_mrc(kept / _file_name(index), micrograph.image, settings.pixel_size_A)
+        sync(kept / _file_name(index))  # before the checkpoint says that it is there
         snr[index] = micrograph.truth.snr
         ctx.save_checkpoint({"done": index + 1, "snr": snr})
         binning = display_binning(settings.shape, PICTURE_PX)
