@@ -7,6 +7,7 @@ import time
 from types import TracebackType
 from typing import Any
 
+from spa_widgets.errors import on_one_line
 from spa_widgets.session.display import duration
 from spa_widgets.session.figures import figure_text
 
@@ -63,7 +64,7 @@ class ProgressPrinter:
         self._last = now
         left = f", {duration(event['eta_s'])} left" if event.get("eta_s") else ""
         message = f" {event['message']}" if event.get("message") else ""
-        text = f"{self.title} {fraction:4.0%}{message}{left}"
+        text = on_one_line(f"{self.title} {fraction:4.0%}{message}{left}")
         if self._terminal:
             filled = round(_BAR * fraction)
             sys.stderr.write(f"\r\033[K[{'#' * filled}{'.' * (_BAR - filled)}] {text}"[:118])
@@ -82,7 +83,7 @@ class ProgressPrinter:
         if self.quiet and not always:
             return
         self._end_line()
-        sys.stderr.write(text + "\n")
+        sys.stderr.write(on_one_line(text) + "\n")
         sys.stderr.flush()
 
     def _end_line(self) -> None:

@@ -47,7 +47,7 @@ def read_atoms(path: str | Path) -> AtomArrays:
         raise UserError(f"{file} does not exist; expected a PDB or mmCIF file there: check the path.")
     try:
         structure = gemmi.read_structure(str(file))
-    except (RuntimeError, ValueError, UnicodeDecodeError) as error:
+    except (RuntimeError, ValueError, IndexError) as error:
         raise UserError(f"{file} is not a readable atomic model ({error}): expected PDB or mmCIF.") from error
     if not len(structure) or not structure[0].count_atom_sites():
         raise UserError(f"{file} holds no atoms; expected an atomic model in PDB or mmCIF format.")

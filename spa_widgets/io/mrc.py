@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import zlib
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -22,6 +23,7 @@ from spa_widgets.io.mrc_header import HEADER_BYTES, MrcHeader, check_size, parse
 _LABEL = "Created by spa_widgets"
 
 _PACKERS = {".gz": gzip.open, ".bz2": bz2.open}
+_BROKEN = (OSError, EOFError, zlib.error)
 _CHUNK = 1 << 20
 # no packer makes real numbers a thousand times smaller: a header that announces more is wrong
 _MOST_PACKED = 2000
@@ -39,15 +41,16 @@ def open_header(path: str | Path) -> MrcHeader:
     try:
         with _opened(file) as stream:
             return _checked_header(stream, file)
-    except (OSError, EOFError) as error:
+    except _BROKEN as error:
         raise _unreadable(file, error) from error
 
 
 def _opened(file: Path) -> IO[bytes]:
     if not file.exists():
         raise UserError(f"{file} does not exist; expected an MRC file there: check the path.")
-    if file.is_dir():
-        raise UserError(f"{file} is a folder; expected an MRC file: name the file itself.")
+    if not file.is_file():
+        found = "a folder" if file.is_dir() else "no plain file"
+        raise UserError(f"{file} is {found}; expected an MRC file: name the file itself.")
     opener: Any = _PACKERS.get(file.suffix)
     stream: IO[bytes] = opener(file, "rb") if opener else file.open("rb")
     return stream
@@ -83,7 +86,7 @@ def _read_sections(file: Path, wanted: NDArray[np.intp] | None) -> tuple[NDArray
         if wanted is None:
             return header.decode(np.asarray(raw).reshape(-1), header.shape[0]), header
         return header.decode(np.ascontiguousarray(raw[_within(wanted, header, file)]), len(wanted)), header
-    except (OSError, EOFError) as error:
+    except _BROKEN as error:
         raise _unreadable(file, error) from error
 
 
