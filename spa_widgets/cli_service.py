@@ -20,10 +20,13 @@ def service_command() -> None:
 @click.option("--config", type=click.Path(dir_okay=False), help="TOML file with any of these options.")
 @click.option("--root", metavar="DIR", help="Folder of the service, owned by the account that runs it.")
 @click.option("--store", metavar="DIR", help="Class store; 'store' in the service's folder by default.")
-@click.option("--memory-gb", type=float, help="A worker that uses more is ended, and its job resumes. [no limit]")
-@click.option("--max-request-mb", type=float, help="Largest request. [default 16]")
+@click.option("--memory-gb", type=float, help="A job that uses more is ended. [no limit]")
+@click.option("--max-request-mb", type=float, help="Largest request. [default 4]")
 @click.option("--max-file-gb", type=float, help="Largest file of a participant. [default 16]")
 @click.option("--max-open-jobs", type=int, help="Unanswered requests of one user. [default 200]")
+@click.option("--max-requests-an-hour", type=int, help="Requests of one user within an hour. [default 2000]")
+@click.option("--max-user-gb", type=float, help="Results and files made for one user; 0: no limit. [default 100]")
+@click.option("--min-free-gb", type=float, help="What stays free on the disk. [default 2]")
 @click.option("--group", help="Only members of this group may ask. [default everybody on the machine]")
 def run_command(config: str | None, **given: Any) -> None:
     """Run the service until it gets SIGTERM; jobs that run then go on at the next start.
@@ -32,7 +35,8 @@ def run_command(config: str | None, **given: Any) -> None:
     """
     import logging
 
-    from spa_widgets.service.engine_service import ServiceSettings, run_service
+    from spa_widgets.service.engine_service import run_service
+    from spa_widgets.service.folder import ServiceSettings
 
     values = {**_read_config(config, set(given)), **{name: value for name, value in given.items() if value is not None}}
     if not values.get("root"):

@@ -1,38 +1,35 @@
-"""The desk of the service: it takes requests from the spool, checks them, and writes what became of them."""
+"""The desk of the service: it takes requests from the spool, and writes what became of them."""
 
 from __future__ import annotations
 
 import logging
-import os
 import shutil
-import stat
 import time
-from collections import Counter
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from spa_widgets.errors import UserError
+from spa_widgets.service.admission import Admission
 from spa_widgets.service.intake import Intake, Participant
 from spa_widgets.service.ledger import Ledger, Ticket
-from spa_widgets.session.asking import ask, check_device, prepare
-from spa_widgets.session.keys import is_key
+from spa_widgets.service.open_tickets import OpenTickets
+from spa_widgets.service.quota import Quota
+from spa_widgets.service.spool import Request, Spool
+from spa_widgets.session.events import EVENTS_FILE
 from spa_widgets.session.project import Project
 from spa_widgets.session.queue import CANCELLED, ENDED, FAILED, QUEUED, RUNNING, JobRow
-from spa_widgets.session.registry import get_step
-from spa_widgets.session.tickets import ASK, CANCEL, BadRequest, ServicePlace, is_ticket, read_request
+from spa_widgets.session.tickets import ASK, CANCEL, BadRequest, ServicePlace
 from spa_widgets.session.whole import write_json
 
-WORKSPACE = "service"
-_FILES_A_LOOK = 200
-_MAX_FILES = 20_000
-_DOUBTS_EVERY_S = 60.0
-_WRITING_S = 60.0
+_WAITING_BYTES = 8 << 20  # of one user's requests that have no job yet; the others stay in the spool
+_KEPT_S = 7 * 24 * 3600.0
+_SWEEP_EVERY_S = 3600.0
+_NEWS_EVERY_S = 0.2  # times the place in the line: who is next is told at once, who is far behind now and then
+_NEWS_AT_MOST_S = 30.0
+_PLACE = ("position", "expected_wait_s")
 _log = logging.getLogger("spa.service")
 
-Refs = dict[str, dict[str, Any]]
+Places = Mapping[int, tuple[int, float]]
 
 
 class Desk:
@@ -44,90 +41,67 @@ class Desk:
         The service's folder.
     project
         The service's own project, whose queue holds one job for all equal requests.
-    max_request_bytes, max_open
-        Size of a request, and how many open ones a user may have.
+    spool
+        Where requests come from.
     intake
         Looks at raw files.
+    ledger
+        Remembers who asked for what.
+    quota
+        Room on the disk.
+    max_open
+        How many open requests a user may have.
     """
 
     def __init__(
-        self, place: ServicePlace, project: Project, intake: Intake, max_request_bytes: int, max_open: int
-    ) -> None:
+        self, place: ServicePlace, project: Project, spool: Spool, intake: Intake, ledger: Ledger, quota: Quota,
+        max_open: int,
+    ) -> None:  # fmt: skip
         self.place = place
         self.project = project
-        self.intake = intake
-        self.max_request_bytes = max_request_bytes
+        self.spool = spool
+        self.ledger = ledger
+        self.quota = quota
         self.max_open = max_open
-        self.ledger = Ledger(place.root / "private" / "ledger.sqlite")
-        self.open = {ticket.id: ticket for ticket in self.ledger.open()}
-        self._pool = ThreadPoolExecutor(2, "intake")
-        self._checked: dict[str, Future[Refs]] = {}
-        self._written: dict[str, dict[str, Any]] = {}
-        self._doubted: dict[str, float] = {}
-        self._stuck: set[str] = set()  # what cannot be taken out of the spool, so as to look at it once only
+        self.open = OpenTickets(ledger.open())
+        self._admission = Admission(place, project, intake, ledger, self.open, quota)
+        self._written: dict[str, tuple[dict[str, Any], float]] = {}
+        self._swept = 0.0
 
     # -- in ------------------------------------------------------------------------------------------------------------
 
     def look(self) -> bool:
         """Take what is in the spool and queue what is checked; tell whether there was anything."""
-        taken = self._empty_spool()
-        for ticket in list(self.open.values()):
-            if ticket.job is None:
-                taken |= self._admit(ticket)
-        return taken
+        self._sweep()
+        taken = self.spool.take(lambda uid: self.open.waiting_bytes(uid) < _WAITING_BYTES, self._take)
+        return any([self._admit(ticket) for ticket in self.open.without_job()]) or taken
 
-    def _empty_spool(self) -> bool:
-        folder = os.open(self.place.spool, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            with os.scandir(folder) as entries:
-                found = (entry.name for entry in entries if entry.name not in self._stuck)
-                names = list(islice((name for name in found if not _is_in_the_making(folder, name)), _FILES_A_LOOK))
-            for name in names:
-                try:
-                    self._take(folder, name)
-                except UserError as error:
-                    _log.warning("refused: %s", error)
-                if not _remove(folder, name, self.place.spool):
-                    self._stuck.add(name)
-        finally:
-            os.close(folder)
-        return bool(names)
-
-    def _take(self, folder: int, name: str) -> None:
-        uid, request = read_request(folder, name, self.max_request_bytes)
+    def _take(self, uid: int, request: Request) -> None:
         if request.get("kind") == CANCEL:
             self._take_back(request.get("ticket"), uid)
             return
         if request.get("kind") != ASK:
-            raise BadRequest(f"{name} of user {uid} asks for nothing that there is.")
-        who = Participant.of(uid)
-        if self.ledger.add(request["id"], uid, who.name, request):
+            raise BadRequest(f"{request['id']} of user {uid} asks for nothing that there is.")
+        if self.ledger.add(request["id"], uid, Participant.of(uid).name, request):
             ticket = self.ledger.get(request["id"])
             assert ticket is not None
-            self.open[ticket.id] = ticket
-            if Counter(other.uid for other in self.open.values())[uid] > self.max_open:
+            self.open.add(ticket)
+            if self.open.count(uid) > self.max_open:
                 self._refuse(ticket, f"You have more than {self.max_open} open jobs; wait for some, then run it again.")
 
     def _take_back(self, wanted: object, uid: int) -> None:
-        ticket = self.open.get(wanted) if isinstance(wanted, str) else None
+        ticket = self.open.get(wanted)
         if ticket is None or ticket.uid != uid:
             return
         self._close(ticket, {"state": CANCELLED})
-        others = [other for other in self.open.values() if other.job == ticket.job]
-        if ticket.job is not None and not others:
+        if ticket.job is not None and not self.open.of_job(ticket.job):
             self.project.queue.update(ticket.job, only_if=(QUEUED, RUNNING), cancel=1)
             self.project.queue.update(ticket.job, only_if=(QUEUED,), state=CANCELLED, ended=time.time())
 
     def _admit(self, ticket: Ticket) -> bool:
         """Queue a request once its files are checked; tell whether this got anywhere."""
-        if ticket.id not in self._checked:
-            self._checked[ticket.id] = self._pool.submit(self._check, ticket)
-            return True
-        if not self._checked[ticket.id].done():
-            return False
         try:
-            refs = self._with_jobs(self._checked[ticket.id].result(), ticket)
-            row = self._ask(ticket, refs) if refs is not None else None
+            row = self._admission.try_for(ticket)
         except UserError as error:
             self._refuse(ticket, str(error))
             return True
@@ -137,79 +111,27 @@ class Desk:
             return True
         if row is None:
             return False
-        del self._checked[ticket.id]
-        joined = row.state != QUEUED or any(other.job == row.number for other in self.open.values())
+        self._admission.forget(ticket)
+        joined = row.state != QUEUED or bool(self.open.of_job(row.number))
         self.ledger.attach(ticket.id, row.number, joined)
-        self.open[ticket.id] = Ticket(**{**ticket.__dict__, "job": row.number, "joined": joined})
+        self.open.attach(ticket, row.number, joined)
         return True
 
-    def _ask(self, ticket: Ticket, refs: Refs) -> JobRow | None:
-        request = ticket.request
-        job = prepare(get_step(_text(request.get("step"))), _object(request.get("params")), refs)
-        known = self.project.queue.same(WORKSPACE, job.fingerprint)
-        if known is not None and known.cancel and known.state == RUNNING:
-            return None  # it is about to stop; ask again then
-        return ask(self.project, WORKSPACE, job, check_device(request.get("device", "auto")))
-
-    def _check(self, ticket: Ticket) -> Refs:
-        """Look at the inputs of a request (in a thread: files may be large)."""
-        who = Participant.of(ticket.uid)
-        if is_key(str(ticket.request.get("doubts") or "")):
-            self._verify(ticket.request["doubts"])
-        given = _object(ticket.request.get("inputs"))
-        return {name: self._input(_object(ref), who) for name, ref in given.items()}
-
-    def _input(self, ref: Mapping[str, Any], who: Participant) -> dict[str, Any]:
-        if "files" in ref:
-            paths = ref["files"]
-            if not isinstance(paths, list) or len(paths) > _MAX_FILES:
-                raise UserError(f"An input takes a list of at most {_MAX_FILES} files.")
-            return {"files": self.intake.admit([_text(path) for path in paths], who)}
-        if "ticket" in ref:
-            if not is_ticket(ref["ticket"]):
-                raise UserError(f"{str(ref['ticket'])[:80]!r} is not the number of a request.")
-            return {"ticket": ref["ticket"], "file": _text(ref.get("file"))}
-        key = _text(ref.get("key"))
-        found = self.project.store.find(key) if is_key(key) else None
-        if found is None or _text(ref.get("file")) not in found.files:
-            raise UserError(f"The class store has no {str(ref.get('file'))[:80]!r} of a result {key[:16]!r}.")
-        return {"key": key, "file": ref["file"]}
-
-    def _with_jobs(self, refs: Refs, ticket: Ticket) -> Refs | None:
-        """Name the jobs that answer the requests whose results are needed; None while one has none."""
-        known = dict(refs)
-        for name, ref in refs.items():
-            if "ticket" in ref:
-                needed = self.open.get(ref["ticket"]) or self.ledger.get(ref["ticket"])
-                if needed is None and self.place.is_spooled(ref["ticket"]):
-                    return None
-                if needed is None or needed.uid != ticket.uid:
-                    raise UserError("A request of yours, whose result is needed, is not known here; run it again.")
-                if needed.job is None:
-                    if needed.id not in self.open:
-                        raise UserError("A request of yours, whose result is needed, was refused.")
-                    return None
-                known[name] = {"job": needed.job, "file": ref["file"]}
-        return known
-
-    def _verify(self, key: str) -> None:
-        """Read a result again that a session found damaged; set it aside when it is."""
-        now = time.monotonic()
-        if now - self._doubted.get(key, -_DOUBTS_EVERY_S) < _DOUBTS_EVERY_S:
-            return
-        self._doubted[key] = now
-        found = self.project.store.find(key)
-        if found is not None and (faults := found.verify()):
-            _log.error("damaged, to be computed again: %s: %s", key, "; ".join(faults))
-            self.project.store.set_aside(key)
+    def _sweep(self) -> None:
+        """Forget answers of long ago; who asks for one again gets the result from the store."""
+        now = time.time()
+        if now - self._swept > _SWEEP_EVERY_S:
+            self._swept = now
+            for ticket in self.ledger.sweep(now - _KEPT_S):
+                shutil.rmtree(self.place.tickets / ticket, ignore_errors=True)
 
     # -- out -----------------------------------------------------------------------------------------------------------
 
     def users(self, number: int) -> tuple[str, ...]:
         """Return who waits for a job."""
-        return tuple(sorted({ticket.user for ticket in self.open.values() if ticket.job == number}))
+        return self.open.users_of(number)
 
-    def answer(self, places: Mapping[int, tuple[int, float]]) -> None:
+    def answer(self, places: Places) -> None:
         """Write what became of every open request.
 
         Parameters
@@ -218,7 +140,8 @@ class Desk:
             Position and expected wait in seconds of the jobs that wait.
         """
         rows = {row.number: row for row in self.project.queue.jobs(states=(QUEUED, RUNNING))}
-        for ticket in list(self.open.values()):
+        ended: set[int] = set()
+        for ticket in self.open.all():
             if ticket.job is None:
                 self._write(ticket, {"state": QUEUED})
                 continue
@@ -228,6 +151,9 @@ class Desk:
                 continue
             status = self._status(ticket, row, places.get(row.number))
             if row.state in ENDED:
+                if row.number not in ended:
+                    self._charge(row)
+                    ended.add(row.number)
                 self._close(ticket, status)
             else:
                 self._write(ticket, status)
@@ -241,9 +167,16 @@ class Desk:
             "ended": row.ended,
             "reused": row.reused or ticket.joined,
             "shared_with": len(self.users(row.number)) - 1,
-            "events": str(self.project.folder(row) / "events.jsonl"),
+            "events": str(self.project.path / "jobs" / row.folder_name / EVENTS_FILE),
         }
-        return {**status, "position": place[0], "expected_wait_s": place[1]} if place else status
+        return {**status, **dict(zip(_PLACE, place, strict=True))} if place else status
+
+    def _charge(self, row: JobRow) -> None:
+        """Count a result that was computed for the one who asked first."""
+        found = self.project.store.find(row.key) if row.key and not row.reused else None
+        uid = self.ledger.first_of(row.number)
+        if found is not None and uid is not None:
+            self.quota.charge(found.path, uid)
 
     def _refuse(self, ticket: Ticket, sentence: str) -> None:
         self._close(ticket, {"state": FAILED, "error": sentence})
@@ -251,63 +184,35 @@ class Desk:
     def _close(self, ticket: Ticket, status: dict[str, Any]) -> None:
         self._write(ticket, status)  # first the answer: one that is written twice does no harm, a missing one does
         self.ledger.close(ticket.id)
-        self.open.pop(ticket.id, None)
-        self._checked.pop(ticket.id, None)
+        self.open.remove(ticket)
+        self._admission.forget(ticket)
         self._written.pop(ticket.id, None)
 
     def _write(self, ticket: Ticket, status: dict[str, Any]) -> None:
-        if self._written.get(ticket.id) == status:
+        known, when = self._written.get(ticket.id, (None, 0.0))
+        if known == status or (known is not None and not _is_urgent(known, status, time.monotonic() - when)):
             return
         folder = self.place.tickets / ticket.id
         folder.mkdir(exist_ok=True)
         write_json(folder / "status.json", status, synced=False)
-        self._written[ticket.id] = status
+        self._written[ticket.id] = status, time.monotonic()
 
-    def write_board(self, running: list[JobRow], order: list[JobRow], waits: Mapping[int, tuple[int, float]]) -> None:
+    def write_board(self, running: list[JobRow], order: list[JobRow], places: Places) -> None:
         """Write the queue as everybody may see it: who waits for which step, nothing of its parameters."""
         board = {
             "time": time.time(),
             "running": [{"step": row.step, "users": self.users(row.number), "since": row.started} for row in running],
             "waiting": [
-                {"step": row.step, "users": self.users(row.number), "expected_wait_s": waits[row.number][1]}
+                {"step": row.step, "users": self.users(row.number), "expected_wait_s": places[row.number][1]}
                 for row in order
             ],
-            "users": len({ticket.user for ticket in self.open.values()}),
+            "users": self.open.users(),
         }
         write_json(self.place.root / "board.json", board, synced=False)
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise UserError(f"The request has a {type(value).__name__} where a text is expected.")
-    return value
-
-
-def _object(value: object) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise UserError(f"The request has a {type(value).__name__} where names with values are expected.")
-    return value
-
-
-def _is_in_the_making(folder: int, name: str) -> bool:
-    """Tell whether a session may still be writing a file; what was left half-written goes after a while."""
-    if name.endswith(".json"):
-        return False
-    try:
-        return time.time() - os.stat(name, dir_fd=folder, follow_symlinks=False).st_ctime < _WRITING_S
-    except FileNotFoundError:
+def _is_urgent(known: dict[str, Any], status: dict[str, Any], age_s: float) -> bool:
+    """Tell whether a change is more than a step forward in a long line."""
+    if any(known.get(name) != status.get(name) for name in {*known, *status} - set(_PLACE)):
         return True
-
-
-def _remove(folder: int, name: str, spool: Path) -> bool:
-    """Take a name out of the spool, whatever it is, following nothing; tell whether it is gone."""
-    try:
-        if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
-            shutil.rmtree(spool / name, ignore_errors=True)
-            return not (spool / name).exists()
-        os.unlink(name, dir_fd=folder)
-    except FileNotFoundError:
-        pass
-    except OSError:
-        return False
-    return True
+    return age_s > min(_NEWS_EVERY_S * status.get("position", 1), _NEWS_AT_MOST_S)

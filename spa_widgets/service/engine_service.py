@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-import os
+import shutil
 import socket
 import time
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,17 @@ from typing import Any
 from spa_widgets.errors import UserError
 from spa_widgets.service.desk import Desk
 from spa_widgets.service.fairness import FairQueue, History, Waiting
+from spa_widgets.service.folder import ServiceSettings, prepare_folder
 from spa_widgets.service.intake import Intake
+from spa_widgets.service.ledger import Ledger
+from spa_widgets.service.lines import CPU, QUICK, first_free, waits
+from spa_widgets.service.quota import Quota
+from spa_widgets.service.spool import Spool
+from spa_widgets.service.watch import Excess, Watch
 from spa_widgets.session.project import Project
-from spa_widgets.session.queue import FINISHED, RUNNING, JobRow
+from spa_widgets.session.queue import FAILED, FINISHED, QUEUED, RUNNING, JobRow
 from spa_widgets.session.registry import get_step
 from spa_widgets.session.runner import Runner
-from spa_widgets.session.store import Store
-from spa_widgets.session.tickets import FORMAT_VERSION, SERVICE_VARIABLE, ServicePlace
-from spa_widgets.session.whole import write_json
 
 _ANSWER_EVERY_S = 0.2
 _FOREVER_S = float("inf")
@@ -28,64 +32,17 @@ _log = logging.getLogger("spa.service")
 
 
 @dataclass(frozen=True)
-class ServiceSettings:
-    """How a service runs.
+class Started:
+    """A job that a worker is at: the slots that it takes, and since when (`time.monotonic`)."""
 
-    Attributes
-    ----------
-    root
-        Its folder: spool, tickets, board.
-    store
-        The class store; ``store`` in `root` by default.
-    memory_gb
-        A worker that uses more is ended and its job resumed; 0 for no limit.
-    max_request_mb, max_file_gb
-        Size of a request, and of a participant's file.
-    max_open_jobs
-        How many unanswered requests a user may have.
-    group
-        Only members of this group may ask; everybody on the machine by default.
-    """
+    slots: tuple[str, ...]
+    job: Waiting
+    since: float
 
-    root: Path
-    store: Path | None = None
-    memory_gb: float = 0.0
-    max_request_mb: float = 16.0
-    max_file_gb: float = 16.0
-    max_open_jobs: int = 200
-    group: str = ""
-
-
-def prepare_folder(settings: ServiceSettings) -> ServicePlace:
-    """Make the folder of a service with the permissions that its safety rests on.
-
-    Raises
-    ------
-    UserError
-        If the folder cannot be made, or belongs to another account.
-    """
-    os.umask(0o022)
-    os.environ.pop(SERVICE_VARIABLE, None)  # the service asks no other service
-    root = settings.root.expanduser().absolute()
-    store = (settings.store or root / "store").expanduser().absolute()
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        if root.stat().st_uid != os.geteuid():
-            raise UserError(f"{root} belongs to another account; run the service as its owner, or choose a new folder.")
-        # requests may be put, not listed, and not taken by others; answers are found by those who know their number
-        for name, mode in (("spool", 0o1733), ("tickets", 0o711), ("private", 0o700), ("raw", 0o755)):
-            (root / name).mkdir(exist_ok=True)
-            (root / name).chmod(mode)
-        if settings.group:
-            import shutil
-
-            shutil.chown(root / "spool", group=settings.group)
-            (root / "spool").chmod(0o1730)
-    except (OSError, LookupError) as error:
-        raise UserError(f"Cannot make the folder {root} of the service: {error}.") from error
-    Store.open(store)
-    write_json(root / "service.json", {"format": FORMAT_VERSION, "store": str(store)})
-    return ServicePlace.open(root)
+    @property
+    def seconds(self) -> float:
+        """How long it has run."""
+        return time.monotonic() - self.since
 
 
 class EngineService(Runner):
@@ -100,21 +57,30 @@ class EngineService(Runner):
     def __init__(self, settings: ServiceSettings) -> None:
         self.place = prepare_folder(settings)
         project = Project.open(self.place.root / "engine", title="Engine service", store=self.place.store)
-        super().__init__(project, _FOREVER_S, int(settings.memory_gb * 1e9))
+        super().__init__(project, _FOREVER_S)
+        ledger = Ledger(self.place.root / "private" / "ledger.sqlite")
+        quota = Quota(ledger, self.place.store, int(settings.max_user_gb * 1e9), int(settings.min_free_gb * 1e9))
+        spool = Spool(self.place.spool, int(settings.max_request_mb * 1e6), settings.max_requests_an_hour)
         intake = Intake(self.place.root / "raw", int(settings.max_file_gb * 1e9))
-        request_bytes = int(settings.max_request_mb * 1e6)
-        self.desk = Desk(self.place, project, intake, request_bytes, settings.max_open_jobs)
+        self.desk = Desk(self.place, project, spool, intake, ledger, quota, settings.max_open_jobs)
+        self.watch = Watch(int(settings.memory_gb * 1e9), quota.has_room)
         self.fair = FairQueue()
         self.history = History()
         for row in project.queue.jobs(states=(FINISHED,))[-1000:]:
             self._note_seconds(row)
-        self._taken: dict[int, tuple[str, Waiting, float]] = {}  # slot, job and start of what the workers are at
+        self._taken: dict[int, Started] = {}
+        self._alone: set[int] = set()  # jobs that shared a worker which took too much memory: which one was it?
+        self._to_clear: set[int] = set()  # jobs whose half-made results go when they have stopped
+        self._valid: set[int] = set()  # jobs that are known to be able to start
+        self._unfinished: set[int] = set()
         self._answered = 0.0
         self._order: list[JobRow] = []
 
     def _tick(self) -> bool:
         if self.desk.look():
             self._version = -1
+        for excess in self.watch.look(self._jobs_by_process(), self._work_folder):
+            self._end(excess)
         worked = super()._tick()
         if time.monotonic() - self._answered > _ANSWER_EVERY_S:
             self._answered = time.monotonic()
@@ -125,26 +91,38 @@ class EngineService(Runner):
 
     def _start_some(self, waiting: list[JobRow]) -> bool:
         """Start the jobs whose turn it is, as far as workers are free."""
+        self._unfinished = {row.number for row in waiting} | set(self._taken)
+        self._valid &= self._unfinished
         ready = {row.number: row for row in waiting if self._readiness(row)}
-        running = [(job, time.monotonic() - since) for _, job, since in self._taken.values()]
-        self._order = [
-            ready[job.number] for job in self.fair.order([self._job(row) for row in ready.values()], running)
-        ]
-        started = [row for row in self._order if self._start_if_free(row)]
-        self._order = [row for row in self._order if row not in started]
-        return bool(started)
+        running = [(started.job, started.seconds) for started in self._taken.values()]
+        order = self.fair.order([self._job(row) for row in ready.values()], running)
+        self._order = [row for row in (ready[job.number] for job in order) if not self._start_if_free(row)]
+        return len(self._order) < len(order)
+
+    def _readiness(self, row: JobRow) -> bool | None:
+        """Tell whether a job can start; what was found valid once is not looked at again, however long it waits."""
+        needed = {int(ref["job"]) for ref in row.spec.get("inputs", {}).values() if "job" in ref}
+        if needed & self._unfinished:
+            return False
+        if row.number in self._valid:
+            return True
+        ready = super()._readiness(row)
+        if ready:
+            self._valid.add(row.number)
+        return ready
 
     def _start_if_free(self, row: JobRow) -> bool:
         device = self._device(row)
-        wanted = self._slot(row, device)
-        busy = {slot for slot, _, _ in self._taken.values()}
-        slots = [f"GPU{number}" for number in range(self.gpus)] if wanted == "GPU" else [wanted]
-        free = [slot for slot in slots if slot not in busy]
-        if not free:
+        busy = [slot for started in self._taken.values() for slot in started.slots]
+        slot = first_free(self._slot(row, device), self.gpus, busy)
+        if slot is None:
+            return False
+        slots: tuple[str, ...] = (CPU, QUICK) if row.number in self._alone and slot in (CPU, QUICK) else (slot,)
+        if any(each in busy for each in slots):
             return False
         job = self._job(row)
-        self._hand_to_worker(row, device, free[0])
-        self._taken[row.number] = free[0], job, time.monotonic()
+        self._hand_to_worker(row, device, slot)
+        self._taken[row.number] = Started(slots, job, time.monotonic())
         self.fair.started(job)
         return True
 
@@ -154,35 +132,83 @@ class EngineService(Runner):
 
     def _look_after(self, number: int, future: Any) -> None:
         super()._look_after(number, future)
-        if number in self._taken:
-            _, job, since = self._taken.pop(number)
-            self.fair.ended(job, time.monotonic() - since, any(not self._job(row).is_short for row in self._order))
+        self._free(number)
         row = self.project.queue.get(number)
         if row is not None and row.state == FINISHED:
             self._note_seconds(row)
+
+    def _free(self, number: int) -> None:
+        """Give back the slots of a job, and let those who asked for it pay."""
+        started = self._taken.pop(number, None)
+        if started is not None:
+            self.fair.ended(started.job, started.seconds, any(not self._job(row).is_short for row in self._order))
+        folder = self._work_folder(number) if number in self._to_clear else None
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+        self._to_clear.discard(number)
 
     def _note_seconds(self, row: JobRow) -> None:
         if not row.reused and row.started and row.ended:
             self.history.note(row.step, row.ended - row.started)
 
+    # -- what takes too much -------------------------------------------------------------------------------------------
+
+    def _jobs_by_process(self) -> dict[int, list[int]]:
+        found: dict[int, list[int]] = defaultdict(list)
+        for number, started in self._taken.items():
+            if (pid := self._process_of(started.slots[0])) is not None:
+                found[pid].append(number)
+        return found
+
+    def _process_of(self, slot: str) -> int | None:
+        """Return the process whose slot it is; None while it is started again."""
+        if self.client is None or self.client.cluster is None:
+            return None
+        nannies = list(self.client.cluster.workers.values())  # the CPU's, then those of the GPUs
+        pid: int | None = nannies[0 if slot in (CPU, QUICK) else 1 + int(slot.removeprefix("GPU"))].pid
+        return pid
+
+    def _work_folder(self, number: int) -> Path | None:
+        row = self.project.queue.get(number)
+        return None if row is None or row.key is None else self.project.store.work_folder(row.key)
+
+    def _end(self, excess: Excess) -> None:
+        """End a job that takes too much; of two in one worker each has another try alone, as one may be innocent."""
+        for number in excess.jobs:
+            _log.warning("J%d: %s", number, excess.sentence)
+            if len(excess.jobs) > 1:
+                self._alone.add(number)
+                self.project.queue.update(number, only_if=(RUNNING,), state=QUEUED)
+            else:
+                fields = {"state": FAILED, "error": excess.sentence, "cancel": 1, "ended": time.time()}
+                self.project.queue.update(number, only_if=(QUEUED, RUNNING), **fields)
+                self.project.describe(number)
+            if excess.process is None:
+                self._to_clear.add(number)  # it stops at its next report
+            elif (future := self.futures.pop(number, None)) is not None:
+                future.cancel()
+                self._free(number)
+        if excess.process is not None:
+            excess.process.kill()  # its nanny starts another one
+        self._version = -1
+
     # -- what people see -----------------------------------------------------------------------------------------------
 
     def _answer(self) -> None:
-        waits = self._waits()
+        places = self._places()
         running = self.project.queue.jobs(states=(RUNNING,))
-        self.desk.answer(waits)
-        self.desk.write_board(running, [row for row in self._order if row.number in waits], waits)
+        self.desk.answer(places)
+        self.desk.write_board(running, [row for row in self._order if row.number in places], places)
 
-    def _waits(self) -> dict[int, tuple[int, float]]:
-        """Return position and expected wait of the jobs that wait, as if all went through one line."""
-        left = [max(job.expected_s - (time.monotonic() - since), 0.0) for _, job, since in self._taken.values()]
-        passed_s = min(left, default=0.0)
-        workers = max(self.gpus, 1)
-        waits = {}
-        for position, row in enumerate(self._order, 1):
-            waits[row.number] = position, float(round(passed_s))
-            passed_s += self._job(row).expected_s / workers
-        return waits
+    def _places(self) -> dict[int, tuple[int, float]]:
+        """Return position and expected wait of the jobs that wait."""
+        left_s = {
+            slot: max(started.job.expected_s - started.seconds, 0.0)
+            for started in self._taken.values()
+            for slot in started.slots
+        }
+        line = [(row.number, self._slot(row, self._device(row)), self._job(row).expected_s) for row in self._order]
+        return waits(line, left_s, self.gpus)
 
 
 def run_service(settings: ServiceSettings) -> int:

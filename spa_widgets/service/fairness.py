@@ -10,7 +10,7 @@ from statistics import median
 
 SHORT_S = 20.0
 PATIENCE_S = 120.0
-_DEBT_LIMIT_S = 600.0
+_DEBT_LIMIT_S = 3600.0
 _SEEN = 20
 
 
@@ -43,8 +43,9 @@ class FairQueue:
 
     Every user has a balance. What ran is taken off it, shared among those who asked for the same; the user with the
     highest balance is served next. Idle time earns nothing, and a debt is forgiven beyond a limit, so that nobody is
-    shut out by what he used hours ago. Jobs that are expected to be short go before long ones, but once they have held
-    up a long one for `patience_s` seconds of work, the next long one starts.
+    shut out by what he used hours ago. Jobs that are expected to be short go before long ones, within bounds: the long
+    one starts when its user is `patience_s` seconds behind the one whose short job would be next, or is not ahead of
+    him and short jobs have held up a long one for `patience_s` seconds.
     """
 
     def __init__(self, patience_s: float = PATIENCE_S) -> None:
@@ -59,8 +60,7 @@ class FairQueue:
 
     def ended(self, job: Waiting, seconds: float, long_ones_wait: bool) -> None:
         """Note what a job took."""
-        for user in job.users:
-            self.balances[user] = self.balances.get(user, 0.0) - seconds / len(job.users)
+        _pay(self.balances, job, seconds)
         if job.is_short and long_ones_wait:
             self._held_up_s += seconds
 
@@ -79,22 +79,27 @@ class FairQueue:
         balances = dict(self.balances)
         for job, seconds in running:
             _pay(balances, job, seconds)
-        short, long = ([job for job in waiting if job.is_short is kind] for kind in (True, False))
-        lines = _Line(short, balances), _Line(long, balances)
+        short, long = (_Line([job for job in waiting if job.is_short is kind], balances) for kind in (True, False))
         order: list[Waiting] = []
         held_up_s = self._held_up_s
-        while any(lines):
-            turn_of_long = bool(lines[1]) and (not lines[0] or held_up_s >= self.patience_s)
-            job = lines[turn_of_long].take()
+        while short or long:
+            turn_of_long = bool(long) and (not short or self._is_due(long.best(), short.best(), held_up_s))
+            job = (long if turn_of_long else short).take()
             held_up_s = 0.0 if turn_of_long else held_up_s + job.expected_s
             order.append(job)
         return order
 
+    def _is_due(self, long_balance: float, short_balance: float, held_up_s: float) -> bool:
+        ahead_s = long_balance - short_balance
+        return ahead_s >= self.patience_s or (ahead_s >= 0 and held_up_s >= self.patience_s)
+
     def _settle(self, active: set[str]) -> None:
         """Let the best of the active users stand at 0, newcomers beside him, and debts within the limit."""
         best = max((self.balances[user] for user in active if user in self.balances), default=0.0)
+        for user in self.balances:  # those who are away come nearer too: what the others use meanwhile is theirs
+            self.balances[user] = max(min(self.balances[user] - best, 0.0), -_DEBT_LIMIT_S)
         for user in active:
-            self.balances[user] = max(min(self.balances.get(user, best) - best, 0.0), -_DEBT_LIMIT_S)
+            self.balances.setdefault(user, 0.0)
 
 
 class _Line:
@@ -111,12 +116,17 @@ class _Line:
     def __bool__(self) -> bool:
         return bool(self._heap)
 
+    def best(self) -> float:
+        """Return the balance of the user who is next."""
+        while -self._heap[0][0] > self._balances[self._heap[0][2]]:  # he paid for another job meanwhile
+            _, number, user = self._heap[0]
+            heapq.heapreplace(self._heap, (-self._balances[user], number, user))
+        return -self._heap[0][0]
+
     def take(self) -> Waiting:
-        while True:
-            cost, number, user = heapq.heappop(self._heap)
-            if -cost <= self._balances[user]:
-                break
-            heapq.heappush(self._heap, (-self._balances[user], number, user))  # he paid for a job of the other line
+        """Return the next job, and let those who asked for it pay."""
+        self.best()
+        _, _, user = heapq.heappop(self._heap)
         job = self._of_user[user].popleft()
         _pay(self._balances, job, job.expected_s)
         if self._of_user[user]:
@@ -126,7 +136,7 @@ class _Line:
 
 def _pay(balances: dict[str, float], job: Waiting, seconds: float) -> None:
     for user in job.users:
-        balances[user] -= seconds / len(job.users)
+        balances[user] = balances.get(user, 0.0) - seconds / len(job.users)
 
 
 class History:

@@ -51,7 +51,7 @@ def count_gpus() -> int:
     return len(listed) or len(list(Path("/dev").glob("nvidia[0-9]*")))  # in some containers only the devices show
 
 
-def open_client(scratch: Path, gpus: int, memory_bytes: int = 0) -> Client:
+def open_client(scratch: Path, gpus: int) -> Client:
     """Start scheduler (in this process) and workers (each a process of its own, restarted when it dies).
 
     All traffic is on the loopback interface and encrypted with a key made for this run; there is no dashboard.
@@ -62,14 +62,11 @@ def open_client(scratch: Path, gpus: int, memory_bytes: int = 0) -> Client:
         Folder for the workers' own files.
     gpus
         How many GPUs there are.
-    memory_bytes
-        A worker that uses more is ended and started again; 0 for no limit.
     """
-    limits = {"distributed.worker.memory.terminate": 0.95} if memory_bytes else {}
-    dask.config.set({**_DASK_SETTINGS, **limits})
+    dask.config.set(_DASK_SETTINGS)
     security = Security.temporary()
     address: dict[str, Any] = {"host": "127.0.0.1", "protocol": "tls://", "security": security}
-    common = {**address, "memory_limit": memory_bytes}
+    common = {**address, "memory_limit": 0}
     workers = {"cpu": _worker(2, {"CPU": 1, "QUICK": 1}, {}, scratch, common)}
     for index, name in enumerate(_gpu_names(gpus)):
         slots: dict[str, float] = {"GPU": 1, f"GPU{index}": 1}  # any GPU, or this one

@@ -43,12 +43,9 @@ class Runner:
         The project; the caller holds its runner lock.
     idle_s
         Seconds without work after which `run` returns.
-    memory_bytes
-        A worker that uses more is ended, and its job resumes; 0 for no limit.
     """
 
-    def __init__(self, project: Project, idle_s: float = _IDLE_S, memory_bytes: int = 0) -> None:
-        self.memory_bytes = memory_bytes
+    def __init__(self, project: Project, idle_s: float = _IDLE_S) -> None:
         self.project = project
         self.idle_s = idle_s
         self.client: Client | None = None
@@ -93,7 +90,7 @@ class Runner:
         from spa_widgets.session.worker import warm_up
 
         self.gpus = count_gpus()
-        self.client = open_client(self.project.path / ".spa" / "dask", self.gpus, self.memory_bytes)
+        self.client = open_client(self.project.path / ".spa" / "dask", self.gpus)
         self.client.run(warm_up)
         _log.info("ready: 1 CPU worker, %d GPU workers", self.gpus)
 

@@ -60,6 +60,10 @@ def _guarded(project: Project, row: JobRow, device: str, events: EventWriter) ->
     except (UserError, ValueError) as error:
         (project.folder(row) / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
         return _end(project, row, FAILED, str(error), events)
+    except MemoryError as error:
+        (project.folder(row) / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+        sentence = f"{row.step} needs more memory than there is ({error}); use a smaller box or fewer classes."
+        return _end(project, row, FAILED, sentence, events)
     except Exception as error:
         (project.folder(row) / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
         sentence = f"{row.step} broke off with {type(error).__name__}: {error}. Details: {row.folder_name}/error.txt."
