@@ -8,7 +8,8 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,24 @@ from tests.browser.lab import ROOT
 from tests.hub.running import RunningHub, as_user, engine_service, what_is_missing
 from tests.support.widget_data import PIXEL_A, make_micrographs
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+# waiting ends with the state that is waited for; the limits are for a machine that is busy with other tests as well
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]
 OPTICS = {"pixel_size_A": PIXEL_A, "voltage_kv": 300.0, "cs_mm": 1.6, "dose_e_per_A2": 35.0}
 NOTEBOOK = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook"
-BROWSER_S = 120.0
+BROWSER_S = 600.0
+PRESS_AGAIN_S = 30.0
+# a cell counts as given to the kernel when the next one is the active one, and code has a star or a number
+IS_GIVEN = """([notebook, number]) => {
+  const cells = [...document.querySelectorAll(`${notebook} .jp-Cell`)];
+  const isCode = cells[number]?.classList.contains("jp-CodeCell");
+  const waits = isCode && !/[*\\d]/.test(cells[number].querySelector(".jp-InputPrompt")?.textContent ?? "");
+  return !waits && cells.findIndex((cell) => cell.classList.contains("jp-mod-active")) > number;
+}"""
+HAS_RUN = """([notebook, count]) => {
+  const cells = [...document.querySelectorAll(`${notebook} .jp-Cell`)].slice(0, count);
+  const code = cells.filter((cell) => cell.classList.contains("jp-CodeCell"));
+  return cells.length === count && code.every((cell) => /\\d/.test(cell.querySelector(".jp-InputPrompt").textContent));
+}"""
 
 
 def first_cells() -> Any:
@@ -90,14 +105,41 @@ def log_in(hub: RunningHub, browser: Any, name: str, phrase: str | None = None) 
 
 
 def run_cells(pages: list[Any]) -> None:
-    """Run the notebook in several browsers, a cell here and a cell there."""
+    """Run the notebook in several browsers, a cell here and a cell there, and wait until every cell has run."""
+    count = first_cells_count()
     for page in pages:
-        page.locator(f"{NOTEBOOK} .jp-Cell").first.wait_for()
-        page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").first.wait_for(state="attached")
-        page.locator(f"{NOTEBOOK} .jp-Cell").first.click()
-    for _ in range(first_cells_count()):
+        page.locator(f"{NOTEBOOK} .jp-Cell").nth(count - 1).wait_for(state="attached")
+    for number in range(count):
         for page in pages:
-            page.keyboard.press("Shift+Enter")
+            give_to_kernel(page, number)
+    for page in pages:
+        until(page, lambda page=page: page.evaluate(HAS_RUN, [NOTEBOOK, count]))
+
+
+def give_to_kernel(page: Any, number: int) -> None:
+    """Press Shift+Enter in a cell until the page has taken it: a page that is still loading may lose a key."""
+    cell = page.locator(f"{NOTEBOOK} .jp-Cell").nth(number)
+
+    def press() -> None:
+        cell.click(position={"x": 40, "y": 12}, timeout=PRESS_AGAIN_S * 1000)  # beside its text
+        page.keyboard.press("Shift+Enter")
+
+    until(page, lambda: page.evaluate(IS_GIVEN, [NOTEBOOK, number]), press)
+
+
+def until(page: Any, is_so: Callable[[], bool], press: Callable[[], None] = lambda: None) -> None:
+    """Wait for a state of a page, pressing again when it does not come; fails with what the page shows."""
+    from playwright.sync_api import TimeoutError as TooLate
+
+    deadline, pressed = time.monotonic() + BROWSER_S, 0.0
+    while not is_so():
+        if time.monotonic() - pressed > PRESS_AGAIN_S:
+            with suppress(TooLate):
+                press()
+            pressed = time.monotonic()
+        if time.monotonic() > deadline:
+            raise AssertionError(page.locator("body").inner_text()[-3000:])
+        page.wait_for_timeout(100)
 
 
 def finished_job(home: Path, name: str) -> dict[str, Any]:
