@@ -56,6 +56,11 @@ def to_numpy(array: Array) -> np.ndarray:
     return np.asarray(array)
 
 
+def on(xp: Any, array: Array) -> Array:
+    """Return the array where a namespace has its arrays, on the device or on the host; itself when it is there."""
+    return array if is_device(xp) == is_gpu(array) else xp.asarray(to_numpy(array))
+
+
 def gpu_available() -> bool:
     """Tell whether CuPy is installed and sees a CUDA device."""
     if importlib.util.find_spec("cupy") is None:

@@ -16,19 +16,18 @@ from numpy.typing import NDArray
 
 from engine.arrays import Array, to_numpy
 from engine.classification.averages import recentre, reference_spectra, solve
+from engine.classification.blocks import BLOCK, Found, PassInput, block_chunk, images_of
 from engine.classification.correlation import shell_mean
-from engine.classification.expectation import Poses, expect
 from engine.classification.figures import detail_gain
-from engine.classification.library import make_library
-from engine.classification.maximisation import Sums, add_block
+from engine.classification.maximisation import Sums
 from engine.classification.options import ClassificationOptions
 from engine.classification.schedule import Schedule, make_schedule, supported_radius
-from engine.classification.seeding import first_averages, first_noise, split_largest, torn
-from engine.classification.setup import DiscImages, chunks, make_sampling
+from engine.classification.seeding import first_averages, first_noise, torn
+from engine.classification.setup import DiscImages
 from engine.classification.state import ClassificationState
+from engine.mapping import MapAdd, MapHere, cut
 from engine.particles import Particles
 
-BLOCK = 2048
 _BEYOND_SHELLS = 8
 _PER_PARTICLE = ("class_index", "psi_deg", "shift_A", "max_probability", "score", "effective_classes")
 
@@ -39,6 +38,7 @@ def classify_2d(
     rng: np.random.Generator,
     state: ClassificationState | None = None,
     xp: Any = np,
+    map_add: MapAdd | None = None,
 ) -> Iterator[ClassificationState]:
     """Sort particle images into classes of like views and average each class.
 
@@ -54,6 +54,8 @@ def classify_2d(
         Where to resume.
     xp : module
         Array namespace to compute with (NumPy or CuPy).
+    map_add : callable, optional
+        Maps chunks of the same particles and adds their sums, on several workers perhaps; here by default.
 
     Yields
     ------
@@ -67,8 +69,9 @@ def classify_2d(
     """
     if particles.count < 2:
         raise ValueError(f"2D classification got {particles.count} particles; it needs at least 2.")
-    sampling = make_sampling(particles, options, xp)
-    images = DiscImages(particles, sampling)
+    here = MapHere(particles, xp)
+    map_add, images = map_add or here, images_of(here.workspace, options)
+    sampling = images.sampling
     start_px = sampling.radius_of(options.start_resolution_A)
     schedule = make_schedule(particles.count, options, start_px, sampling.disc.radius_px)
     if state is None:
@@ -76,7 +79,7 @@ def classify_2d(
     else:
         rng.bit_generator.state = json.loads(state.rng_state)
     while not state.finished:
-        state = _iterate(state, images, options, schedule, rng)
+        state = _iterate(state, images, options, schedule, rng, map_add)
         yield state
 
 
@@ -125,15 +128,15 @@ def _iterate(
     options: ClassificationOptions,
     schedule: Schedule,
     rng: np.random.Generator,
+    map_add: MapAdd,
 ) -> ClassificationState:
     sampling = images.sampling
     batch, order, cursor = _next_batch(state, schedule, rng)
     pass_ = _Pass(state, images, options, schedule)
-    for half in (0, 1):
-        pass_.half(half, batch[batch % 2 == half])
+    pass_.run(batch, map_add)
     gain, scale = schedule.gain(state.iteration), schedule.count / len(batch)
     running = Sums(state.numerator, state.denominator).forget(pass_.sums, gain, scale)
-    empty = torn(pass_.weight) & pass_.reseed
+    empty = torn(pass_.weight) & pass_.shared.reseed
     running.clear(empty)
     solution = solve(running, sampling)
     noise = (1 - gain) * state.noise + gain * pass_.noise(len(batch))
@@ -171,46 +174,45 @@ class _Pass:
     def __init__(
         self, state: ClassificationState, images: DiscImages, options: ClassificationOptions, schedule: Schedule
     ) -> None:
-        self.state, self.images, self.options = state, images, options
-        self.sampling, self.xp = images.sampling, images.sampling.xp
+        self.state, self.sampling, self.options = state, images.sampling, options
         disc = self.sampling.disc
-        self.reseed = schedule.may_reseed(state.iteration)
-        self.precision = 1.0 / (state.noise[disc.shell] * schedule.temperature(state.iteration))
-        self.count = disc.count_within(state.radius_px)
+        precision = 1.0 / (state.noise[disc.shell] * schedule.temperature(state.iteration))
         # a little beyond the working resolution shows what the averages support; the rest is summed at the end
         last = state.iteration + options.full_iterations >= state.total
-        self.summed = None if last else disc.count_within(state.radius_px + _BEYOND_SHELLS)
-        self.sums = Sums.zeros(options.classes, len(disc), self.xp)
+        self.shared = PassInput(
+            iteration=state.iteration,
+            options=options,
+            averages=state.averages,
+            fine=state.fine,
+            precision=precision.astype(np.float32),
+            weight=state.weight,
+            count=disc.count_within(state.radius_px),
+            summed=None if last else disc.count_within(state.radius_px + _BEYOND_SHELLS),
+            reseed=schedule.may_reseed(state.iteration),
+        )
+        self.sums = Sums.zeros(options.classes, len(disc), self.sampling.xp)
         self.weight = np.zeros((2, options.classes))
         self.residual = np.zeros(len(disc))
         self.assigned = {name: getattr(state, name).copy() for name in _PER_PARTICLE}
 
-    def half(self, half: int, indices: NDArray[np.intp]) -> None:
-        """Compare the even or odd particles of the batch with their references and add them up."""
-        xp, sampling = self.xp, self.sampling
-        precision = xp.asarray(self.precision.astype(np.float32))
-        references = self.state.averages, self.state.fine[half]
-        library = make_library(*references, precision, sampling, self.count)
-        for block in chunks(np.sort(indices), BLOCK):
-            x, ctf = self.images.block(block)
-            poses = expect(x, ctf, library, sampling, self.options.marginalise)
-            self._record(block, poses)
-            if self.reseed:
-                split_largest(poses, self.state.weight)
-            add_block(self.sums, x, ctf, poses, block, self.images.particles, sampling, self.summed)
-            self.weight[half] += np.bincount(poses.classes.ravel(), poses.weight.ravel(), self.options.classes)
-            self.residual += to_numpy(xp.sum(xp.real(x) ** 2 + xp.imag(x) ** 2, axis=0))
-        self.residual -= self._explained(half, reference_spectra(*references, sampling))
+    def run(self, batch: NDArray[np.intp], map_add: MapAdd) -> None:
+        """Compare the even and the odd particles of a batch with their references and add them up."""
+        halves = [np.sort(batch[batch % 2 == half]) for half in (0, 1)]
+        parts = map_add(block_chunk, self.shared, [[(h, c) for c in cut(halves[h], BLOCK)] for h in (0, 1)])
+        for half, (found, sums) in enumerate(parts):
+            for part in found:
+                self._record(part)
+                self.weight[half] += part.weight
+                self.residual += part.power
+            if sums is not None:
+                self.sums.add(sums.on(self.sampling.xp))
+            spectra = reference_spectra(self.state.averages, self.state.fine[half], self.sampling)
+            self.residual -= self._explained(half, spectra)
 
-    def _record(self, indices: NDArray[np.intp], poses: Poses) -> None:
-        """Keep the best pose of each image of a block."""
-        kept = self.assigned
-        kept["class_index"][indices] = poses.classes[:, 0]
-        kept["psi_deg"][indices] = self.sampling.rotation.angles_deg[poses.angle[:, 0]]
-        kept["shift_A"][indices] = poses.shift_px[:, 0] * self.sampling.pixel_size_A
-        kept["max_probability"][indices] = poses.probability
-        kept["score"][indices] = poses.score
-        kept["effective_classes"][indices] = poses.effective_classes
+    def _record(self, found: Found) -> None:
+        """Keep the best pose of each image."""
+        for name, values in found.assigned.items():
+            self.assigned[name][found.indices] = values
 
     def _explained(self, half: int, spectra: Array) -> NDArray[np.float64]:
         """Return ``Σ(2 Re⟨C x, s⟩ − ⟨C², |s|²⟩)`` by coefficient; the sums over images are those of the M-step."""

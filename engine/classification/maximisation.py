@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrays import Array, array_namespace, scipy_module
+from engine.arrays import Array, array_namespace, on, scipy_module
 from engine.classification.expectation import Poses
 from engine.classification.rotation import as_complex, as_real
 from engine.classification.setup import Sampling
@@ -45,6 +45,15 @@ class Sums:
         """Return empty sums."""
         shape = (2, classes, count)
         return cls(xp.zeros(shape, dtype=xp.complex64), xp.zeros(shape, dtype=xp.float32))
+
+    def add(self, other: Sums) -> None:
+        """Add other sums in place."""
+        self.numerator += other.numerator
+        self.denominator += other.denominator
+
+    def on(self, xp: Any) -> Sums:
+        """Return the same sums where an array namespace has its arrays."""
+        return Sums(on(xp, self.numerator), on(xp, self.denominator))
 
     def forget(self, batch: Sums, gain: float, scale: float) -> Sums:
         """Return ``(1 - gain) · self + gain · scale · batch``."""

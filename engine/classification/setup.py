@@ -142,23 +142,38 @@ def _neighbours(shifts_px: NDArray[np.float32]) -> NDArray[np.intp]:
 
 
 class DiscImages:
-    """Coefficients and CTF of particle images on the disc of a sampling, kept when they are few."""
+    """Coefficients and CTF of particle images on the disc of a sampling, kept when they are few.
 
-    def __init__(self, particles: Particles, sampling: Sampling) -> None:
+    Parameters
+    ----------
+    particles : Particles
+    sampling : Sampling
+    workers : int
+        How many share the particles, each with its part of them.
+    """
+
+    def __init__(self, particles: Particles, sampling: Sampling, workers: int = 1) -> None:
         self.particles, self.sampling = particles, sampling
         # the same frequencies in the same order, gathered from the larger spectrum: cropping for free
         self._source = HalfDisc(particles.box_px, sampling.disc.radius_px)
         self._scale = np.float32((sampling.box_px / particles.box_px) ** 2)
-        self._keep = particles.count * len(sampling.disc) * 12 <= _CACHE_BYTES
+        self._known = np.zeros(particles.count, bool)
+        shape, xp = (particles.count, len(sampling.disc)), sampling.xp
         self._kept: tuple[Array, Array] | None = None
+        if shape[0] * shape[1] * 12 <= workers * _CACHE_BYTES:
+            self._kept = xp.empty(shape, dtype=xp.complex64), xp.empty(shape, dtype=xp.float32)
 
     def block(self, indices: NDArray[np.intp]) -> tuple[Array, Array]:
         """Return coefficients ``(m, K)`` complex64 and CTF ``(m, K)`` float32 of some particles."""
-        if not self._keep:
-            return self._make_all(indices)
         if self._kept is None:
-            self._kept = self._make_all(np.arange(self.particles.count))
-        wanted = self.sampling.xp.asarray(indices)
+            return self._make_all(indices)
+        xp = self.sampling.xp
+        missing = indices[~self._known[indices]]
+        if len(missing):
+            where = xp.asarray(missing)
+            self._kept[0][where], self._kept[1][where] = self._make_all(missing)
+            self._known[missing] = True
+        wanted = xp.asarray(indices)
         return self._kept[0][wanted], self._kept[1][wanted]
 
     def _make_all(self, indices: NDArray[np.intp]) -> tuple[Array, Array]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from engine.arrays import Array, array_namespace, to_numpy
+from engine.arrays import Array, array_namespace, on, to_numpy
 from engine.fourier.disc import HalfDisc
 from engine.kernels.slices import cube_radius
 from engine.reconstruction.fourier_volume import _check_disc, slice_kernels
@@ -97,6 +97,10 @@ class Accumulator:
         self._check_like(other)
         self.numerator += other.numerator
         self.denominator += other.denominator
+
+    def on(self, xp: Any) -> Accumulator:
+        """Return the same sums where an array namespace has its arrays."""
+        return self._like(on(xp, self.numerator), on(xp, self.denominator))
 
     def _check_like(self, other: Accumulator) -> None:
         if (self.box_px, self.padded_px, self.radius) != (other.box_px, other.padded_px, other.radius):

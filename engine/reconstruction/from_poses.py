@@ -12,7 +12,7 @@ from engine.fourier.disc import HalfDisc
 from engine.particles import Particles
 from engine.reconstruction.accumulator import Accumulator
 from engine.reconstruction.image_coefficients import ImageCoefficients
-from engine.reconstruction.refinement_steps import BATCH, image_power
+from engine.reconstruction.refinement_sums import BATCH, image_power
 
 
 def accumulate_poses(
@@ -35,7 +35,7 @@ def accumulate_poses(
     """
     disc, xp = store.disc, store.xp
     pixel_size_A = store.particles.pixel_size_A
-    noise = np.maximum(image_power(store, indices), 1e-12)[disc.shell]
+    noise = np.maximum(image_power(store, indices).mean(), 1e-12)[disc.shell]
     power = xp.asarray(noise.astype(np.float32))
     accumulator = Accumulator(disc.box_px, padding, float(disc.radius[-1]), xp)
     for start in range(0, len(indices), BATCH):

@@ -15,6 +15,11 @@ from engine.particles import Particles
 from engine.reconstruction.defocus_search import shifted_defocus
 
 
+def cropping_factor(particles: Particles, box_px: int) -> float:
+    """Return what cropping images to a smaller box multiplies their coefficients by, so that they match its volumes."""
+    return float((box_px / particles.box_px) ** 3)
+
+
 class ImageCoefficients:
     """Coefficients and CTFs of a stack on a disc, computed when first asked for.
 
@@ -33,7 +38,7 @@ class ImageCoefficients:
     Attributes
     ----------
     original : Particles
-        As they came; ``particles`` have the defocus of `with_defocus`.
+        As they came; ``particles`` have the defocus of `set_defocus_shift`.
     factor : float
         What cropping multiplied the coefficients by.
     pixel_size_A : float
@@ -45,25 +50,21 @@ class ImageCoefficients:
         self.disc = disc
         self.xp = xp
         ratio = disc.box_px / particles.box_px
-        self.factor = ratio**3
+        self.factor = cropping_factor(particles, disc.box_px)
         self.pixel_size_A = particles.pixel_size_A / ratio
         self._source = disc if ratio == 1 else HalfDisc(particles.box_px, disc.radius_px)
+        self._shift_A = np.zeros(particles.count)
         self._known = np.zeros(particles.count, bool)
         self._keep = particles.count * len(disc) * 12 <= limit_bytes
         if self._keep:
             self._images = xp.empty((particles.count, len(disc)), dtype=xp.complex64)
             self._ctf = xp.empty((particles.count, len(disc)), dtype=xp.float32)
 
-    def on_box(self, box_px: int) -> ImageCoefficients:
-        """Return the same stack for another box with all of its frequencies; itself where it has that box already."""
-        if box_px == self.disc.box_px:
-            return self
-        result = ImageCoefficients(self.original, HalfDisc(box_px, (box_px - 1) / 2), self.xp)
-        result.particles = self.particles
-        return result
-
     def set_defocus_shift(self, shift_A: NDArray[np.float64]) -> None:
-        """Add to the defocus that the particles came with; CTFs are computed anew."""
+        """Add to the defocus that the particles came with; CTFs are computed anew when it is another one."""
+        if np.array_equal(shift_A, self._shift_A):
+            return
+        self._shift_A = shift_A
         self.particles = replace(self.original, defocus=shifted_defocus(self.original.defocus, shift_A))
         known = np.flatnonzero(self._known)
         for start in range(0, len(known), 64):

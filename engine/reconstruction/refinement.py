@@ -14,15 +14,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from engine.fourier.crop import fourier_resize_volume
-from engine.fourier.disc import HalfDisc
 from engine.fourier.filters import low_pass
 from engine.geometry import rotation_angle_deg
+from engine.mapping import MapAdd, MapHere, cut
 from engine.particles import Particles
-from engine.reconstruction.accumulator import Accumulator
-from engine.reconstruction.fourier_volume import fourier_volume
-from engine.reconstruction.image_coefficients import ImageCoefficients
+from engine.reconstruction.image_coefficients import cropping_factor
+from engine.reconstruction.refinement_chunks import (
+    CHUNK,
+    PassInput,
+    cut_half,
+    disc_of_box,
+    pass_chunk,
+    power_chunk,
+)
 from engine.reconstruction.refinement_plan import (
-    SearchPlan,
     is_last,
     plan_search,
     summed_radius,
@@ -31,7 +36,8 @@ from engine.reconstruction.refinement_plan import (
 )
 from engine.reconstruction.refinement_solve import resized_mask, solve_iteration, sphere_mask
 from engine.reconstruction.refinement_state import RefinementOptions, RefinementState, initial_state
-from engine.reconstruction.refinement_steps import PassResult, image_power, process_particles
+from engine.reconstruction.refinement_steps import PassResult
+from engine.reconstruction.refinement_sums import ShellSums
 from engine.symmetry import point_group
 
 _JUMP_DEG = 10.0
@@ -46,6 +52,7 @@ def refine(
     state: RefinementState | None = None,
     mask: NDArray[np.float32] | None = None,
     xp: Any = np,
+    map_add: MapAdd | None = None,
 ) -> Iterator[RefinementState]:
     """Refine poses and the map; one state after each iteration, the last one ``finished``.
 
@@ -65,6 +72,8 @@ def refine(
         Takes the place of the sphere and of the dynamic mask.
     xp : module
         Array namespace of the device to compute on.
+    map_add : callable or None
+        Maps chunks of the same particles and adds their sums, on several workers perhaps; here by default.
 
     Yields
     ------
@@ -79,13 +88,12 @@ def refine(
     subsets = _check(particles, halves, initial_volume if state is None else None, mask)
     if state is None:
         state = _start(particles, initial_volume, mask, options, rng)
-    store = ImageCoefficients(particles, HalfDisc(particles.box_px, (particles.box_px - 1) / 2), xp)
-    if np.any(state.defocus_shift_A):
-        store.set_defocus_shift(state.defocus_shift_A)
+    map_add = map_add or MapHere(particles, xp)
     if state.iteration == 0:
-        state = state.evolve(noise=np.stack([image_power(store, subset) for subset in subsets]))
+        powers = map_add(power_chunk, None, [cut(subset, CHUNK) for subset in subsets])
+        state = state.evolve(noise=np.stack([power.mean() for _, power in powers]))
     while not state.finished:
-        store, state = _iterate(store, subsets, state, options, mask)
+        state = _iterate(particles, subsets, state, options, mask, xp, map_add)
         yield state
 
 
@@ -134,73 +142,82 @@ def _start(
 
 
 def _iterate(
-    store: ImageCoefficients,
+    particles: Particles,
     subsets: list[NDArray[np.intp]],
     state: RefinementState,
     options: RefinementOptions,
     mask: NDArray[np.float32] | None,
-) -> tuple[ImageCoefficients, RefinementState]:
-    """One iteration on the smallest box that holds the frequencies in question; the stack comes back on that box."""
-    particles = store.particles
+    xp: Any,
+    map_add: MapAdd,
+) -> RefinementState:
+    """One iteration on the smallest box that holds the frequencies in question."""
     field_A = particles.box_px * particles.pixel_size_A
     rng = np.random.default_rng([state.seed, state.iteration])
     last = is_last(state, options)
+    shared = _pass_input(state, options, particles, rng, last)
+    pixel_size_A = field_A / shared.box_px
+    chunks = [cut_half(state, half, subset, pixel_size_A) for half, subset in enumerate(subsets)]
+    results = map_add(pass_chunk, shared, chunks)
+    found = [PassResult.joined(parts) for parts, _ in results]
+    sums = [part.on(xp) for _, part in results]
+    slices = [part.slices.symmetrised(options.symmetry) for part in sums]
+    state = _take_poses(state, subsets, found, options, shared, pixel_size_A, last)
+    state = state.evolve(noise=_unexplained(state.noise, [part.residual for part in sums], shared, particles))
+    given = None if mask is None else resized_mask(mask, shared.box_px)
+    return solve_iteration(state, slices, options, field_A, given, rng, last)
+
+
+def _pass_input(
+    state: RefinementState, options: RefinementOptions, particles: Particles, rng: np.random.Generator, last: bool
+) -> PassInput:
+    """What the iteration compares particles with, and how."""
+    field_A = particles.box_px * particles.pixel_size_A
     working_px = working_radius(state, field_A, particles.box_px)
     insert_px = summed_radius(working_px, (particles.box_px - 1) / 2, options.padding, last)
-    store = store.on_box(particles.box_px if last else working_box(insert_px, particles.box_px))
-    plan = plan_search(state, options, field_A, store.disc.box_px, working_px, rng)
-    results, sums = [], []
-    for half, subset in enumerate(subsets):
-        found, part = _process_half(store, subset, half, state, options, plan, working_px, insert_px)
-        results.append(found)
-        sums.append(part)
-    state = _take_poses(state, subsets, results, store, options, plan, last)
-    if plan.defocus_range_A > 0 and not last:
-        store.set_defocus_shift(state.defocus_shift_A)
-    given = None if mask is None else resized_mask(mask, store.disc.box_px)
-    return store, solve_iteration(state, sums, options, field_A, given, rng, last)
+    box_px = particles.box_px if last else working_box(insert_px, particles.box_px)
+    mask = resized_mask(state.mask, box_px)
+    return PassInput(
+        iteration=state.iteration,
+        box_px=box_px,
+        working_px=working_px,
+        insert_px=insert_px,
+        padding=options.padding,
+        references=np.stack([fourier_resize_volume(volume, box_px) * mask for volume in state.references]),
+        noise=state.noise[:, : box_px // 2 + 1] * cropping_factor(particles, box_px) ** 2,
+        defocus_shift_A=state.defocus_shift_A if np.any(state.defocus_shift_A) else None,
+        plan=plan_search(state, options, field_A, box_px, working_px, rng),
+    )
 
 
-def _process_half(
-    store: ImageCoefficients,
-    subset: NDArray[np.intp],
-    half: int,
-    state: RefinementState,
-    options: RefinementOptions,
-    plan: SearchPlan,
-    working_px: float,
-    insert_px: float,
-) -> tuple[PassResult, Accumulator]:
-    """Poses and symmetrised sums of one half."""
-    box_px, xp = store.disc.box_px, store.xp
-    volume = fourier_resize_volume(state.references[half], box_px) * resized_mask(state.mask, box_px)
-    reference = fourier_volume(xp.asarray(volume), options.padding, radius_px=working_px)
-    noise = state.noise[half][: box_px // 2 + 1] * store.factor**2
-    poses = (state.rotations[subset], state.shifts_A[subset] / store.pixel_size_A)
-    sums = Accumulator(box_px, options.padding, insert_px, xp)
-    found = process_particles(store, subset, reference, noise, state.scale[subset], poses, plan, sums)
-    return found, sums.symmetrised(options.symmetry)
+def _unexplained(
+    noise: NDArray[np.float64], residuals: Sequence[ShellSums], shared: PassInput, particles: Particles
+) -> NDArray[np.float64]:
+    """Return the noise of each half where this iteration measured it, as it was beyond."""
+    noise = noise.copy()
+    known = int(disc_of_box(shared.box_px).shell[-1]) + 1
+    for half, residual in enumerate(residuals):
+        noise[half, :known] = residual.mean()[:known] / cropping_factor(particles, shared.box_px) ** 2
+    return noise
 
 
 def _take_poses(
     state: RefinementState,
     subsets: Sequence[NDArray[np.intp]],
     results: Sequence[PassResult],
-    store: ImageCoefficients,
     options: RefinementOptions,
-    plan: SearchPlan,
+    shared: PassInput,
+    pixel_size_A: float,
     last: bool,
 ) -> RefinementState:
+    plan = shared.plan
     rotations, shifts = state.rotations.copy(), state.shifts_A.copy()
-    confidence, scale, noise = state.confidence.copy(), state.scale.copy(), state.noise.copy()
+    confidence, scale = state.confidence.copy(), state.scale.copy()
     defocus_shift = state.defocus_shift_A.copy()
-    known = int(store.disc.shell[-1]) + 1
-    for half, (subset, result) in enumerate(zip(subsets, results, strict=True)):
-        rotations[subset], shifts[subset] = result.rotations, result.shifts_px * store.pixel_size_A
+    for subset, result in zip(subsets, results, strict=True):
+        rotations[subset], shifts[subset] = result.rotations, result.shifts_px * pixel_size_A
         confidence[subset] = result.confidence
         if plan.defocus_range_A > 0 and not last:
             defocus_shift[subset] = result.defocus_shift_A
-        noise[half, :known] = result.noise[:known] / store.factor**2
         if options.per_particle_scale and not plan.free_scale:
             scale[subset] = _updated_scale(scale[subset] * result.scale)
     turned = pose_distance_deg(rotations, state.rotations, options.symmetry)
@@ -212,7 +229,6 @@ def _take_poses(
         confidence=confidence,
         scale=scale,
         defocus_shift_A=defocus_shift,
-        noise=noise,
         median_change_deg=float(np.median(turned)),
         mean_change_deg=float(np.mean(turned)),
         median_change_A=float(np.median(moved)),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrays import Array, array_namespace, to_numpy
+from engine.arrays import Array, array_namespace
 from engine.fourier.disc import HalfDisc
 from engine.reconstruction.accumulator import Accumulator
 from engine.reconstruction.defocus_search import defocus_offsets
@@ -17,9 +17,7 @@ from engine.reconstruction.image_coefficients import ImageCoefficients
 from engine.reconstruction.pose_candidates import Candidates, Images, Level
 from engine.reconstruction.pose_search import global_search, refine_candidates
 from engine.reconstruction.refinement_plan import SearchPlan
-
-BATCH = 64
-"""Images in one piece of work; fixed, so that sums do not depend on the machine."""
+from engine.reconstruction.refinement_sums import BATCH, PassSums
 
 _INSERTED = 128
 _LEAST_SHARE = 0.05
@@ -37,8 +35,6 @@ class PassResult:
     ----------
     rotations, shifts_px, confidence, scale, defocus_shift_A
         Of each particle (see `RefinementState`); scale is relative to the reference.
-    noise : (n // 2 + 1,) float64
-        Power of what the reference in its best pose does not explain.
     """
 
     rotations: NDArray[np.float64]
@@ -46,40 +42,12 @@ class PassResult:
     confidence: NDArray[np.float64]
     scale: NDArray[np.float64]
     defocus_shift_A: NDArray[np.float64]
-    noise: NDArray[np.float64]
 
-
-def image_power(store: ImageCoefficients, indices: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Return the mean power of images on each shell: the first guess of the noise."""
-    sums = ShellSums(store.disc)
-    for start in range(0, len(indices), BATCH):
-        coefficients, _ = store.batch(indices[start : start + BATCH])
-        sums.add(abs(coefficients) ** 2)
-    return sums.mean()
-
-
-class ShellSums:
-    """Mean over images and over each shell of coefficients on a disc."""
-
-    def __init__(self, disc: HalfDisc) -> None:
-        self._shell = disc.shell
-        self._length = disc.box_px // 2 + 1
-        self._total = np.zeros(len(disc), np.float64)
-        self._images = 0
-
-    def add(self, values: Array) -> None:
-        """Add values (m, K)."""
-        xp = array_namespace(values)
-        self._total += to_numpy(xp.sum(values, axis=0, dtype=xp.float64))
-        self._images += int(values.shape[0])
-
-    def mean(self) -> NDArray[np.float64]:
-        """Return the mean of each shell; shells outside the disc repeat their neighbour."""
-        counts = np.bincount(self._shell, minlength=self._length)[: self._length]
-        sums = np.bincount(self._shell, self._total, minlength=self._length)[: self._length]
-        known = np.flatnonzero(counts)
-        mean = sums[known] / counts[known] / max(self._images, 1)
-        return np.interp(np.arange(self._length), known, mean)
+    @classmethod
+    def joined(cls, parts: Sequence[PassResult]) -> PassResult:
+        """Put results of several passes one after the other."""
+        names = [field.name for field in fields(cls)]
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 def process_particles(
@@ -90,7 +58,7 @@ def process_particles(
     scale: NDArray[np.float64],
     start_poses: tuple[NDArray[np.float64], NDArray[np.float64]],
     plan: SearchPlan,
-    accumulator: Accumulator,
+    sums: PassSums,
 ) -> PassResult:
     """Find the poses of some particles and add their slices to the sums.
 
@@ -108,13 +76,12 @@ def process_particles(
     start_poses : (h, 3, 3) and (h, 2)
         Rotations and shifts in px.
     plan : SearchPlan
-    accumulator : Accumulator
-        Takes the slices, out to its radius; not symmetrised.
+    sums : PassSums
+        Takes the slices, out to its radius, and what the reference leaves unexplained.
     """
     disc = store.disc
-    inserted = disc.count_within(accumulator.radius_px)
+    inserted = disc.count_within(sums.slices.radius_px)
     power = store.xp.asarray(np.maximum(noise, 1e-30).astype(np.float32)[disc.shell])
-    residual = ShellSums(disc)
     parts = []
     for start in range(0, len(indices), BATCH):
         part = slice(start, start + BATCH)
@@ -122,9 +89,9 @@ def process_particles(
         ctf = ctf * store.xp.asarray(scale[part].astype(np.float32))[:, None]
         images = Images(coefficients * (ctf / power), ctf * ctf / power, disc)
         found = find_poses(reference, images, (start_poses[0][part], start_poses[1][part]), plan)
-        insert_candidates(accumulator, images, found, inserted)
+        insert_candidates(sums.slices, images, found, inserted)
         factor = np.median(found.scale[:, 0]) if plan.free_scale else 1.0
-        residual.add(_residual_power(reference, coefficients, ctf * np.float32(factor), disc, found))
+        sums.residual.add_images(_residual_power(reference, coefficients, ctf * np.float32(factor), disc, found))
         offsets_A = np.zeros(len(coefficients))
         if plan.defocus_range_A > 0:
             observed, slices = _best_pair(reference, coefficients, disc, found)
@@ -133,9 +100,8 @@ def process_particles(
             offsets_A = defocus_offsets(
                 store.original, disc, indices[part], observed, slices, noise_power, plan.defocus_range_A
             )
-        parts.append((*summarise(found), found.scale[:, 0], offsets_A))
-    rotations, shifts, confidence, fitted, offsets_A = (np.concatenate([p[i] for p in parts]) for i in range(5))
-    return PassResult(rotations, shifts, confidence, fitted, offsets_A, residual.mean())
+        parts.append(PassResult(*summarise(found), found.scale[:, 0], offsets_A))
+    return PassResult.joined(parts)
 
 
 def find_poses(

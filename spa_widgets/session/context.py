@@ -9,10 +9,10 @@ import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +23,16 @@ from spa_widgets.session.params import StepParams
 from spa_widgets.session.provenance import plain
 from spa_widgets.session.whole import new_file, write_whole
 
+if TYPE_CHECKING:
+    from engine.mapping import MapAdd
+    from engine.particles import Particles
+
 CHECKPOINT = "checkpoint"
 _SAID = "said so far"
 
 EventSink = Callable[[dict[str, Any]], None]
+Spread = Callable[["JobContext", "Particles", Path], AbstractContextManager["MapAdd"]]
+"""Takes the job, its particles and the file that other workers read them from."""
 
 
 class Cancelled(Exception):
@@ -59,6 +65,8 @@ class JobContext:
         Takes each event as a dictionary.
     is_cancelled : callable
         Tells whether the job was cancelled.
+    spread : callable or None
+        Makes what maps chunks of particles over several workers; see `mapping`.
     """
 
     step: str
@@ -69,6 +77,7 @@ class JobContext:
     device: str = "cpu"
     on_event: EventSink = _silent
     is_cancelled: Callable[[], bool] = lambda: False
+    spread: Spread | None = None
     figures: dict[str, Any] = field(default_factory=dict)
     stages: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
@@ -85,6 +94,17 @@ class JobContext:
     def xp(self) -> Any:
         """Array namespace of the job's device."""
         return namespace(self.device)
+
+    def mapping(self, particles: Particles, star: Path) -> AbstractContextManager[MapAdd]:
+        """Return a context with what maps chunks of particles and adds their sums, here or on several workers.
+
+        A job that was cancelled stops between two chunks.
+        """
+        if self.spread is not None:
+            return self.spread(self, particles, star)
+        from engine.mapping import MapHere
+
+        return nullcontext(MapHere(particles, self.xp, self.check_cancelled))
 
     def input(self, name: str) -> Path:
         """Return the file of an input.

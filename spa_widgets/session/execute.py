@@ -12,7 +12,7 @@ from typing import Any
 
 from engine.arrays import resolve_device
 from spa_widgets.errors import UserError
-from spa_widgets.session.context import Cancelled, EventSink, JobContext
+from spa_widgets.session.context import Cancelled, EventSink, JobContext, Spread
 from spa_widgets.session.lease import Lease, lease
 from spa_widgets.session.provenance import device_description, plain, versions
 from spa_widgets.session.spec import JobSpec, ResolvedJob, canonical_params, resolve
@@ -31,6 +31,7 @@ def execute(
     device: str = "auto",
     on_event: EventSink = lambda event: None,
     is_cancelled: Callable[[], bool] = lambda: False,
+    spread: Spread | None = None,
 ) -> str:
     """Run a job unless its result is there; return its key.
 
@@ -49,6 +50,8 @@ def execute(
         Takes each event (progress, figures, stages, warnings …) as a dictionary.
     is_cancelled
         Asked at each progress report.
+    spread
+        Maps chunks of particles over several workers (see `JobContext`).
 
     Returns
     -------
@@ -66,20 +69,25 @@ def execute(
     if _found(job, store, on_event):
         return job.key
     kind = resolve_device(device)
-    while not _made(job, store, kind, on_event, is_cancelled):
+    while not _made(job, store, kind, on_event, is_cancelled, spread):
         pass
     return job.key
 
 
 def _made(
-    job: ResolvedJob, store: Store, device: str, on_event: EventSink, is_cancelled: Callable[[], bool]
+    job: ResolvedJob,
+    store: Store,
+    device: str,
+    on_event: EventSink,
+    is_cancelled: Callable[[], bool],
+    spread: Spread | None,
 ) -> StoredObject | None:
     """Make a result under a lease, or wait for it; None when this process was taken for dead and lost the lease."""
     with lease(store.work_folder(job.key), is_cancelled, lambda: store.find(job.key) is not None, on_event) as held:
         if found := _found(job, store, on_event):
             return found
         try:
-            return _run(job, store, device, on_event, lambda: is_cancelled() or held.is_lost.is_set(), held)
+            return _run(job, store, device, on_event, lambda: is_cancelled() or held.is_lost.is_set(), held, spread)
         except Exception:
             if held.is_ours() or is_cancelled():
                 raise
@@ -95,7 +103,13 @@ def _found(job: ResolvedJob, store: Store, on_event: EventSink) -> StoredObject 
 
 
 def _run(
-    job: ResolvedJob, store: Store, device: str, on_event: EventSink, is_cancelled: Callable[[], bool], held: Lease
+    job: ResolvedJob,
+    store: Store,
+    device: str,
+    on_event: EventSink,
+    is_cancelled: Callable[[], bool],
+    held: Lease,
+    spread: Spread | None,
 ) -> StoredObject:
     work = store.work_folder(job.key)
     for attempt in work.glob(f"{_OUT}-*"):
@@ -111,6 +125,7 @@ def _run(
         device=device,
         on_event=lambda event: on_event(plain(event)),
         is_cancelled=is_cancelled,
+        spread=spread,
     )
     resumed = (work / "checkpoint.npz").exists()
     started = time.time()

@@ -105,9 +105,9 @@ def _refine(
     # a resumed run needs the initial volume no more
     initial = _initial_volume(ctx, particles) if state is None else state.volume
     options, most = _options(ctx), ctx.params.max_iterations
-    with ctx.stage("refine"):
+    with ctx.stage("refine"), ctx.mapping(particles, dataset.path) as map_add:
         ctx.progress(state.iteration if state else 0, most, "searching poses")
-        for found in refine(particles, dataset.half_sets, initial, options, ctx.rng(), state, mask, ctx.xp):
+        for found in refine(particles, dataset.half_sets, initial, options, ctx.rng(), state, mask, ctx.xp, map_add):
             state = found
             ctx.save_checkpoint(state.to_dict())
             _show(ctx, state, particles.box_px * particles.pixel_size_A)

@@ -1,0 +1,224 @@
+"""One job spread over the workers of a Dask cluster: they map chunks of its particles and add their sums in groups.
+
+What is mapped, and in which order sums are added, is the engine's affair (`engine.mapping`); here is only who does it.
+A chunk goes to the same worker in each iteration while it lives, so that it finds its images there. When a worker dies,
+Dask gives its chunks to others: the iteration costs a little more and its result is the same.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from engine.arrays import namespace
+from engine.mapping import MapHere, Work, Workspace, added, in_groups, on_host
+from engine.particles import Particles
+from spa_widgets.errors import UserError
+from spa_widgets.io.datasets import ParticleSet
+from spa_widgets.session.context import JobContext
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+MAP_SLOT, GPU_SLOT = "MAP", "GPU"
+_POLL_S = 0.2
+_JOBS_KEPT = 2
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a worker finds a job's particles.
+
+    Attributes
+    ----------
+    token : str
+        Names the job, and no other one.
+    star : str
+        Its particles, on a folder that all workers see.
+    device : str
+        ``"cpu"`` or ``"gpu"``.
+    workers : int
+        How many share the job.
+    """
+
+    token: str
+    star: str
+    device: str
+    workers: int
+
+
+_workspaces: OrderedDict[Source, Workspace] = OrderedDict()
+_lock = Lock()
+
+
+def _workspace(source: Source) -> Workspace:
+    """Return what this process has of a job; of older jobs it forgets what it has."""
+    with _lock:
+        if source not in _workspaces:
+            particles = ParticleSet.read(source.star).to_engine()
+            _workspaces[source] = Workspace(particles, namespace(source.device), source.workers)
+        _workspaces.move_to_end(source)
+        while len(_workspaces) > _JOBS_KEPT:
+            _workspaces.popitem(last=False)
+        return _workspaces[source]
+
+
+def forget(token: str) -> None:
+    """Free what this process has of a job."""
+    with _lock:
+        for source in [source for source in _workspaces if source.token == token]:
+            del _workspaces[source]
+
+
+def map_chunk(source: Source, work: Work, shared: Any, chunk: Any) -> tuple[Any, Any]:
+    """Map one chunk on a worker (a task)."""
+    found, sums = work(_workspace(source), shared, chunk)
+    return found, None if sums is None else sums.on(np)
+
+
+def add_group(*results: tuple[Any, Any]) -> tuple[list[Any], Any]:
+    """Put together what the chunks of a group gave (a task)."""
+    # Dask may keep what it was given for another reader: the first is copied before others are added to it
+    return [found for found, _ in results], added(_own_first([sums for _, sums in results]))
+
+
+def _own_first(sums: Sequence[Any]) -> Iterator[Any]:
+    for number, item in enumerate(sums):
+        yield deepcopy(item) if number == 0 and len(sums) > 1 else item
+
+
+@contextmanager
+def spread(ctx: JobContext, particles: Particles, star: Path) -> Iterator[DaskMapper]:
+    """Let a job that is a task of a cluster map over its workers; they free what they kept of it at the end."""
+    mapper = DaskMapper(ctx, particles, star)
+    try:
+        yield mapper
+    finally:
+        mapper.close()
+
+
+class DaskMapper:
+    """Map over the workers of a cluster from a task of its own, or here while there is no second worker.
+
+    Parameters
+    ----------
+    ctx : JobContext
+        Only workers that compute on its device take part; asked a few times a second whether it is cancelled.
+    particles : Particles
+    star : Path
+        Where other workers find the same particles.
+    """
+
+    def __init__(self, ctx: JobContext, particles: Particles, star: Path) -> None:
+        from distributed import get_client, secede
+
+        self._ctx, self._star = ctx, str(star)
+        self._here = MapHere(particles, ctx.xp, ctx.check_cancelled)
+        self._token = uuid.uuid4().hex
+        self._client: Client = get_client()
+        self._workers_used = 1
+        secede()  # this thread only waits from now on: the worker may map meanwhile
+
+    def close(self) -> None:
+        """Let the workers free what they have of the job."""
+        with suppress(Exception):  # a worker that just died has freed it
+            self._client.run(forget, self._token)
+
+    def __call__(self, work: Work, shared: Any, sets: Sequence[Sequence[Any]]) -> list[tuple[list[Any], Any]]:
+        """Map and add (see `engine.mapping.MapAdd`)."""
+        from distributed import CancelledError, KilledWorker
+
+        for attempt in range(1, _ATTEMPTS + 1):
+            workers = self._workers()
+            if len(workers) < 2 or sum(len(chunks) for chunks in sets) < 2:
+                break
+            try:
+                return self._spread(work, shared, sets, workers)
+            except KilledWorker as error:
+                raise UserError(
+                    "Worker after worker died on the same part of the particles; the memory may not suffice: "
+                    "use a smaller box or fewer classes, or give workers more memory."
+                ) from error
+            except (CancelledError, OSError, TimeoutError):
+                if attempt == _ATTEMPTS:
+                    raise
+        return self._here(work, shared, sets)
+
+    def _workers(self) -> list[str]:
+        """Addresses of the workers that can take part, in a fixed order."""
+        known = self._client.sync(self._client.scheduler.identity)["workers"]
+        on_gpu = self._ctx.device == "gpu"
+        slots = {address: worker["resources"] for address, worker in known.items()}
+        return sorted(a for a, have in slots.items() if have.get(MAP_SLOT) and (GPU_SLOT in have) == on_gpu)
+
+    def _spread(
+        self, work: Work, shared: Any, sets: Sequence[Sequence[Any]], workers: list[str]
+    ) -> list[tuple[list[Any], Any]]:
+        if len(workers) != self._workers_used:
+            self._workers_used = len(workers)
+            self._ctx.event("spread", workers=len(workers))
+        source = Source(self._token, self._star, self._ctx.device, len(workers))
+        seen = self._client.scatter(on_host(shared), workers=workers, broadcast=True, hash=False)
+        chunks = [chunk for chosen in sets for chunk in chosen]
+        mapped = [
+            self._client.submit(
+                map_chunk,
+                source,
+                work,
+                seen,
+                chunk,
+                # neighbours go to one worker, which then adds them without sending them about
+                workers=[workers[number * len(workers) // len(chunks)]],
+                allow_other_workers=True,
+                resources={MAP_SLOT: 1},
+                pure=False,
+            )
+            for number, chunk in enumerate(chunks)
+        ]
+        left = iter(mapped)
+        groups = [
+            [self._client.submit(add_group, *[next(left) for _ in group], pure=False) for group in in_groups(chosen)]
+            for chosen in sets
+        ]
+        try:
+            self._wait([*mapped, *(future for group in groups for future in group)])
+        except BaseException:
+            self._client.cancel([*mapped, *(future for group in groups for future in group)])
+            raise
+        return [self._gathered(futures) for futures in groups]
+
+    def _wait(self, futures: list[Future]) -> None:
+        from distributed import wait
+
+        while pending := [future for future in futures if not future.done()]:
+            self._ctx.check_cancelled()
+            with suppress(TimeoutError):
+                wait(pending, timeout=_POLL_S, return_when="FIRST_COMPLETED")
+            _raise_first(futures)
+
+    def _gathered(self, futures: list[Future]) -> tuple[list[Any], Any]:
+        """Fetch the groups of a set one after the other: no more than two partial sums are here at once."""
+        found: list[Any] = []
+
+        def sums_of(future: Future) -> Any:
+            parts, sums = future.result()
+            found.extend(parts)
+            return sums
+
+        return found, added(map(sums_of, futures))
+
+
+def _raise_first(futures: list[Future]) -> None:
+    for future in futures:
+        if future.status in ("error", "cancelled", "lost"):
+            future.result()  # raises what went wrong
