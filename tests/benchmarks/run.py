@@ -39,6 +39,7 @@ BENCHMARKS = (
     "widgets",
     "volume_viewer",
     "class",
+    "kills",
 )
 
 

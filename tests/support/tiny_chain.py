@@ -1,0 +1,111 @@
+"""The long jobs of the tutorial in a row, on so little data that each takes a second or two; and what they gave."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spa_widgets.session.execute import execute
+from spa_widgets.session.registry import load_steps
+from spa_widgets.session.spec import JobSpec, StoredFile
+from spa_widgets.session.store import Store
+from spa_widgets.session.stored import StoredObject
+
+_SAYS_WHEN = ("report.json", "result.json")  # times, attempts and machine: never the same twice
+
+
+@dataclass(frozen=True)
+class Link:
+    """One job of the chain.
+
+    Attributes
+    ----------
+    step, params
+        What it runs.
+    inputs
+        By the name of the input: the job and the file that it takes.
+    """
+
+    step: str
+    params: dict[str, Any]
+    inputs: dict[str, tuple[str, str]]
+
+
+_MICROGRAPHS = {"micrographs": ("estimate_ctf", "micrographs.star")}
+CHAIN = (
+    Link("simulate", {"micrographs": 4, "size_px": 512, "objects_per_micrograph": 16, "junk_percent": 10.0}, {}),
+    Link("estimate_ctf", {"fit_patches": False}, {"micrographs": ("simulate", "micrographs.star")}),
+    Link("pick_blobs", {"low_pass_A": 30.0}, _MICROGRAPHS),
+    Link("extract", {"crop_px": 24, "pad": True}, {**_MICROGRAPHS, "picks": ("simulate", "truth/particles.star")}),
+    Link(
+        "classify_2d",
+        {"classes": 3, "iterations": 8, "max_resolution_A": 20.0, "shift_range_A": 10.0},
+        {"particles": ("extract", "particles.star")},
+    ),
+    Link(
+        "pick_templates",
+        {"low_pass_A": 30.0, "angle_step_deg": 30.0},
+        {**_MICROGRAPHS, "templates": ("classify_2d", "class_averages.mrcs")},
+    ),
+    Link(
+        "initial_model",
+        {
+            "starts": 2,
+            "start_iterations": 2,
+            "iterations": 5,
+            "start_resolution_A": 60.0,
+            "final_resolution_A": 45.0,
+            "batch_first": 20,
+            "batch_last": 30,
+        },
+        {"particles": ("extract", "particles.star")},
+    ),
+    Link(
+        "refine",
+        {"max_iterations": 5, "coarse_step_deg": 15.0, "mask_diameter_A": 160.0},
+        {"particles": ("extract", "particles.star"), "volume": ("initial_model", "volume_1.mrc")},
+    ),
+)
+STEPS = tuple(link.step for link in CHAIN)
+
+
+def run_chain(store: Store, on_event: Callable[[dict[str, Any]], None] = lambda event: None) -> dict[str, str]:
+    """Run all jobs on the CPU; return their keys by step."""
+    load_steps()
+    keys: dict[str, str] = {}
+    for link in CHAIN:
+        keys[link.step] = execute(spec(link.step, keys), store, "cpu", on_event)
+    return keys
+
+
+def spec(step: str, keys: dict[str, str]) -> JobSpec:
+    """Return the specification of one job, given the keys of those before it."""
+    link = CHAIN[STEPS.index(step)]
+    return JobSpec(step, link.params, {name: StoredFile(keys[job], file) for name, (job, file) in link.inputs.items()})
+
+
+def without(store: Store, key: str, folder: Path) -> Path:
+    """Make a store that has all results of another one but one, to compute that again; return its folder."""
+    for found in set(store.keys()) - {key}:
+        place = folder / "objects" / found[:2] / found
+        place.parent.mkdir(parents=True, exist_ok=True)
+        os.symlink(store.object_path(found), place)
+    (folder / "objects").mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def content(found: StoredObject, *stores: Path) -> dict[str, str]:
+    """Return SHA-256 of each file of a result, with figures and warnings; the places of the stores do not count."""
+    hashes = {}
+    for name, path in found.files.items():
+        if name not in _SAYS_WHEN:
+            held = path.read_bytes()
+            for store in sorted(stores, key=lambda store: -len(str(store))):
+                held = held.replace(str(store).encode(), b"STORE")
+            hashes[name] = hashlib.sha256(held).hexdigest()
+    said = {name: found.result[name] for name in ("figures", "warnings")}
+    return {**hashes, "said": str(sorted(said["figures"].items())) + str(sorted(said["warnings"]))}
