@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from spa_widgets.errors import UserError
@@ -24,8 +24,8 @@ from spa_widgets.session.whole import write_json
 _WAITING_BYTES = 8 << 20  # of one user's requests that have no job yet; the others stay in the spool
 _KEPT_S = 7 * 24 * 3600.0
 _SWEEP_EVERY_S = 3600.0
-_NEWS_EVERY_S = 0.2  # times the place in the line: who is next is told at once, who is far behind now and then
-_NEWS_AT_MOST_S = 30.0
+_NEWS_EVERY_S = 0.5  # times the place in the line: who is next is told at once, who is far behind now and then
+_NEWS_AT_MOST_S = 60.0
 _PLACE = ("position", "expected_wait_s")
 _log = logging.getLogger("spa.service")
 
@@ -131,15 +131,17 @@ class Desk:
         """Return who waits for a job."""
         return self.open.users_of(number)
 
-    def answer(self, places: Places) -> None:
+    def answer(self, going_on: Iterable[JobRow], places: Places) -> None:
         """Write what became of every open request.
 
         Parameters
         ----------
+        going_on
+            The jobs that wait or run.
         places
             Position and expected wait in seconds of the jobs that wait.
         """
-        rows = {row.number: row for row in self.project.queue.jobs(states=(QUEUED, RUNNING))}
+        rows = {row.number: row for row in going_on}
         ended: set[int] = set()
         for ticket in self.open.all():
             if ticket.job is None:

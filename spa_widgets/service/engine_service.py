@@ -27,6 +27,7 @@ from spa_widgets.session.registry import get_step
 from spa_widgets.session.runner import Runner
 
 _ANSWER_EVERY_S = 0.2
+_SAY_ANYHOW_S = 2.0  # waits grow shorter and the board's clock goes on, also when nothing happens
 _FOREVER_S = float("inf")
 _log = logging.getLogger("spa.service")
 
@@ -54,6 +55,8 @@ class EngineService(Runner):
         How.
     """
 
+    may_spread = False  # it gives each slot to one job: a job on two would take another's turn
+
     def __init__(self, settings: ServiceSettings) -> None:
         self.place = prepare_folder(settings)
         project = Project.open(self.place.root / "engine", title="Engine service", store=self.place.store)
@@ -74,18 +77,30 @@ class EngineService(Runner):
         self._valid: set[int] = set()  # jobs that are known to be able to start
         self._unfinished: set[int] = set()
         self._answered = 0.0
+        self._has_news = True
+        self._answered_version = -1
         self._order: list[JobRow] = []
 
     def _tick(self) -> bool:
         if self.desk.look():
-            self._version = -1
+            self._version, self._has_news = -1, True
         for excess in self.watch.look(self._jobs_by_process(), self._work_folder):
             self._end(excess)
         worked = super()._tick()
-        if time.monotonic() - self._answered > _ANSWER_EVERY_S:
-            self._answered = time.monotonic()
+        if self._must_answer():
             self._answer()
         return worked
+
+    def _must_answer(self) -> bool:
+        """Tell whether people may be told something new: reading a long queue for nothing would cost a core."""
+        age_s = time.monotonic() - self._answered
+        if age_s < _ANSWER_EVERY_S:
+            return False
+        version = self.project.queue.version()
+        if not self._has_news and version == self._answered_version and age_s < _SAY_ANYHOW_S:
+            return False
+        self._answered, self._answered_version, self._has_news = time.monotonic(), version, False
+        return True
 
     # -- who is next ---------------------------------------------------------------------------------------------------
 
@@ -97,6 +112,7 @@ class EngineService(Runner):
         running = [(started.job, started.seconds) for started in self._taken.values()]
         order = self.fair.order([self._job(row) for row in ready.values()], running)
         self._order = [row for row in (ready[job.number] for job in order) if not self._start_if_free(row)]
+        self._has_news = True
         return len(self._order) < len(order)
 
     def _readiness(self, row: JobRow) -> bool | None:
@@ -132,6 +148,7 @@ class EngineService(Runner):
 
     def _look_after(self, number: int, future: Any) -> None:
         super()._look_after(number, future)
+        self._has_news = True
         self._free(number)
         row = self.project.queue.get(number)
         if row is not None and row.state == FINISHED:
@@ -190,14 +207,15 @@ class EngineService(Runner):
                 self._free(number)
         if excess.process is not None:
             excess.process.kill()  # its nanny starts another one
-        self._version = -1
+        self._version, self._has_news = -1, True
 
     # -- what people see -----------------------------------------------------------------------------------------------
 
     def _answer(self) -> None:
         places = self._places()
-        running = self.project.queue.jobs(states=(RUNNING,))
-        self.desk.answer(places)
+        rows = self.project.queue.jobs(states=(QUEUED, RUNNING))
+        self.desk.answer(rows, places)
+        running = [row for row in rows if row.state == RUNNING]
         self.desk.write_board(running, [row for row in self._order if row.number in places], places)
 
     def _places(self) -> dict[int, tuple[int, float]]:
