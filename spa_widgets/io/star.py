@@ -110,11 +110,12 @@ def _with_origins_in_A(tables: Tables) -> Tables:
     """Turn rlnOriginX and rlnOriginY (px, RELION 3.0) into rlnOriginXAngst and rlnOriginYAngst."""
     particles, optics = tables.get("particles"), tables.get("optics")
     old = [name for name in ("rlnOriginX", "rlnOriginY") if particles is not None and name in particles]
-    if particles is None or not old or optics is None or "rlnImagePixelSize" not in optics:
+    if particles is None or not old or optics is None or not len(optics) or "rlnImagePixelSize" not in optics:
         return tables
-    sizes_A = optics["rlnImagePixelSize"].iloc[0]
+    of_groups_A = pd.to_numeric(optics["rlnImagePixelSize"], errors="coerce")
+    sizes_A = of_groups_A.iloc[0]
     if "rlnOpticsGroup" in particles and "rlnOpticsGroup" in optics:
-        by_group = dict(zip(optics["rlnOpticsGroup"], optics["rlnImagePixelSize"], strict=True))
+        by_group = dict(zip(optics["rlnOpticsGroup"], of_groups_A, strict=True))
         sizes_A = particles["rlnOpticsGroup"].map(by_group)
     particles = particles.copy()
     for name in old:

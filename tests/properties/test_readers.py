@@ -135,6 +135,10 @@ CELLS = st.one_of(
 
 @given(st.lists(st.lists(CELLS, max_size=6), max_size=25))
 @example([["data_"], ["loop_"], ["_rlnImageName"], ["_rlnVoltage"], ["_rlnOriginX"], ["1@a", "x", "y"]])
+@example([["data_optics"], ["loop_"], ["_rlnImagePixelSize"], ["data_particles"], ["loop_"], ["_rlnOriginX"], ["1"]])
+@example(
+    [["data_optics"], ["loop_"], ["_rlnImagePixelSize"], ["x"], ["data_particles"], ["loop_"], ["_rlnOriginX"], ["1"]]
+)
 def test_star_files_of_any_words(tmp_path: Path, lines: list[list[str]]) -> None:
     file = tmp_path / "a.star"
     file.write_text("\n".join(" ".join(line) for line in lines), encoding="utf-8", errors="replace")
