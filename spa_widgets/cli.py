@@ -12,9 +12,10 @@ from collections.abc import Sequence
 import click
 
 from spa_widgets import __version__
+from spa_widgets.cli_bundle import export_command, open_command
 from spa_widgets.cli_other import convert_command, fetch_command, list_command, tutorial_command, verify_command
 from spa_widgets.cli_service import service_command
-from spa_widgets.errors import UserError
+from spa_widgets.errors import UserError, on_one_line
 
 _OTHER = {
     "list": list_command,
@@ -23,6 +24,8 @@ _OTHER = {
     "fetch": fetch_command,
     "tutorial": tutorial_command,
     "service": service_command,
+    "export": export_command,
+    "open": open_command,
 }
 EXIT_BAD_INPUT, EXIT_USAGE, EXIT_INTERNAL, EXIT_INTERRUPTED = 1, 2, 3, 130
 
@@ -95,7 +98,7 @@ def _command_path(error: click.UsageError) -> str:
 
 
 def _fail(sentence: str, status: int) -> int:
-    click.echo(f"spa: {' '.join(sentence.split())}", err=True)
+    click.echo(f"spa: {on_one_line(sentence)}", err=True)
     return status
 
 

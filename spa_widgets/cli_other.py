@@ -70,12 +70,13 @@ def fetch_command(name: str, folder: str, url: str | None, quiet: bool) -> None:
         raise UserError(f"There is no data set {name!r}; there are {', '.join(DATA_SETS)}.")
     chosen = replace(DATA_SETS[name], urls=(url,)) if url else DATA_SETS[name]
     with ProgressPrinter(f"Fetching {name}", quiet) as printer:
-        files = fetch(chosen, Path(folder).expanduser(), _reporter(printer))
+        files = fetch(chosen, Path(folder).expanduser(), byte_reporter(printer))
     for path in files:
         click.echo(str(path))
 
 
-def _reporter(printer: Any) -> Any:
+def byte_reporter(printer: Any) -> Any:
+    """Return what shows bytes done and bytes in all on a printer of progress."""
     import time
 
     begun: dict[str, tuple[float, int]] = {}

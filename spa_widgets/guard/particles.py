@@ -17,7 +17,8 @@ from engine.particles import Particles
 from spa_widgets.errors import UserError
 from spa_widgets.guard.microscope import optics_warnings
 from spa_widgets.io.columns import numbers
-from spa_widgets.io.datasets import ParticleSet, resolve_image_path
+from spa_widgets.io.datasets import ParticleSet
+from spa_widgets.io.image_paths import resolve_image_path
 from spa_widgets.io.mrc import mrc_pixel_size_A
 
 _SAME_PARTICLE_A = 20.0

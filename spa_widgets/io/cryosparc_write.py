@@ -14,7 +14,8 @@ from engine.rotation_vectors import rotation_vectors_of_angles
 from spa_widgets.errors import UserError
 from spa_widgets.io.columns import defocus_of, numbers, optics_of
 from spa_widgets.io.cs_file import write_dataset
-from spa_widgets.io.datasets import IMAGE_SIGN, ParticleSet, resolve_image_path
+from spa_widgets.io.datasets import IMAGE_SIGN, ParticleSet
+from spa_widgets.io.image_paths import resolve_image_path
 from spa_widgets.io.mrc import mrc_shape
 
 Columns = dict[str, NDArray[Any]]

@@ -15,6 +15,7 @@ from engine.particles import Particles
 from spa_widgets.errors import UserError
 from spa_widgets.io.columns import defocus_of, numbers, optics_of, used_value
 from spa_widgets.io.cryosparc import read_cs
+from spa_widgets.io.image_paths import resolve_image_path
 from spa_widgets.io.mrc import finite, mrc_shape, read_mrc
 from spa_widgets.io.particle_images import STACKS, StackImages
 from spa_widgets.io.star import Tables, need_columns, read_star, write_star
@@ -23,29 +24,6 @@ IMAGE_SIGN = "spaImageSign"
 """Column: -1 where the protein is black in the stored image; the image is inverted when it is read."""
 _ANGLES = ("rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi")
 _ORIGINS = ("rlnOriginXAngst", "rlnOriginYAngst")
-
-
-def resolve_image_path(name: str, star_path: str | Path) -> Path:
-    """Find the image file that a STAR file names.
-
-    An absolute name is taken as it is; a relative one is looked for beside the STAR file, in the folders above it (a
-    RELION project's names are relative to the project) and in the working folder.
-
-    Raises
-    ------
-    UserError
-        When there is no such file.
-    """
-    wanted = Path(name)
-    star = Path(star_path).resolve()
-    places = [wanted] if wanted.is_absolute() else [p / wanted for p in (*star.parents, Path.cwd())]
-    for place in places:
-        if place.exists():
-            return place
-    beside = star.parent / wanted.name
-    if beside.exists():
-        return beside
-    raise UserError(f"{star_path} names the image file {name}, which is not there: move it back or import it again.")
 
 
 def read_tables(path: str | Path) -> Tables:

@@ -12,7 +12,8 @@ from spa_widgets.errors import UserError
 from spa_widgets.io.columns import numbers
 from spa_widgets.io.coordinates import read_box, read_csv
 from spa_widgets.io.cryosparc import read_cs
-from spa_widgets.io.datasets import MicrographSet, resolve_image_path
+from spa_widgets.io.datasets import MicrographSet
+from spa_widgets.io.image_paths import resolve_image_path
 from spa_widgets.io.star import Tables, need_columns, read_star
 
 X, Y, MICROGRAPH = "rlnCoordinateX", "rlnCoordinateY", "rlnMicrographName"

@@ -36,6 +36,12 @@ class Database:
         connection: sqlite3.Connection = self._own.connection
         return connection
 
+    def close(self) -> None:
+        """Close this thread's connection; it is opened again when it is needed."""
+        if getattr(self._own, "pid", None) == os.getpid():
+            self._own.connection.close()
+            self._own.pid = None
+
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Commit what is done inside, or nothing of it."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from spa_widgets.errors import UserError
+from spa_widgets.io.bundle import bring
 from spa_widgets.session.database import Database
 from spa_widgets.session.keys import file_sha256
 
@@ -23,8 +24,16 @@ _REFERENCE = re.compile(rb"(?:\d+@)?([^\s@\"']+\.(?:mrcs?|tiff?|eer|st|map))(?=[
 
 
 def stat_signature(path: Path) -> tuple[int, int, int]:
-    """Size, time of change and inode: a file that keeps all three is taken to keep its content."""
-    stat = path.stat()
+    """Size, time of change and inode: a file that keeps all three is taken to keep its content.
+
+    A file of a bundle is laid where its path says first.
+    """
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        if bring(path) is None:
+            raise
+        stat = path.stat()
     return stat.st_size, stat.st_mtime_ns, stat.st_ino
 
 
@@ -120,4 +129,5 @@ def referred_files(star_path: Path) -> list[tuple[str, Path]]:
 def _locate(name: str, star_path: Path) -> Path:
     candidates = [folder / name for folder in star_path.resolve().parents]
     candidates += [star_path.resolve().parent / os.path.basename(name), Path(name)]
-    return next((path for path in candidates if path.is_file()), candidates[0])
+    found = next((path for path in candidates if path.is_file()), None)
+    return found or bring(Path(name)) or candidates[0]

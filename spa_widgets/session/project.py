@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -47,6 +47,7 @@ class Project:
         store: Path | str | None = None,
         class_store: Path | str | None = None,
         service: Path | str | None = None,
+        bundles: Sequence[Path] = (),
     ) -> Project:
         """Open a project, making it when the folder has none.
 
@@ -63,6 +64,8 @@ class Project:
             ``SPA_CLASS_STORE`` names.
         service
             Folder of the engine service that computes; by default the one that ``SPA_SERVICE`` names.
+        bundles
+            Bundles whose results stand behind the project, besides those opened before.
 
         Raises
         ------
@@ -90,6 +93,7 @@ class Project:
             "store": _store_setting(store, settings),
             "class_store": str(Path(class_store).absolute()) if class_store else None,
             **({"service": place} if place else {}),
+            **({"bundles": behind} if (behind := _bundles(settings, bundles)) else {}),
         }
         if wanted != settings:
             write_json(file, wanted)
@@ -112,9 +116,10 @@ class Project:
 
     @cached_property
     def store(self) -> Store:
-        """The project's store, with the class store behind it."""
-        behind = self.settings.get("class_store")
-        return Store.open(self.path / self.settings["store"], [behind] if behind else [])
+        """The project's store, with the class store and bundles behind it."""
+        shared = self.settings.get("class_store")
+        behind = [*([shared] if shared else []), *self.settings.get("bundles", [])]
+        return Store.open(self.path / self.settings["store"], behind)
 
     @cached_property
     def service(self) -> ServicePlace | None:
@@ -192,6 +197,10 @@ def _store_setting(store: Path | str | None, settings: Mapping[str, Any]) -> str
     return os.environ.get(STORE_VARIABLE) or ".spa/store"
 
 
+def _bundles(settings: Mapping[str, Any], more: Sequence[Path]) -> list[str]:
+    return list(dict.fromkeys([*settings.get("bundles", []), *(str(Path(path).absolute()) for path in more)]))
+
+
 def _service_setting(service: Path | str | None, settings: Mapping[str, Any]) -> str | None:
     wanted = service or settings.get("service") or os.environ.get(SERVICE_VARIABLE)
     return str(Path(wanted).expanduser().absolute()) if wanted else None
@@ -199,14 +208,18 @@ def _service_setting(service: Path | str | None, settings: Mapping[str, Any]) ->
 
 def link_result(found: StoredObject, folder: Path) -> None:
     """Show the files of a result in a folder: hard links where the file system allows them, else symbolic ones."""
-    for name, source in found.files.items():
-        target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f".{target.name}.{os.getpid()}.link")
-        part.unlink(missing_ok=True)
-        try:
-            os.link(source, part)
-        except OSError:
-            part.symlink_to(source)
-        part.replace(target)
-        part.unlink(missing_ok=True)  # renaming one hard link of a file onto another does nothing
+    for name, source in found.shown().items():
+        link_file(source, folder / name)
+
+
+def link_file(source: Path, target: Path) -> None:
+    """Show a file under another name: a hard link where the file system allows it, else a symbolic one."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{target.name}.{os.getpid()}.link")
+    part.unlink(missing_ok=True)
+    try:
+        os.link(source, part)
+    except OSError:
+        part.symlink_to(source)
+    part.replace(target)
+    part.unlink(missing_ok=True)  # renaming one hard link of a file onto another does nothing

@@ -7,7 +7,7 @@ import sqlite3
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +131,17 @@ class Queue:
                 ).lastrowid
             _update(database, number, fields)
             return _row(database.execute("SELECT * FROM jobs WHERE number=?", (number,)).fetchone()), True
+
+    def restore(self, row: JobRow) -> None:
+        """Add a job of another project under the number that it has there."""
+        values = {**asdict(row), "spec": json.dumps(row.spec)}
+        names, places = ", ".join(values), ", ".join("?" * len(values))
+        with self._transaction() as database:
+            database.execute(f"INSERT INTO jobs ({names}) VALUES ({places})", tuple(values.values()))
+
+    def close(self) -> None:
+        """Close this thread's connection; it is opened again when it is needed."""
+        self._database.close()
 
     def same(self, workspace: str, fingerprint: str) -> JobRow | None:
         """Return the job of a workspace that has this fingerprint."""

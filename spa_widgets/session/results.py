@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -10,8 +11,10 @@ from spa_widgets.errors import UserError
 from spa_widgets.session.execute import LIVE_FOLDER, REPORT_FILE
 from spa_widgets.session.figures import Figures
 from spa_widgets.session.outputs import OutputRef, read_any, read_table
+from spa_widgets.session.project import link_file
 from spa_widgets.session.queue import FINISHED, JobRow
 from spa_widgets.session.registry import Step
+from spa_widgets.session.stored import StoredObject
 
 if TYPE_CHECKING:
     from spa_widgets.session.job import Job
@@ -47,9 +50,24 @@ class JobResults:
         stored = self.session.store.get(self.key)
         return {name: self._shown(name, path) for name, path in stored.files.items()}
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Size of each file of its result in bytes; waits for it."""
+        self.wait()
+        listed = self.session.store.get(self.key).result["files"]
+        return {name: int(facts["bytes"]) for name, facts in listed.items()}
+
     def _shown(self, name: str, stored: Path) -> Path:
+        """Return a file in the job's folder, putting it there where that can be written."""
         shown = self.folder / name
+        with suppress(OSError):
+            if not shown.exists() or not shown.samefile(stored):
+                link_file(stored, shown)
         return shown if shown.exists() else stored
+
+    def _show(self, stored: StoredObject) -> None:
+        for name, path in stored.shown().items():
+            self._shown(name, path)
 
     def path(self, name: str) -> Path:
         """Return a file of its result by file name or by the output's name; waits for it.
@@ -59,12 +77,15 @@ class JobResults:
         UserError
             If there is no such file.
         """
-        files = self.files
+        self.wait()
+        stored = self.session.store.get(self.key)
+        listed = stored.result["files"]
         declared = {output.name: output.file for output in self.step.outputs}
-        wanted = name if name in files else declared.get(name, name)
-        if wanted not in files:
-            raise UserError(f"{self.name} has no file {name!r}; it has {', '.join(sorted(files))}.")
-        return files[wanted]
+        wanted = name if name in listed else declared.get(name, name)
+        if wanted not in listed:
+            raise UserError(f"{self.name} has no file {name!r}; it has {', '.join(sorted(listed))}.")
+        self._show(stored)
+        return self._shown(wanted, stored.file(wanted))
 
     def output(self, name: str) -> OutputRef:
         """Return one of its outputs by name, file name or kind (without waiting)."""
@@ -118,6 +139,9 @@ class JobResults:
     def pictures(self) -> dict[str, tuple[Path, str]]:
         """Live pictures by name, each a file (WebP) and a caption: the last of each while it runs and afterwards."""
         found: dict[str, tuple[Path, str]] = {}
+        if (row := self._row()).state == FINISHED and row.key and not (self.folder / LIVE_FOLDER).exists():
+            with suppress(UserError):  # a result that is lost has no pictures
+                self._show(self.session.store.get(row.key))
         for event in self.events(kind="picture"):
             path = Path(event["file"])
             kept = self.folder / LIVE_FOLDER / path.name

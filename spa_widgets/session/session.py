@@ -8,75 +8,25 @@ from typing import Any
 
 from spa_widgets.errors import UserError
 from spa_widgets.session.asking import ask, check_device, prepare
+from spa_widgets.session.bundle.methods import BundleMethods
 from spa_widgets.session.decisions import Decisions
 from spa_widgets.session.display import session_html
 from spa_widgets.session.inputs import input_refs
 from spa_widgets.session.job import Job
 from spa_widgets.session.project import Project
 from spa_widgets.session.queue import ENDED, QUEUED, RUNNING
-from spa_widgets.session.registry import all_steps, get_step, load_steps
+from spa_widgets.session.registry import all_steps, get_step
 from spa_widgets.session.service_link import ServiceLink
-from spa_widgets.session.signatures import step_method
 from spa_widgets.session.starter import RunnerStarter
+from spa_widgets.session.step_methods import StepMethods, attach_steps
 from spa_widgets.session.store import Store
-from spa_widgets.session.sweep import Sweep, make_sweep
 from spa_widgets.session.tickets import new_ticket
 from spa_widgets.session.tree import JobTree
 
 _FIRST_WORKSPACE = "W1"
 
 
-class StepMethods:
-    """Base of what has a method for each step (a session, a workspace)."""
-
-    def submit(
-        self,
-        step: str,
-        inputs: Mapping[str, Any],
-        params: Mapping[str, Any],
-        *,
-        workspace: str | None = None,
-        device: str | None = None,
-    ) -> Job:
-        """Ask for a job: the general form of the methods of the steps."""
-        raise NotImplementedError
-
-    def sweep(self, step: str, *inputs: Any, device: str | None = None, **values: Any) -> Sweep:
-        """Ask for a grid of jobs of one step and show them side by side; equal jobs are computed once.
-
-        Parameters
-        ----------
-        step
-            Name of the step.
-        *inputs
-            Its inputs in order, or by name among the values.
-        device
-            ``"auto"``, ``"cpu"``, ``"gpu"`` or a GPU by its number (``"gpu:1"``); the session's by default.
-        **values
-            Inputs and parameters of the step; each list makes an axis of the grid, as in
-            ``session.sweep("pick_templates", micrographs, templates, low_pass_A=[10, 20], min_ncc=[0.25, 0.4])``.
-
-        Raises
-        ------
-        UserError
-            At once and before any job is asked for, if a name or a value is wrong.
-        """
-        known = get_step(step)
-        names = [known.argument_name(item) for item in known.inputs]
-        if len(inputs) > len(names):
-            raise UserError(f"{known.name} takes {len(names)} inputs, {len(inputs)} were given by position.")
-        return make_sweep(self, step, {**dict(zip(names, inputs, strict=False)), **values}, device)
-
-
-def attach_steps() -> None:
-    """Give sessions and workspaces a method for each registered step."""
-    load_steps()
-    for step in all_steps():
-        if step.name not in StepMethods.__dict__:
-            setattr(StepMethods, step.name, step_method(step))
-
-
-class Session(StepMethods):
+class Session(StepMethods, BundleMethods):
     """A project opened for work: created, or reopened as it was left.
 
     It has a method for each step (``session.refine(…)``): inputs first, parameters by name. Each returns a `Job` at
@@ -91,7 +41,7 @@ class Session(StepMethods):
     device
         ``"auto"`` (a GPU when there is one), ``"cpu"``, ``"gpu"`` or a GPU by its number (``"gpu:1"``).
     class_store
-        A read-only store of shared results, looked in before anything is computed.
+        A read-only store of shared results (a folder or a bundle), looked in before anything is computed.
     store
         Where results are kept; inside the project by default.
     service

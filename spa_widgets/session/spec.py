@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from spa_widgets.errors import UserError
+from spa_widgets.io.bundle import is_offered
 from spa_widgets.session.files import ContentHashes
 from spa_widgets.session.keys import digest, explain, key_pieces
 from spa_widgets.session.params import StepParams, validate_params
@@ -146,13 +147,17 @@ def resolve(spec: JobSpec, store: Store, on_file: Callable[[Path], None] | None 
                       tuple(raw))  # fmt: skip
     found = store.find(job.key) if raw else None
     if found is not None and not raw_files_are_there(found):
+        found.take_raw_files([Path(path) for path in raw], store.hashes)
+        found = store.find(job.key)
+    if found is not None and not raw_files_are_there(found):
         return ResolvedJob(step, params, {**job.pieces, "places": sorted(raw)}, inputs, tuple(raw))
     return job
 
 
 def raw_files_are_there(found: StoredObject) -> bool:
     """Tell whether the raw files that a result was made from are still where they were."""
-    return all(Path(path).exists() for path in found.result.get("raw_paths", ()))
+    paths = [Path(path) for path in found.result.get("raw_paths", ())]
+    return all(path.exists() or is_offered(path) for path in paths)
 
 
 def _stored_path(given: StoredFile, store: Store, step: Step, item: Input) -> Path:
@@ -162,7 +167,7 @@ def _stored_path(given: StoredFile, store: Store, step: Step, item: Input) -> Pa
             f"{step.name}: the job given for {item.name} has no file {given.file}; it has "
             f"{', '.join(sorted(found.result['files']))}."
         )
-    return found.path / given.file
+    return found.files[given.file] if found.has(given.file) else found.file(given.file)
 
 
 def _by_name(paths: Sequence[Path]) -> tuple[Path, ...]:

@@ -45,8 +45,7 @@ class JobStanding:
             return ""
         if not row.reused:
             return "computed for you" if found.read_only_store else "computed by you"
-        store = "the class store" if found.read_only_store else "your own store"
-        return f"from {store}, {duration(found.result.get('seconds', 0.0))} saved"
+        return f"from {found.source}, {duration(found.result.get('seconds', 0.0))} saved"
 
     @property
     def waiting_text(self) -> str:

@@ -6,6 +6,7 @@ Layout of a store's folder::
     work/abcd…/           one result in the making: `out-…/` (its files so far), `checkpoint`, `lock`, `owner.json`
     aside/                damaged results, set aside to be computed again
     files.sqlite          content hashes of raw files
+    bundles/…/            files of bundles behind the store, laid there when they were asked for
 
 A result is made under `work`, synced to disk, and renamed into `objects` in one step, so that a power cut, a kill or a
 full disk never leaves half a result under a key. Of two equal results the first published wins.
@@ -21,20 +22,25 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spa_widgets.errors import UserError
+from spa_widgets.io.bundle import BundleFile, is_bundle
+from spa_widgets.session.disk import disk_in_words
 from spa_widgets.session.files import ContentHashes
 from spa_widgets.session.keys import file_sha256, is_key
 from spa_widgets.session.stored import RESULT_FILE, StoredObject
 from spa_widgets.session.whole import sync, write_json
+
+if TYPE_CHECKING:
+    from spa_widgets.session.bundle.stored import BundleStore
 
 FORMAT_VERSION = 1
 
 
 @dataclass(frozen=True)
 class Store:
-    """A content-addressed store, with read-only ones behind it.
+    """A content-addressed store, with read-only ones (folders or bundles) behind it.
 
     Parameters
     ----------
@@ -58,7 +64,9 @@ class Store:
         """
         store = cls(Path(path).absolute(), tuple(Path(item).absolute() for item in behind))
         for other in store.behind:
-            if not (other / "objects").is_dir():
+            if is_bundle(other):
+                BundleFile.open(other)
+            elif not (other / "objects").is_dir():
                 raise UserError(f"{other} is not a store (it has no folder 'objects'); check the path of the store.")
         try:
             for name in ("objects", "work", "aside"):
@@ -88,14 +96,27 @@ class Store:
             Compare SHA-256 of what this process did not read before; else presence and size only.
         """
         for root in (self.path, *self.behind):
-            found = StoredObject(key, _object_path(root, key), read_only_store=root != self.path)
-            if not (found.path / RESULT_FILE).is_file():
+            found = self._published(root, key)
+            if found is None:
                 continue
             if not found.verify(content=content, once=True):
                 return found
             if root == self.path:
                 self.set_aside(key)
         return None
+
+    def _published(self, root: Path, key: str) -> StoredObject | None:
+        """Return the result of a key in one of the stores, or None."""
+        if root in self._bundles:
+            return self._bundles[root].find(_checked(key))
+        found = StoredObject(key, _object_path(root, key), read_only_store=root != self.path)
+        return found if (found.path / RESULT_FILE).is_file() else None
+
+    @cached_property
+    def _bundles(self) -> dict[Path, BundleStore]:
+        from spa_widgets.session.bundle.stored import BundleStore
+
+        return {root: BundleStore.open(root, self.path) for root in self.behind if is_bundle(root)}
 
     def get(self, key: str) -> StoredObject:
         """Return the result of a key, its content compared with what was published.
@@ -154,15 +175,11 @@ class Store:
             This result, or the one that another process published first.
         """
         target = self.object_path(key)
-        try:
+        with disk_in_words(self.path):
             _seal(folder, {"format": FORMAT_VERSION, "key": key, **result})
             _make_folder(target.parent)
             _rename_first_wins(folder, target)
             sync(target.parent)
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise UserError(f"The disk of {self.path} is full; free some space and run the job again.") from error
-            raise
         return StoredObject(key, target)
 
 

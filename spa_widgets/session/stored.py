@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from spa_widgets.errors import UserError
-from spa_widgets.session.files import stat_signature
+from spa_widgets.session.files import ContentHashes, stat_signature
 from spa_widgets.session.keys import file_sha256
 
 RESULT_FILE = "result.json"
@@ -45,6 +46,34 @@ class StoredObject:
     def files(self) -> dict[str, Path]:
         """Output files by name (relative to the folder)."""
         return {name: self.path / name for name in self.result["files"]}
+
+    @property
+    def source(self) -> str:
+        """Where it lies, as one says after "from"."""
+        return "the class store" if self.read_only_store else "your own store"
+
+    def file(self, name: str) -> Path:
+        """Return one of its files."""
+        return self.path / name
+
+    def shown(self) -> dict[str, Path]:
+        """Return the files that a job's folder shows at once."""
+        return self.files
+
+    def has(self, name: str) -> bool:
+        """Tell whether one of its files can be had."""
+        return name in self.result["files"]
+
+    def expected_sha256(self, name: str) -> str | None:
+        """Return the SHA-256 of a file as it is here; None when that is not known beforehand."""
+        return str(self.result["files"][name]["sha256"])
+
+    def as_published(self) -> bytes:
+        """Return `result.json` as it is here."""
+        return (self.path / RESULT_FILE).read_bytes()
+
+    def take_raw_files(self, paths: Iterable[Path], hashes: ContentHashes) -> None:
+        """Name raw files by their places here, where it names files that are not here: only bundles can."""
 
     def verify(self, content: bool = True, once: bool = False) -> list[str]:
         """Compare the files with what was published.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from spa_widgets.session.job import Job
-    from spa_widgets.session.session import StepMethods
+    from spa_widgets.session.step_methods import StepMethods
 
 MOST_POINTS = 400
 _VIEW = ("spa_widgets.viewers.sweep.widget", "SweepView")

@@ -119,7 +119,7 @@ class TutorialData:
             return self._own_micrographs()
         job = session.simulate(preset=self.settings.preset, seed=self.settings.seed)
         job.wait()
-        folder = job.path("micrographs").parent
+        folder = job.files["micrographs.star"].parent
         self.pattern = str(folder / "micrographs" / "*.mrc")
         self.truth = folder / "truth"
         self.pixel_size_A = checks.pixel_size_A(job.path("micrographs"))

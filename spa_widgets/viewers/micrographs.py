@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from engine.display import bin_image, contrast_by_sigma, display_binning, micrograph_picture
 from engine.micrograph_view import denoised, picture_binning
 from spa_widgets.errors import UserError
-from spa_widgets.io.datasets import resolve_image_path
+from spa_widgets.io.image_paths import resolve_image_path
 from spa_widgets.io.mrc import mrc_pixel_size_A, mrc_shape, read_mrc
 from spa_widgets.io.star import read_star
 from spa_widgets.viewers import sources

@@ -13,7 +13,7 @@ import traitlets
 from numpy.typing import NDArray
 
 from spa_widgets.errors import UserError
-from spa_widgets.io.datasets import resolve_image_path
+from spa_widgets.io.image_paths import resolve_image_path
 from spa_widgets.io.star import need_columns
 from spa_widgets.steps.inspect_picks.job import scored_picks
 from spa_widgets.steps.inspect_picks.scores import BOUNDS, TRUTH_REACH, PickScores

@@ -43,7 +43,7 @@ def result_picture(job: Any) -> bytes | None:
 
 def _picks(star: Path, diameter_A: float | None) -> bytes | None:
     """Draw the picks of the first micrograph, by name, that has any."""
-    from spa_widgets.io.datasets import resolve_image_path
+    from spa_widgets.io.image_paths import resolve_image_path
     from spa_widgets.io.picks import read_picks
     from spa_widgets.viewers.overlay import draw_circles
 

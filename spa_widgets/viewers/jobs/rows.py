@@ -96,5 +96,5 @@ def _device(events: list[dict[str, Any]]) -> str:
 def _files(job: Any) -> list[dict[str, Any]]:
     """List the files of a result, those that the step declares first."""
     kinds = {output.file: output.kind for output in job.step.outputs}
-    found = sorted(job.files.items(), key=lambda item: (item[0] not in kinds, item[0]))
-    return [{"file": name, "kind": kinds.get(name, ""), "bytes": path.stat().st_size} for name, path in found]
+    found = sorted(job.sizes.items(), key=lambda item: (item[0] not in kinds, item[0]))
+    return [{"file": name, "kind": kinds.get(name, ""), "bytes": size} for name, size in found]
