@@ -1,13 +1,13 @@
 """Map, add, solve: the one shape of the long iterations, on one worker or on several.
 
 The particles of an iteration are cut into chunks that depend on their number alone. A pure function *maps* each chunk
-to what it found of its particles and to partial sums; the sums are *added* in fixed groups and a fixed order; the
-caller *solves* for the new references. Who maps which chunk therefore changes no bit of the result on CPUs.
+to what it found of its particles and to partial sums; the sums are *added* as a fixed tree; the caller *solves* for
+the new references. Who maps which chunk therefore changes no bit of the result on CPUs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, Protocol, Self, TypeVar
 
@@ -19,8 +19,8 @@ from engine.particles import Particles
 
 MOST_CHUNKS = 64
 """Chunks of one set of particles: with more particles chunks grow, so that what must be sent does not."""
-GROUP = 8
-"""Partial sums added to each other before they are added to the rest."""
+GROUP = 4
+"""Partial sums that are added in one place, and so on with their sums: a tree, which is short on many workers."""
 
 
 class Sums(Protocol):
@@ -97,8 +97,7 @@ class MapHere:
             found.append(seen)
             return sums
 
-        total = added(added(map(sums_of, group)) for group in in_groups(chunks))
-        return found, total
+        return found, as_tree(chunks, sums_of, added)
 
 
 def added(parts: Iterable[Any]) -> Any:
@@ -109,15 +108,25 @@ def added(parts: Iterable[Any]) -> Any:
             total = part
         elif part is not None:
             total.add(part)
+        del part  # its memory is free before the next one takes some
     return total
 
 
 Item = TypeVar("Item")
+Part = TypeVar("Part")
 
 
-def in_groups(chunks: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    """Cut what belongs to chunks into the groups in which sums are added."""
-    return (chunks[start : start + GROUP] for start in range(0, len(chunks), GROUP))
+def as_tree(items: Sequence[Item], leaf: Callable[[Item], Part], join: Callable[[Iterable[Part]], Part]) -> Part:
+    """Join what belongs to items in groups of `GROUP`, these in groups again, to one.
+
+    Joins may take their parts one after the other: then no more of them exist at once than the tree is deep.
+    """
+    if len(items) <= GROUP:
+        return join(map(leaf, items))
+    size = GROUP
+    while size * GROUP < len(items):
+        size *= GROUP
+    return join(as_tree(items[start : start + size], leaf, join) for start in range(0, len(items), size))
 
 
 def on_host(shared: Any) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from copy import deepcopy
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.arrays import namespace
-from engine.mapping import MapHere, Work, Workspace, added, in_groups, on_host
+from engine.mapping import MapHere, Work, Workspace, added, as_tree, on_host
 from engine.particles import Particles
 from spa_widgets.errors import UserError
 from spa_widgets.io.datasets import ParticleSet
@@ -80,16 +80,17 @@ def forget(token: str) -> None:
             del _workspaces[source]
 
 
-def map_chunk(source: Source, work: Work, shared: Any, chunk: Any) -> tuple[Any, Any]:
+def map_chunk(source: Source, work: Work, shared: Any, chunk: Any) -> tuple[list[Any], Any]:
     """Map one chunk on a worker (a task)."""
     found, sums = work(_workspace(source), shared, chunk)
-    return found, None if sums is None else sums.on(np)
+    return [found], None if sums is None else sums.on(np)
 
 
-def add_group(*results: tuple[Any, Any]) -> tuple[list[Any], Any]:
+def add_group(*results: tuple[list[Any], Any]) -> tuple[list[Any], Any]:
     """Put together what the chunks of a group gave (a task)."""
-    # Dask may keep what it was given for another reader: the first is copied before others are added to it
-    return [found for found, _ in results], added(_own_first([sums for _, sums in results]))
+    # Dask may need what it gave once more, when a worker dies: the first is copied before others are added to it
+    found = [item for parts, _ in results for item in parts]
+    return found, added(_own_first([sums for _, sums in results]))
 
 
 def _own_first(sums: Sequence[Any]) -> Iterator[Any]:
@@ -186,16 +187,16 @@ class DaskMapper:
             for number, chunk in enumerate(chunks)
         ]
         left = iter(mapped)
-        groups = [
-            [self._client.submit(add_group, *[next(left) for _ in group], pure=False) for group in in_groups(chosen)]
-            for chosen in sets
-        ]
+        totals = [as_tree(chosen, lambda chunk: next(left), self._join) for chosen in sets]
         try:
-            self._wait([*mapped, *(future for group in groups for future in group)])
+            self._wait([*mapped, *totals])
+            return [total.result() for total in totals]
         except BaseException:
-            self._client.cancel([*mapped, *(future for group in groups for future in group)])
+            self._client.cancel([*mapped, *totals])
             raise
-        return [self._gathered(futures) for futures in groups]
+
+    def _join(self, parts: Iterable[Future]) -> Future:
+        return self._client.submit(add_group, *parts, pure=False)
 
     def _wait(self, futures: list[Future]) -> None:
         from distributed import wait
@@ -205,17 +206,6 @@ class DaskMapper:
             with suppress(TimeoutError):
                 wait(pending, timeout=_POLL_S, return_when="FIRST_COMPLETED")
             _raise_first(futures)
-
-    def _gathered(self, futures: list[Future]) -> tuple[list[Any], Any]:
-        """Fetch the groups of a set one after the other: no more than two partial sums are here at once."""
-        found: list[Any] = []
-
-        def sums_of(future: Future) -> Any:
-            parts, sums = future.result()
-            found.extend(parts)
-            return sums
-
-        return found, added(map(sums_of, futures))
 
 
 def _raise_first(futures: list[Future]) -> None:
