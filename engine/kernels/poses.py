@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from engine.kernels.slices import extract_slices_reference
+from engine.kernels.slices_reference import extract_slices_reference
 from engine.kernels.threads import run_tasks, split_range
 
 Float32 = NDArray[np.float32]

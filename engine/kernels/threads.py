@@ -19,14 +19,19 @@ def split_range(count: int, size: int) -> list[tuple[int, int]]:
     return [(start, min(start + size, count)) for start in range(0, count, size)]
 
 
+def kernel_threads() -> int:
+    """Return how many threads kernels may use: as many as Numba is allowed."""
+    return int(config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
+
+
 @cache
 def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="kernel")
 
 
 def run_tasks(function: Callable[[int, int], None], ranges: Sequence[tuple[int, int]]) -> None:
-    """Call ``function(start, stop)`` for every range, on as many threads as Numba is allowed."""
-    threads = int(config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
+    """Call ``function(start, stop)`` for every range, on as many threads as `kernel_threads` says."""
+    threads = kernel_threads()
     if threads <= 1 or len(ranges) <= 1:
         for start, stop in ranges:
             function(start, stop)

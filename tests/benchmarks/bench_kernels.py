@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.fourier.disc import HalfDisc
 from engine.geometry import random_rotations
-from engine.kernels import poses, slices, splat
+from engine.kernels import poses, slices, slices_reference, splat
 from engine.reconstruction.half_cube import complete_plane
 from engine.symmetry import point_group
 from tests.benchmarks.measure import Cost, measure, run_command
@@ -60,12 +60,12 @@ def _kernels(settings: Settings) -> list[Row]:
         _row(
             f"read {count} slices ({samples / 1e6:.2g} M samples)",
             partial(slices.extract_slices, cube, _PADDING, rotations, disc.kx, disc.ky),
-            partial(slices.extract_slices_reference, cube, _PADDING, rotations, disc.kx, disc.ky),
+            partial(slices_reference.extract_slices_reference, cube, _PADDING, rotations, disc.kx, disc.ky),
         ),
         _row(
             f"insert {count} slices",
             lambda: _inserted(slices.insert_slices, cube, values, weights, rotations, disc),
-            lambda: _inserted(slices.insert_slices_reference, cube, values, weights, rotations, disc),
+            lambda: _inserted(slices_reference.insert_slices_reference, cube, values, weights, rotations, disc),
         ),
     ]
     denominator = np.abs(cube)
@@ -75,7 +75,7 @@ def _kernels(settings: Settings) -> list[Row]:
         _row(
             "symmetrise C8",
             lambda: slices.symmetrise(*arguments)[0],
-            lambda: slices.symmetrise_reference(*arguments)[0],
+            lambda: slices_reference.symmetrise_reference(*arguments)[0],
         )
     )
     return [*rows, _scores(rng, cube, disc, box, settings.size(40, 8)), _splat(rng, settings.size(3000, 500))]

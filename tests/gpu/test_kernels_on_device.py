@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from engine.arrays import to_numpy
 from engine.fourier.disc import HalfDisc
 from engine.geometry import random_rotations
-from engine.kernels import poses, poses_cuda, slices, slices_cuda
+from engine.kernels import poses, poses_cuda, slices, slices_cuda, slices_reference
 from engine.symmetry import point_group
 
 PADDING = 1.7
@@ -31,7 +31,7 @@ def cube(rng: np.random.Generator) -> NDArray[np.complex64]:
 def test_slices_are_read_alike(xp: Any, cube: NDArray, rng: np.random.Generator) -> None:
     rotations = random_rotations(7, rng).astype(np.float32)
     ours = slices_cuda.extract_slices(xp.asarray(cube), PADDING, rotations, DISC.kx, DISC.ky)
-    plain = slices.extract_slices_reference(cube, PADDING, rotations, DISC.kx, DISC.ky)
+    plain = slices_reference.extract_slices_reference(cube, PADDING, rotations, DISC.kx, DISC.ky)
     assert ours.dtype == np.complex64
     assert np.abs(to_numpy(ours) - plain).max() < 2e-5
 
@@ -42,7 +42,7 @@ def test_more_slices_than_blocks_are_all_done(
     monkeypatch.setattr(slices_cuda, "_MOST_ROWS", 4)
     rotations = random_rotations(11, rng).astype(np.float32)
     ours = slices_cuda.extract_slices(xp.asarray(cube), PADDING, rotations, DISC.kx, DISC.ky)
-    plain = slices.extract_slices_reference(cube, PADDING, rotations, DISC.kx, DISC.ky)
+    plain = slices_reference.extract_slices_reference(cube, PADDING, rotations, DISC.kx, DISC.ky)
     assert np.abs(to_numpy(ours) - plain).max() < 2e-5
 
 
@@ -54,7 +54,7 @@ def test_slices_are_inserted_alike(xp: Any, cube: NDArray, rng: np.random.Genera
     plain = cube.astype(complex), start.astype(float)
     on_device = xp.asarray(values), xp.asarray(weights)
     slices_cuda.insert_slices(*on_device, rotations, DISC.kx, DISC.ky, PADDING, *ours)
-    slices.insert_slices_reference(values, weights, rotations, DISC.kx, DISC.ky, PADDING, *plain)
+    slices_reference.insert_slices_reference(values, weights, rotations, DISC.kx, DISC.ky, PADDING, *plain)
     assert np.abs(to_numpy(ours[0]) - plain[0]).max() < 1e-4
     assert np.abs(to_numpy(ours[1]) - plain[1]).max() < 1e-4
     assert np.abs(to_numpy(ours[0]) - cube).max() > 1
@@ -65,7 +65,7 @@ def test_half_cubes_are_symmetrised_alike(xp: Any, cube: NDArray, group: str, rn
     weights, operators = rng.random(cube.shape).astype(np.float32), point_group(group).astype(np.float32)
     radius = float(cube.shape[0] // 2 - 1)
     ours = slices_cuda.symmetrise(xp.asarray(cube), xp.asarray(weights), operators, radius)
-    for each, plain in zip(ours, slices.symmetrise_reference(cube, weights, operators, radius), strict=True):
+    for each, plain in zip(ours, slices_reference.symmetrise_reference(cube, weights, operators, radius), strict=True):
         assert np.abs(to_numpy(each) - plain).max() < 1e-4
 
 
