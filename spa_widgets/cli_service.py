@@ -35,8 +35,8 @@ def run_command(config: str | None, **given: Any) -> None:
     """
     import logging
 
-    from spa_widgets.service.engine_service import run_service
     from spa_widgets.service.folder import ServiceSettings
+    from spa_widgets.service.run import run_service
 
     values = {**_read_config(config, set(given)), **{name: value for name, value in given.items() if value is not None}}
     if not values.get("root"):

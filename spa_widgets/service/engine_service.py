@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import logging
 import shutil
-import socket
+import sqlite3
 import time
 from collections import defaultdict
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spa_widgets.errors import UserError
 from spa_widgets.service.desk import Desk
 from spa_widgets.service.fairness import FairQueue, History, Waiting
 from spa_widgets.service.folder import ServiceSettings, prepare_folder
 from spa_widgets.service.intake import Intake
 from spa_widgets.service.ledger import Ledger
-from spa_widgets.service.lines import CPU, QUICK, first_free, waits
+from spa_widgets.service.lines import CPU, QUICK, Slots, waits
 from spa_widgets.service.quota import Quota
 from spa_widgets.service.spool import Spool
 from spa_widgets.service.watch import Excess, Watch
@@ -28,22 +26,9 @@ from spa_widgets.session.runner import Runner
 
 _ANSWER_EVERY_S = 0.2
 _SAY_ANYHOW_S = 2.0  # waits grow shorter and the board's clock goes on, also when nothing happens
+_TRY_AGAIN_S = 1.0
 _FOREVER_S = float("inf")
 _log = logging.getLogger("spa.service")
-
-
-@dataclass(frozen=True)
-class Started:
-    """A job that a worker is at: the slots that it takes, and since when (`time.monotonic`)."""
-
-    slots: tuple[str, ...]
-    job: Waiting
-    since: float
-
-    @property
-    def seconds(self) -> float:
-        """How long it has run."""
-        return time.monotonic() - self.since
 
 
 class EngineService(Runner):
@@ -71,7 +56,7 @@ class EngineService(Runner):
         self.history = History()
         for row in project.queue.jobs(states=(FINISHED,))[-1000:]:
             self._note_seconds(row)
-        self._taken: dict[int, Started] = {}
+        self.slots = Slots()
         self._alone: set[int] = set()  # jobs that shared a worker which took too much memory: which one was it?
         self._to_clear: set[int] = set()  # jobs whose half-made results go when they have stopped
         self._valid: set[int] = set()  # jobs that are known to be able to start
@@ -82,6 +67,17 @@ class EngineService(Runner):
         self._order: list[JobRow] = []
 
     def _tick(self) -> bool:
+        """Do what is to be done; a full disk, or one that does not answer, is waited for."""
+        try:
+            return self._do_what_is_to_be_done()
+        except (OSError, sqlite3.OperationalError) as error:
+            _log.error("cannot go on, trying again: %s", error)
+            self._clear_abandoned_work()
+            self._version, self._has_news = -1, True
+            time.sleep(_TRY_AGAIN_S)
+            return True
+
+    def _do_what_is_to_be_done(self) -> bool:
         if self.desk.look():
             self._version, self._has_news = -1, True
         for excess in self.watch.look(self._jobs_by_process(), self._work_folder):
@@ -90,6 +86,15 @@ class EngineService(Runner):
         if self._must_answer():
             self._answer()
         return worked
+
+    def _clear_abandoned_work(self) -> None:
+        """Delete half-made results of jobs that do not run: when the disk is full, they are why."""
+        if self.desk.quota.has_room():
+            return
+        busy = {self._work_folder(number) for number in self.slots.started}
+        for folder in (self.project.store.path / "work").iterdir():
+            if folder not in busy:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _must_answer(self) -> bool:
         """Tell whether people may be told something new: reading a long queue for nothing would cost a core."""
@@ -106,11 +111,10 @@ class EngineService(Runner):
 
     def _start_some(self, waiting: list[JobRow]) -> bool:
         """Start the jobs whose turn it is, as far as workers are free."""
-        self._unfinished = {row.number for row in waiting} | set(self._taken)
+        self._unfinished = {row.number for row in waiting} | set(self.slots.started)
         self._valid &= self._unfinished
         ready = {row.number: row for row in waiting if self._readiness(row)}
-        running = [(started.job, started.seconds) for started in self._taken.values()]
-        order = self.fair.order([self._job(row) for row in ready.values()], running)
+        order = self.fair.order([self._job(row) for row in ready.values()], self.slots.running())
         self._order = [row for row in (ready[job.number] for job in order) if not self._start_if_free(row)]
         self._has_news = True
         return len(self._order) < len(order)
@@ -128,17 +132,11 @@ class EngineService(Runner):
         return ready
 
     def _start_if_free(self, row: JobRow) -> bool:
-        device = self._device(row)
-        busy = [slot for started in self._taken.values() for slot in started.slots]
-        slot = first_free(self._slot(row, device), self.gpus, busy)
+        device, job = self._device(row), self._job(row)
+        slot = self.slots.take(job, self._slot(row, device), self.gpus, row.number in self._alone)
         if slot is None:
             return False
-        slots: tuple[str, ...] = (CPU, QUICK) if row.number in self._alone and slot in (CPU, QUICK) else (slot,)
-        if any(each in busy for each in slots):
-            return False
-        job = self._job(row)
         self._hand_to_worker(row, device, slot)
-        self._taken[row.number] = Started(slots, job, time.monotonic())
         self.fair.started(job)
         return True
 
@@ -156,7 +154,7 @@ class EngineService(Runner):
 
     def _free(self, number: int) -> None:
         """Give back the slots of a job, and let those who asked for it pay."""
-        started = self._taken.pop(number, None)
+        started = self.slots.started.pop(number, None)
         if started is not None:
             self.fair.ended(started.job, started.seconds, any(not self._job(row).is_short for row in self._order))
         folder = self._work_folder(number) if number in self._to_clear else None
@@ -172,7 +170,7 @@ class EngineService(Runner):
 
     def _jobs_by_process(self) -> dict[int, list[int]]:
         found: dict[int, list[int]] = defaultdict(list)
-        for number, started in self._taken.items():
+        for number, started in self.slots.started.items():
             if (pid := self._process_of(started.slots[0])) is not None:
                 found[pid].append(number)
         return found
@@ -220,37 +218,5 @@ class EngineService(Runner):
 
     def _places(self) -> dict[int, tuple[int, float]]:
         """Return position and expected wait of the jobs that wait."""
-        left_s = {
-            slot: max(started.job.expected_s - started.seconds, 0.0)
-            for started in self._taken.values()
-            for slot in started.slots
-        }
         line = [(row.number, self._slot(row, self._device(row)), self._job(row).expected_s) for row in self._order]
-        return waits(line, left_s, self.gpus)
-
-
-def run_service(settings: ServiceSettings) -> int:
-    """Run a service until it is told to end; return the exit status.
-
-    Raises
-    ------
-    UserError
-        If another one runs on the same folder.
-    """
-    import signal
-
-    from spa_widgets.session.lease import try_lock
-    from spa_widgets.session.registry import load_steps
-
-    logging.basicConfig(format="%(asctime)s %(name)s %(message)s", level=logging.WARNING)
-    logging.getLogger("spa").setLevel(logging.INFO)
-    load_steps()
-    service = EngineService(settings)
-    signal.signal(signal.SIGTERM, service.stop)
-    signal.signal(signal.SIGINT, service.stop)
-    handle = try_lock(service.project.runner_lock)
-    if handle is None:
-        raise UserError(f"A service already runs on {service.place.root}; 'spa service status' shows its queue.")
-    _log.info("service on %s, %s, class store %s", socket.gethostname(), service.place.root, service.place.store)
-    service.run()
-    return 0
+        return waits(line, self.slots.left_s(), self.gpus)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from spa_widgets.service.fairness import Waiting
 
 CPU, QUICK, GPU = "CPU", "QUICK", "GPU"
 
@@ -17,10 +21,49 @@ def fitting(wanted: str, gpus: int) -> list[str]:
     return [f"{GPU}{number}" for number in range(gpus)] if wanted == GPU else [wanted]
 
 
-def first_free(wanted: str, gpus: int, busy: Iterable[str]) -> str | None:
-    """Return the first slot that suits and is free, if any."""
-    taken = set(busy)
-    return next((slot for slot in fitting(wanted, gpus) if slot not in taken), None)
+@dataclass(frozen=True)
+class Started:
+    """A job that a worker is at: the slots that it takes, and since when (`time.monotonic`)."""
+
+    slots: tuple[str, ...]
+    job: Waiting
+    since: float
+
+    @property
+    def seconds(self) -> float:
+        """How long it has run."""
+        return time.monotonic() - self.since
+
+
+class Slots:
+    """The slots of a machine and the jobs that have them."""
+
+    def __init__(self) -> None:
+        self.started: dict[int, Started] = {}
+
+    def take(self, job: Waiting, wanted: str, gpus: int, alone: bool) -> str | None:
+        """Give a job the first free slot that suits it, or None; one on the CPU may need to be alone in its process."""
+        busy = {slot for started in self.started.values() for slot in started.slots}
+        slot = next((slot for slot in fitting(wanted, gpus) if slot not in busy), None)
+        if slot is None:
+            return None
+        slots = (CPU, QUICK) if alone and slot in (CPU, QUICK) else (slot,)
+        if busy & set(slots):
+            return None
+        self.started[job.number] = Started(slots, job, time.monotonic())
+        return slot
+
+    def running(self) -> list[tuple[Waiting, float]]:
+        """List the running jobs with the seconds that they have taken so far."""
+        return [(started.job, started.seconds) for started in self.started.values()]
+
+    def left_s(self) -> dict[str, float]:
+        """Return for each busy slot the seconds until it is expected to be free."""
+        return {
+            slot: max(started.job.expected_s - started.seconds, 0.0)
+            for started in self.started.values()
+            for slot in started.slots
+        }
 
 
 def waits(

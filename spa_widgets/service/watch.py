@@ -12,7 +12,6 @@ import psutil
 from spa_widgets.service.quota import tree_bytes
 
 _LOOK_EVERY_S = 0.25
-_DISK_EVERY_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class Watch:
     def __init__(self, memory_bytes: int, has_room: Callable[[], bool]) -> None:
         self.memory_bytes = memory_bytes
         self._has_room = has_room
-        self._looked = self._looked_at_disk = 0.0
+        self._looked = 0.0
 
     def look(self, workers: Mapping[int, Iterable[int]], work: Callable[[int], Path | None]) -> list[Excess]:
         """Return what takes too much now.
@@ -65,10 +64,7 @@ class Watch:
             return []
         self._looked = now
         found = [excess for pid, jobs in workers.items() if (excess := self._memory(pid, tuple(jobs)))]
-        if not found and now - self._looked_at_disk > _DISK_EVERY_S:
-            self._looked_at_disk = now
-            found = self._disk([number for jobs in workers.values() for number in jobs], work)
-        return found
+        return found or self._disk([number for jobs in workers.values() for number in jobs], work)
 
     def _memory(self, pid: int, jobs: tuple[int, ...]) -> Excess | None:
         if not self.memory_bytes or not jobs:

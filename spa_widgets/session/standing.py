@@ -37,6 +37,17 @@ class JobStanding:
         return None if found is None else float(found)
 
     @property
+    def computed(self) -> tuple[str, float | None]:
+        """Who computed its result (``you``, ``service``, ``class``, ``store``), and seconds saved if it was there."""
+        row = self._row()
+        found = self.session.store.find(row.key) if row.state == FINISHED and row.key else None
+        if found is None:
+            return "", None
+        if not row.reused:
+            return ("service" if found.read_only_store else "you"), None
+        return ("class" if found.read_only_store else "store"), float(found.result.get("seconds", 0.0))
+
+    @property
     def origin(self) -> str:
         """Who computed its result: ``computed by you``, ``from the class store, 3 min 20 s saved`` …; empty before."""
         row = self._row()

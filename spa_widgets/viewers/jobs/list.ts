@@ -2,7 +2,7 @@
 import { progressBar, type Bar } from "../kit/controls.ts";
 import { h } from "../kit/dom.ts";
 import type { Frame } from "../kit/frame.ts";
-import { duration, hasEnded, INK, SIGN, size, titleOf, type Row } from "./row.ts";
+import { duration, hasEnded, INK, SIGN, size, standing, titleOf, type Row } from "./row.ts";
 
 interface Known { element: HTMLElement; state: HTMLElement; bar: Bar; note: HTMLElement; cancel: HTMLElement; disk: HTMLElement; news: HTMLElement }
 
@@ -40,7 +40,8 @@ export class JobList {
     const time = ended ? (seconds === null ? t("reused") : t("took", { time: duration(seconds) })) : row.status === "running" ? running : "";
     (known.bar.element.firstElementChild as HTMLElement).style.display = ended ? "none" : ""; // a full bar says nothing that the sign does not
     known.bar.set(row.progress, time, row.status === "finished" ? "done" : row.status === "failed" ? "failed" : "");
-    const note = row.error || row.message || (row.parents.length ? t("from", { names: row.parents.join(", ") }) : "");
+    const from = row.parents.length ? t("from", { names: row.parents.join(", ") }) : "";
+    const note = row.error || row.message || [standing(t, row), from].filter(Boolean).join(" · ");
     known.note.textContent = note;
     known.note.title = note;
     known.cancel.style.display = ended ? "none" : "";

@@ -1,11 +1,24 @@
 /** What lists, trees and sweeps share to show a job. */
-export interface Row { name: string; title: string; title_ja: string; step: string; status: string; progress: number; message: string; eta_s: number | null; error: string; seconds: number | null; parents: string[]; workspace: string; bytes: number; is_news?: boolean }
+import type { Translate } from "../kit/frame.ts";
+
+export interface Row { name: string; title: string; title_ja: string; step: string; status: string; progress: number; message: string; eta_s: number | null; error: string; seconds: number | null; parents: string[]; workspace: string; bytes: number; is_news?: boolean; position?: number | null; expected_wait_s?: number | null; origin?: string; saved_s?: number | null }
 
 export const SIGN: Record<string, string> = { queued: "○", running: "▶", finished: "✓", failed: "✗", cancelled: "■" };
 export const INK: Record<string, string> = { queued: "var(--spa-ink2)", running: "var(--spa-accent)", finished: "var(--spa-good)", failed: "var(--spa-warn)", cancelled: "#b0669a" };
 
 export const hasEnded = (status: string): boolean => ["finished", "failed", "cancelled"].includes(status);
 export const titleOf = (row: Pick<Row, "title" | "title_ja">, language: string): string => (language === "ja" ? row.title_ja : row.title);
+
+/** When a job that waits will start, as far as can be told. */
+export function startsIn(t: Translate, wait_s: number | null | undefined): string {
+  return !wait_s ? t("starts_soon") : t("starts_in", { time: duration(wait_s) });
+}
+
+/** Place in the line of a job that waits, or who computed the result of one that is finished. */
+export function standing(t: Translate, row: Row): string {
+  if (row.position) return `${t("in_line", { position: row.position })}, ${startsIn(t, row.expected_wait_s)}`;
+  return row.origin ? t(`computed_${row.origin}`, { time: duration(row.saved_s ?? 0) }) : "";
+}
 
 /** The state that says most of several jobs. */
 export function worst(states: string[]): string {

@@ -7,6 +7,7 @@ from typing import Any
 
 from spa_widgets.session.figures import figure_text, readable_name
 from spa_widgets.session.queue import CANCELLED, ENDED, FAILED, FINISHED, RUNNING
+from spa_widgets.viewers.jobs.standing import standing
 from spa_widgets.viewers.labels import in_japanese
 
 _LOG_LINES = 80
@@ -27,6 +28,7 @@ def job_row(job: Any) -> dict[str, Any]:
         "seconds": None if job.seconds is None else round(job.seconds, 1),
         "bytes": disk_bytes(job.folder) if status in ENDED else 0,
         "parents": [f"J{number}" for number in sorted({ref["job"] for ref in job.inputs.values() if "job" in ref})],
+        **standing(job, status),
     }  # fmt: skip
 
 

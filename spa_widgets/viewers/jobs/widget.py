@@ -18,6 +18,7 @@ from spa_widgets.viewers.follow import follow
 from spa_widgets.viewers.form.host import FormHost
 from spa_widgets.viewers.form.state import FormState
 from spa_widgets.viewers.jobs.rows import disk_bytes, has_ended, job_details, job_row
+from spa_widgets.viewers.jobs.standing import class_queue
 
 MOST_DOWNLOAD_BYTES = 200_000_000
 _SEEN = "job_panel/seen"
@@ -40,6 +41,7 @@ class JobPanel(FormHost):
     _esm = bundle("jobs")
     jobs = traitlets.List(traitlets.Dict()).tag(sync=True)
     details = traitlets.Dict().tag(sync=True)
+    queue = traitlets.Dict().tag(sync=True)
     selected = traitlets.Unicode("").tag(sync=True)
     show = traitlets.Enum(["list", "tree"], "list").tag(sync=True)
     search = traitlets.Unicode("").tag(sync=True)
@@ -93,6 +95,8 @@ class JobPanel(FormHost):
                 self.jobs = rows
                 if ended_now:
                     self._look_at()
+            if not self.single:
+                self.queue = class_queue(self._project)
             if self.selected:
                 details = job_details(self._job(self.selected))
                 if details != self.details:

@@ -5,6 +5,7 @@ import { h } from "../kit/dom.ts";
 import { Frame } from "../kit/frame.ts";
 import { DetailView, type Details } from "./details.ts";
 import { JobList } from "./list.ts";
+import { QueueView } from "./queue.ts";
 import { found, hasEnded, size, titleOf, type Row } from "./row.ts";
 import { Tree } from "./tree.ts";
 
@@ -26,7 +27,7 @@ class JobsView {
     if (!single) frame.root.append(this.bar());
     const close = h("button", { type: "button", onclick: () => frame.guard(link.ask("close_form")) }, t("close"));
     const form = new FormView(frame, [close]);
-    frame.root.append(this.said, this.empty, this.list.element, this.tree.element, form.element, this.detail.element);
+    frame.root.append(this.said, this.empty, this.list.element, this.tree.element, new QueueView(frame).element, form.element, this.detail.element);
     form.element.classList.add("spa-form-inside");
     link.watch(["schema"], () => { if (link.get<{ step?: string }>("schema")?.step) form.element.scrollIntoView?.({ block: "nearest" }); });
     link.watch(["jobs", "show", "newest_first", "search"], () => this.update());

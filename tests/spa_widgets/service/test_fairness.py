@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from spa_widgets.service.fairness import FairQueue, History, Waiting
+from spa_widgets.service.lines import waits
 
 
 def simulate(jobs: dict[str, list[float]], seconds: float) -> dict[str, float]:
@@ -33,9 +34,28 @@ def test_users_get_equal_seconds_whatever_they_ask_for() -> None:
     assert min(used.values()) > 0.9 * max(used.values()), used
 
 
-def test_short_jobs_go_first_and_do_not_starve_long_ones() -> None:
-    used = simulate({"clicks": [5.0], "refines": [600.0]}, 40_000)
-    assert used["refines"] > 10_000, "the long one's turn came"
+@pytest.mark.parametrize(
+    "jobs",
+    [
+        {"clicks": [5.0], "refines": [600.0]},
+        {"clicks": [5.0], "works": [30.0]},
+        {"clicks": [5.0] * 20, "works": [30.0], "refines": [600.0] * 3, "both": [100.0, 3.0]},
+    ],
+)
+def test_short_jobs_go_first_and_take_no_more_than_their_share(jobs: dict[str, list[float]]) -> None:
+    used = simulate(jobs, 25_000)
+    fair = sum(used.values()) / len(used)
+    assert all(0.9 * fair < seconds < 1.1 * fair for seconds in used.values()), used
+
+
+def test_a_long_job_waits_for_a_limited_time_however_many_ask_for_short_ones() -> None:
+    fair = FairQueue(patience_s=30)
+    clicks = [Waiting(number, (f"user{number}",), 5.0) for number in range(2, 80)]
+    order = [job.number for job in fair.order([Waiting(1, ("patient",), 500.0), *clicks])]
+    assert order.index(1) == 6, "30 s of short jobs"
+
+
+def test_short_jobs_go_first() -> None:
     fair = FairQueue(patience_s=30)
     order = fair.order([Waiting(1, ("a",), 500.0), *(Waiting(n, ("b",), 10.0) for n in range(2, 9))])
     assert [job.number for job in order] == [2, 3, 4, 1, 5, 6, 7, 8]
@@ -72,6 +92,24 @@ def test_every_job_is_in_the_order_once() -> None:
     jobs = [Waiting(n, (f"u{rng.integers(5)}", f"v{rng.integers(3)}"), float(rng.exponential(30))) for n in range(200)]
     order = FairQueue().order(jobs)
     assert sorted(job.number for job in order) == list(range(200))
+
+
+def test_a_debt_shrinks_while_others_work() -> None:
+    fair = FairQueue()
+    fair.order([Waiting(1, ("away",), 300.0), Waiting(2, ("here",), 300.0)])
+    fair.ended(Waiting(1, ("away",), 300.0), 300.0, False)
+    for number in range(3, 6):
+        fair.order([Waiting(number, ("here",), 100.0)])
+        fair.ended(Waiting(number, ("here",), 100.0), 100.0, False)
+    fair.order([Waiting(6, ("away",), 30.0), Waiting(7, ("here",), 30.0)])
+    assert fair.balances["away"] == fair.balances["here"], "both have had 300 s"
+
+
+def test_each_waits_for_the_first_slot_that_suits_it() -> None:
+    long = [(1, "CPU", 113.0), (2, "CPU", 100.0), (3, "QUICK", 2.0)]
+    on_cards = [(4, "GPU", 50.0), (5, "GPU1", 50.0), (6, "GPU", 50.0)]
+    found = waits([*long, *on_cards], {"CPU": 7.0, "GPU0": 20.0}, gpus=2)
+    assert found == {1: (1, 7.0), 2: (2, 120.0), 3: (3, 0.0), 4: (4, 0.0), 5: (5, 50.0), 6: (6, 20.0)}
 
 
 def test_history_is_the_median_of_the_last_ones() -> None:
