@@ -6,8 +6,11 @@ Cheng et al., J Struct Biol 192, 146 (2015).
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
+import os
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -207,10 +210,24 @@ class MrcStackWriter:
             raise UserError(f"{path}: there are no images to write; a stack needs at least one.")
         mode = {np.dtype(np.float32): 2, np.dtype(np.float16): 12}[np.dtype(dtype)]
         self._handle = mrcfile.new_mmap(path, shape=(count, box_px, box_px), mrc_mode=mode, overwrite=True)
+        self._reserve(Path(path))
         self._handle.set_image_stack()
         self._handle.voxel_size = pixel_size_A
         self._handle.header.label[0] = _LABEL
         self._next = 0
+
+    def _reserve(self, path: Path) -> None:
+        """Take the disk's space now: writing into a mapped file on a full disk would end the process."""
+        if not hasattr(os, "posix_fallocate"):
+            return
+        try:
+            with path.open("rb+") as stream:
+                os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):  # else a file system that cannot reserve
+                with suppress(OSError):
+                    self._handle.close()
+                raise
 
     def append(self, images: NDArray[np.floating]) -> None:
         """Write the next images ``(m, n, n)``."""

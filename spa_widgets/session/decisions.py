@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from spa_widgets.session.disk import disk_in_words
 from spa_widgets.session.whole import append_line
 
 _MISSING = object()
@@ -21,10 +22,13 @@ class Decisions:
     ----------
     path
         The file; made at the first decision.
+    before
+        Called before anything is written; what it raises keeps it from being written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, before: Callable[[], None] = lambda: None) -> None:
         self.path = path
+        self._before = before
         self._lock = threading.RLock()  # widgets answer on threads of their own
         self._offset = 0
         self._done: dict[str, list[Any]] = {}
@@ -94,7 +98,8 @@ class Decisions:
 
     def _append(self, record: dict[str, Any]) -> None:
         text = json.dumps({"time": time.time(), **record}, ensure_ascii=False, allow_nan=False)
-        with self._lock:
+        self._before()
+        with self._lock, disk_in_words(self.path):
             append_line(self.path, text)
         self._follow()
 

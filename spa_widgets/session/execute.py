@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import shutil
 import time
@@ -11,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.arrays import resolve_device
-from spa_widgets.errors import UserError
 from spa_widgets.session.context import Cancelled, EventSink, JobContext, Spread
+from spa_widgets.session.disk import disk_in_words
 from spa_widgets.session.lease import Lease, lease
 from spa_widgets.session.provenance import device_description, plain, versions
 from spa_widgets.session.spec import JobSpec, ResolvedJob, canonical_params, resolve
@@ -65,12 +64,13 @@ def execute(
     Cancelled
         If the job was cancelled.
     """
-    job = resolve(spec, store, on_file=lambda path: _say(on_event, "reading", file=path.name))
-    if _found(job, store, on_event):
-        return job.key
-    kind = resolve_device(device)
-    while not _made(job, store, kind, on_event, is_cancelled, spread):
-        pass
+    with disk_in_words(store.path):
+        job = resolve(spec, store, on_file=lambda path: _say(on_event, "reading", file=path.name))
+        if _found(job, store, on_event):
+            return job.key
+        kind = resolve_device(device)
+        while not _made(job, store, kind, on_event, is_cancelled, spread):
+            pass
     return job.key
 
 
@@ -99,6 +99,8 @@ def _found(job: ResolvedJob, store: Store, on_event: EventSink) -> StoredObject 
     if found is not None:
         seconds = found.result.get("seconds", 0.0)
         _say(on_event, "reused", key=job.key, class_store=found.read_only_store, seconds_saved=seconds)
+        if not found.read_only_store:  # left by one who was killed when all was done
+            shutil.rmtree(store.path / "work" / job.key, ignore_errors=True)
     return found
 
 
@@ -127,27 +129,31 @@ def _run(
         is_cancelled=is_cancelled,
         spread=spread,
     )
-    resumed = (work / "checkpoint.npz").exists()
+    resumed = any(work.rglob("*.npz"))
     started = time.time()
     context.event("resumed" if resumed else "started", key=job.key, device=device)
     try:
         job.step.load()(context)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise UserError(f"The disk of {store.path} is full; free some space and run the job again.") from error
+        context.check_cancelled()
+        published = _publish(job, store, context, _report(job, context, started, resumed))
+    except BaseException:
+        shutil.rmtree(out, ignore_errors=True)  # of no use to the next attempt, and the disk may be full
         raise
-    context.check_cancelled()
-    _require_outputs(job, out)
-    if (work / LIVE_FOLDER).is_dir():
-        (work / LIVE_FOLDER).rename(out / LIVE_FOLDER)  # the last pictures are part of the result
-    report = _report(job, context, started, resumed)
-    (out / REPORT_FILE).write_text(json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
-    _settle_paths(out, store.object_path(job.key))
-    published = store.publish(job.key, out, {**report, "pieces": job.pieces, "raw_paths": list(job.raw_paths)})
     if held.is_ours():
         shutil.rmtree(work, ignore_errors=True)
-    context.event("published", key=job.key, seconds=report["seconds"])
+    context.event("published", key=job.key, seconds=published.result["seconds"])
     return published
+
+
+def _publish(job: ResolvedJob, store: Store, context: JobContext, report: dict[str, Any]) -> StoredObject:
+    out = context.out
+    _require_outputs(job, out)
+    live = context.work / LIVE_FOLDER
+    if live.is_dir():  # the last pictures are part of the result; a copy, as this attempt may yet be killed
+        shutil.copytree(live, out / LIVE_FOLDER, ignore=shutil.ignore_patterns(".*"))
+    (out / REPORT_FILE).write_text(json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
+    _settle_paths(out, store.object_path(job.key))
+    return store.publish(job.key, out, {**report, "pieces": job.pieces, "raw_paths": list(job.raw_paths)})
 
 
 def _require_outputs(job: ResolvedJob, out: Path) -> None:

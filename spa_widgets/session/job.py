@@ -154,6 +154,7 @@ class Job(JobStanding, JobResults):
 
     def cancel(self) -> None:
         """Ask it to stop; what it has done so far is kept for the next time."""
+        self.session.kernels.require()
         queue = self.session.project.queue
         if queue.update(self.number, only_if=(QUEUED, RUNNING), cancel=1):
             self.session.runner.cancel(self._row())

@@ -13,6 +13,7 @@ from spa_widgets.session.decisions import Decisions
 from spa_widgets.session.display import session_html
 from spa_widgets.session.inputs import input_refs
 from spa_widgets.session.job import Job
+from spa_widgets.session.kernels import Kernels, LookingOn
 from spa_widgets.session.project import Project
 from spa_widgets.session.queue import ENDED, QUEUED, RUNNING
 from spa_widgets.session.registry import all_steps, get_step
@@ -26,7 +27,7 @@ from spa_widgets.session.tree import JobTree
 _FIRST_WORKSPACE = "W1"
 
 
-class Session(StepMethods, BundleMethods):
+class Session(StepMethods, BundleMethods, LookingOn):
     """A project opened for work: created, or reopened as it was left.
 
     It has a method for each step (``session.refine(…)``): inputs first, parameters by name. Each returns a `Job` at
@@ -62,12 +63,15 @@ class Session(StepMethods, BundleMethods):
         attach_steps()
         self.device = device
         self.project = Project.open(path, title, store, class_store, service)
-        self.decisions = Decisions(self.project.path / "decisions.jsonl")
+        self.kernels = Kernels(self.project.path / ".spa")
+        self.decisions = Decisions(self.project.path / "decisions.jsonl", before=self.kernels.require)
         self.service = self.project.service
         self.runner = ServiceLink(self.project, self.service) if self.service else RunnerStarter(self.project)
         self._workspace = next(reversed(self.workspaces), _FIRST_WORKSPACE)
         if self.project.queue.jobs(states=(QUEUED, RUNNING)):
             self.runner.ensure()  # work that was going on when everything stopped goes on
+        if notice := self.notice:
+            print(notice)
 
     @property
     def path(self) -> Path:
@@ -119,8 +123,13 @@ class Session(StepMethods, BundleMethods):
         refs = input_refs(known, inputs, self.project)
         wanted = check_device(device or self.device)
         ticket = new_ticket() if self.service and wanted != "cpu" else ""
-        self.project.queue.add_workspace(workspace or self._workspace)
-        row = ask(self.project, workspace or self._workspace, prepare(known, params, refs), wanted, ticket)
+        place, prepared = workspace or self._workspace, prepare(known, params, refs)
+        if self.is_looking_on:
+            if (known_row := self.project.queue.same(place, prepared.fingerprint)) is not None:
+                return Job(self, known_row.number)
+            self.kernels.require()
+        self.project.queue.add_workspace(place)
+        row = ask(self.project, place, prepared, wanted, ticket)
         if row.ticket and not ticket and row.state == QUEUED:  # rather oneself than wait any longer
             self.runner.cancel(row)
             self.project.queue.update(row.number, only_if=(QUEUED,), ticket="", device=wanted)
@@ -172,6 +181,8 @@ class Session(StepMethods, BundleMethods):
         """
         if not name.strip():
             raise UserError("A workspace needs a name; give some letters.")
+        if name not in self.workspaces:
+            self.kernels.require()
         self.project.queue.add_workspace(name, title)
         self._workspace = name
         return Workspace(self, name)

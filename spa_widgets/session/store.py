@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from spa_widgets.errors import UserError
 from spa_widgets.io.bundle import BundleFile, is_bundle
+from spa_widgets.session.disk import disk_in_words
 from spa_widgets.session.files import ContentHashes
 from spa_widgets.session.keys import file_sha256, is_key
 from spa_widgets.session.stored import RESULT_FILE, StoredObject
@@ -174,14 +175,11 @@ class Store:
             This result, or the one that another process published first.
         """
         target = self.object_path(key)
-        try:
+        with disk_in_words(self.path):
             _seal(folder, {"format": FORMAT_VERSION, "key": key, **result})
-            target.parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(target.parent)
             _rename_first_wins(folder, target)
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise UserError(f"The disk of {self.path} is full; free some space and run the job again.") from error
-            raise
+            sync(target.parent)
         return StoredObject(key, target)
 
 

@@ -58,16 +58,22 @@ def _guarded(project: Project, row: JobRow, device: str, events: EventWriter) ->
     except Cancelled:
         return _end(project, row, CANCELLED, "", events)
     except (UserError, ValueError) as error:
-        (project.folder(row) / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+        _keep_details(project, row)
         return _end(project, row, FAILED, str(error), events)
     except MemoryError as error:
-        (project.folder(row) / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+        _keep_details(project, row)
         sentence = f"{row.step} needs more memory than there is ({error}); use a smaller box or fewer classes."
         return _end(project, row, FAILED, sentence, events)
     except Exception as error:
-        (project.folder(row) / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+        _keep_details(project, row)
         sentence = f"{row.step} broke off with {type(error).__name__}: {error}. Details: {row.folder_name}/error.txt."
         return _end(project, row, FAILED, sentence, events)
+
+
+def _keep_details(project: Project, row: JobRow) -> None:
+    """Write the trace of the error at hand into the job's folder, if the disk takes it."""
+    with suppress(OSError):
+        (project.folder(row) / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
 
 
 def _give_memory_back() -> None:
@@ -97,14 +103,13 @@ def _begin(project: Project, row: JobRow) -> str:
 
 
 def _got_further(project: Project, row: JobRow) -> bool:
-    """Tell whether the last attempt kept a checkpoint before it died."""
+    """Tell whether the last attempt kept a checkpoint, or a part of the result, before it died."""
     if row.started is None or row.key is None:
         return False
-    try:
-        kept = (project.store.path / "work" / row.key / "checkpoint.npz").stat().st_mtime
-    except OSError:
-        return False
-    return kept > row.started
+    kept = (project.store.path / "work" / row.key).rglob("*.npz")
+    with suppress(OSError):
+        return any(path.stat().st_mtime > row.started for path in kept)
+    return False
 
 
 def _execute(project: Project, row: JobRow, device: str, events: EventWriter) -> str:
@@ -140,7 +145,9 @@ def _cancel_flag(project: Project, number: int) -> Callable[[], bool]:
 
 
 def _end(project: Project, row: JobRow, state: str, error: str, events: EventWriter) -> str:
-    events({"kind": state, "time": time.time(), "message": error})
+    with suppress(OSError):  # a full disk, say: what counts is in the queue
+        events({"kind": state, "time": time.time(), "message": error})
     project.queue.update(row.number, only_if=(QUEUED, RUNNING), state=state, error=error, ended=time.time())
-    project.describe(row.number)
+    with suppress(OSError):
+        project.describe(row.number)
     return state

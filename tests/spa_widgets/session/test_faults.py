@@ -64,6 +64,7 @@ import sys, time
 sys.path[:0] = [{here!r}]
 from spa_widgets import Session
 session = Session({project!r}, device="cpu")
+session.take_over()
 session.toy_iterate(iterations=40, noise=0.3, pause_s=0.032)
 print("asked", flush=True)
 time.sleep(60)
@@ -76,7 +77,8 @@ def test_killed_kernel_leaves_the_job_running(open_session: Callable[..., Sessio
     code = KERNEL.format(here=str(Path(__file__).parent), project=str(session.path))
     root = Path(__file__).resolve().parents[3]
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=root, text=True) as kernel:
-        assert kernel.stdout is not None and kernel.stdout.readline() == "asked\n"
+        assert kernel.stdout is not None and "session.take_over()" in kernel.stdout.readline()
+        assert kernel.stdout.readline() == "asked\n"
         kernel.kill()
     job = session.jobs[known].wait(60)
     assert job.path("vector").read_bytes() == undisturbed
