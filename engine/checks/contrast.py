@@ -5,11 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.fourier.transforms import irfft2, rfft2
+from engine.checks.discs import disc_scores, significance
 from engine.particles import Particles
-
-_BATCH = 64
-_EDGE_PX = 2.0
 
 
 def contrast_significance(particles: Particles, radius_A: float, most: int = 256) -> float:
@@ -33,30 +30,13 @@ def contrast_significance(particles: Particles, radius_A: float, most: int = 256
         Mean score over its standard error: well above 0 for white protein, well below for black, near 0 when the
         images do not tell (0 for fewer than two images).
     """
-    chosen = np.unique(np.linspace(0, particles.count - 1, min(most, particles.count)).round().astype(np.intp))
-    if len(chosen) < 2:
-        return 0.0
-    disc = rfft2(_disc(particles.box_px, radius_A / particles.pixel_size_A))
-    scores = np.concatenate(
-        [_scores(particles, chosen[start : start + _BATCH], disc) for start in range(0, len(chosen), _BATCH)]
-    )
-    error = float(scores.std(ddof=1)) / np.sqrt(len(scores))
-    return float(scores.mean() / error) if error > 0 else 0.0
+    return significance(disc_scores(particles, [radius_A], most)[0])
 
 
-def _scores(particles: Particles, indices: NDArray[np.intp], disc: NDArray[np.complexfloating]) -> NDArray[np.float64]:
-    """Correlation of images with the disc as their CTF shows it."""
-    shape = (particles.box_px, particles.box_px)
-    expected = irfft2(disc * particles.ctf_rfft2(indices), shape).astype(np.float64)
-    images = particles.images(indices).astype(np.float64)
-    for stack in (expected, images):
-        stack -= stack.mean(axis=(1, 2), keepdims=True)
-    norms = np.sqrt((expected**2).sum(axis=(1, 2)) * (images**2).sum(axis=(1, 2)))
-    return np.asarray((expected * images).sum(axis=(1, 2)) / np.maximum(norms, 1e-20))
-
-
-def _disc(box_px: int, radius_px: float) -> NDArray[np.float32]:
-    axis = np.arange(box_px) - box_px // 2
+def share_of_black_templates(templates: NDArray[np.floating]) -> float:
+    """Return the share of templates ``(k, n, n)`` whose middle is darker than their rim."""
+    stack = np.asarray(templates, np.float64)
+    axis = (np.arange(stack.shape[-1]) - stack.shape[-1] // 2) / (stack.shape[-1] / 2)
     distance = np.hypot(axis[:, None], axis[None, :])
-    inside = np.clip((min(radius_px, 0.45 * box_px) - distance) / _EDGE_PX + 0.5, 0, 1)
-    return inside.astype(np.float32)
+    difference = stack[:, distance < 0.5].mean(axis=1) - stack[:, distance > 0.85].mean(axis=1)
+    return float((difference < 0).mean())

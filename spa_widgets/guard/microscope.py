@@ -15,6 +15,7 @@ _LEAST_CONTRAST, _LARGEST_CONTRAST = 0.02, 0.25
 # (longer, shorter side in px) of frames with four pixels for each of the detector's
 _SUPER_RESOLUTION = {(7676, 7420): "K2", (11520, 8184): "K3"}
 _LARGE_FOR_SUPER_RESOLUTION_A = 0.9
+_LEAST_PIXEL_A = 0.25
 
 
 def optics_warnings(voltage_kv: float, cs_mm: float, amplitude_contrast: float) -> list[str]:
@@ -58,7 +59,7 @@ def micrograph_warnings(
     pixel_size_A : float
         The given one.
     """
-    found = _other_shapes(shapes)
+    found = _other_shapes(shapes) + _small_pixels(pixel_size_A)
     found += _other_pixel_sizes([path.name for path in files], header_sizes_A, pixel_size_A)
     height, width = Counter(shapes).most_common(1)[0][0]
     detector = _SUPER_RESOLUTION.get((max(height, width), min(height, width)))
@@ -69,6 +70,15 @@ def micrograph_warnings(
             f"give {pixel_size_A / 2:g} Å unless the images were not binned and this is their own size."
         )
     return found
+
+
+def _small_pixels(pixel_size_A: float) -> list[str]:
+    if pixel_size_A >= _LEAST_PIXEL_A:
+        return []
+    return [
+        f"A pixel size of {pixel_size_A:g} Å is given, smaller than those of microscopes, as if it were in nm; every "
+        f"length follows from it: give {10 * pixel_size_A:g} if it is {pixel_size_A:g} nm."
+    ]
 
 
 def _other_shapes(shapes: Sequence[tuple[int, int]]) -> list[str]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from engine.checks.contrast import contrast_significance
 from engine.checks.delocalisation import aliasing_resolution_A, delocalisation_A
+from engine.checks.extent import apparent_diameter_A
 from engine.checks.neighbours import near_pairs
 from engine.checks.units import defocus_unit, look_like_radians
 from engine.optics import Optics
@@ -26,6 +27,8 @@ _FEW = 0.01
 _SURELY_BLACK = -5.0
 _LEAST_BOX_IN_DIAMETERS = 1.2
 _WANTED_A = 4.5
+# a disc fits best at 0.6 to 0.8 of a particle's longest extent, and masks are up to 1.3 times that wide
+_SURE_SIZE, _LEAST_PART, _MOST_PART = 8.0, 1 / 2.3, 1 / 0.9
 _PIXEL_SIZE_TOLERANCE = 0.02
 _COORDINATES = ("rlnCoordinateX", "rlnCoordinateY", "rlnMicrographName")
 _ORIGINS = ("rlnOriginXAngst", "rlnOriginYAngst")
@@ -51,6 +54,7 @@ def particle_warnings(dataset: ParticleSet, diameter_A: float | None = None) -> 
         lambda: _repeated(dataset),
         lambda: _box(particles, diameter_A),
         lambda: _contrast(particles, diameter_A),
+        lambda: _size(particles, diameter_A),
     ]
     found: list[str] = []
     for check in checks:
@@ -192,3 +196,17 @@ def _contrast(particles: Particles, diameter_A: float | None) -> Iterator[str]:
             "white, and classes and maps would come out inverted: extract again with the contrast inverted, or give "
             "the particles a column spaImageSign of -1."
         )
+
+
+def _size(particles: Particles, diameter_A: float | None) -> Iterator[str]:
+    """Hold the size that the images show against the one that is given."""
+    if diameter_A is None:
+        return
+    apparent_A, sure = apparent_diameter_A(particles)
+    if sure < _SURE_SIZE or _LEAST_PART * diameter_A <= apparent_A <= _MOST_PART * diameter_A:
+        return
+    yield (
+        f"The particles look about {apparent_A:.0f} Å wide, and a diameter of {diameter_A:g} Å is given; were the "
+        f"pixel size of {particles.pixel_size_A:.4g} Å wrong, every length and resolution would be: check it (is it "
+        "that before binning?), and if it is right give the diameter that fits."
+    )

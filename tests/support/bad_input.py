@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from engine.optics import Optics
-from engine.simulation.particles import simulate_particles
+from engine.simulation.particles import ParticleTruth, simulate_particles
 from engine.simulation.phantom import channel_in_nanodisc
 from engine.simulation.projection import density
 from spa_widgets.io.mrc import write_mrc
@@ -57,16 +57,13 @@ def make_project(folder: Path) -> None:
     write_mrc(folder / "mask.mrc", (volume > volume.std()).astype(np.float32), PIXEL_A)
 
 
-def _make_particles(folder: Path, rng: np.random.Generator) -> None:
-    images, truth = simulate_particles(
-        channel_in_nanodisc(), COUNT, BOX_PX, PIXEL_A, Optics(300.0, 2.7, 0.1), (9000, 15000), 0.5, rng
-    )
-    write_mrc(folder / "particles.mrcs", images, PIXEL_A, is_stack=True)
-    optics = pd.DataFrame({**OPTICS, "rlnImagePixelSize": [PIXEL_A], "rlnImageSize": [BOX_PX]})
-    particles = pd.DataFrame(
+def particle_table(truth: ParticleTruth, stack: str, micrograph: str) -> pd.DataFrame:
+    """Give rows that say the truth about simulated particles, in half sets 1 and 2 by turns."""
+    count = len(truth.angles_deg)
+    return pd.DataFrame(
         {
-            "rlnImageName": [f"{i + 1:06d}@particles.mrcs" for i in range(COUNT)],
-            "rlnMicrographName": "mic_a.mrc",
+            "rlnImageName": [f"{i + 1:06d}@{stack}" for i in range(count)],
+            "rlnMicrographName": micrograph,
             "rlnOpticsGroup": 1,
             "rlnDefocusU": truth.defocus.u_A,
             "rlnDefocusV": truth.defocus.v_A,
@@ -76,10 +73,18 @@ def _make_particles(folder: Path, rng: np.random.Generator) -> None:
             "rlnAnglePsi": truth.angles_deg[:, 2],
             "rlnOriginXAngst": 0.0,
             "rlnOriginYAngst": 0.0,
-            "rlnRandomSubset": np.arange(COUNT) % 2 + 1,
-            "rlnClassNumber": np.arange(COUNT) % 3 + 1,
+            "rlnRandomSubset": np.arange(count) % 2 + 1,
         }
     )
+
+
+def _make_particles(folder: Path, rng: np.random.Generator) -> None:
+    images, truth = simulate_particles(
+        channel_in_nanodisc(), COUNT, BOX_PX, PIXEL_A, Optics(300.0, 2.7, 0.1), (9000, 15000), 0.5, rng
+    )
+    write_mrc(folder / "particles.mrcs", images, PIXEL_A, is_stack=True)
+    optics = pd.DataFrame({**OPTICS, "rlnImagePixelSize": [PIXEL_A], "rlnImageSize": [BOX_PX]})
+    particles = particle_table(truth, "particles.mrcs", "mic_a.mrc").assign(rlnClassNumber=np.arange(COUNT) % 3 + 1)
     write_star(folder / "particles.star", {"optics": optics, "particles": particles})
     (folder / "classes").mkdir()
     write_mrc(folder / "classes" / "class_averages.mrcs", images[:3], PIXEL_A, is_stack=True)

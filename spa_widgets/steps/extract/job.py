@@ -20,6 +20,7 @@ from engine.extraction.windows import window_centres, windows_fit
 from engine.optics import Defocus
 from spa_widgets.errors import UserError
 from spa_widgets.guard.particles import particle_warnings
+from spa_widgets.guard.picks import coordinate_warnings
 from spa_widgets.io.datasets import MicrographSet, ParticleSet
 from spa_widgets.io.mrc import MrcStackWriter, read_mrc_slices
 from spa_widgets.io.picks import FROM_LAST_ROW, on_micrographs, read_picks
@@ -79,6 +80,7 @@ def _choose(ctx: JobContext, micrographs: MicrographSet, box_px: int) -> dict[in
     fault: UserError | None = None
     chosen = {}
     defoci = known_defoci(micrographs)
+    seen: list[tuple[NDArray[np.float64], tuple[int, int]]] = []
     for index, rows in _by_micrograph(ctx, micrographs, lost).items():
         if any(defoci) and defoci[index] is None:
             lost["without_ctf"] += len(rows)
@@ -90,6 +92,7 @@ def _choose(ctx: JobContext, micrographs: MicrographSet, box_px: int) -> dict[in
             fault = error
             _leave_out(ctx, lost, error, len(rows))
             continue
+        seen.append((positions, shape))
         fits = windows_fit(window_centres(positions), box_px, shape)
         if ctx.params.pad:
             fits = windows_fit(window_centres(positions), 1, shape)
@@ -100,6 +103,8 @@ def _choose(ctx: JobContext, micrographs: MicrographSet, box_px: int) -> dict[in
         lost["duplicates"] += len(rows) - len(kept)
         if len(kept):
             chosen[index] = rows.iloc[kept]
+    for sentence in coordinate_warnings([each for each, _ in seen], [shape for _, shape in seen]):
+        ctx.warn(sentence)
     if not chosen and fault is not None:
         raise fault
     for reason in ("over_the_edge", "duplicates", "without_ctf"):

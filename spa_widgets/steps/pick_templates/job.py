@@ -11,6 +11,7 @@ from engine.picking.blob import round_bank
 from engine.picking.grid import PickingGrid
 from engine.picking.templates import TemplateBank, template_bank
 from spa_widgets.errors import UserError
+from spa_widgets.guard.picks import template_warnings
 from spa_widgets.io.mrc import read_mrc
 from spa_widgets.session.context import JobContext
 from spa_widgets.steps._picks import pick_all
@@ -21,6 +22,8 @@ def run(ctx: JobContext) -> None:
     params = ctx.params
     averages, size_A = _templates(ctx.input("templates"), params.template_pixel_size_A)
     ctx.figure("templates", len(averages))
+    for sentence in template_warnings(averages):
+        ctx.warn(sentence)
 
     def banks(grid: PickingGrid) -> list[TemplateBank]:
         coarse_A = grid.coarse_pixel_size_A

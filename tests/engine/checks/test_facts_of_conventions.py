@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from engine.checks.axial_order import axial_scores, most_likely_order
 from engine.checks.contrast import contrast_significance
 from engine.checks.delocalisation import aliasing_resolution_A, delocalisation_A
+from engine.checks.extent import apparent_diameter_A
 from engine.checks.neighbours import near_pairs
 from engine.checks.units import defocus_unit, look_like_radians
 from engine.ctf.model import ctf
@@ -43,6 +44,20 @@ def test_the_sign_of_contrast_is_told_from_real_images(shared_data: Path) -> Non
     assert contrast_significance(white.take(np.arange(20)), 60.0) > 3
     black = ParticleSet.read(shared_data / "formats" / "empiar_10076_7.star").to_engine()
     assert contrast_significance(black, 60.0) < -3
+
+
+@pytest.mark.parametrize(("pixel_A", "snr", "seed"), [(4.6, 0.1, 5), (3.2, 0.05, 6)])
+def test_the_width_of_particles_is_told_from_their_images(pixel_A: float, snr: float, seed: int) -> None:
+    """The nanodisc is 160 Å wide and 50 Å thick; seen from all sides it resembles a disc between the two."""
+    images, truth = simulate_particles(
+        channel_in_nanodisc(), 100, 64, pixel_A, OPTICS, (8000, 18000), snr, np.random.default_rng(seed), 0.2, 2.0
+    )
+    particles = Particles.from_array(images, pixel_A, truth.defocus, OPTICS)
+    found_A, sure = apparent_diameter_A(particles)
+    assert 100 < found_A < 150 and sure > 8
+    assert apparent_diameter_A(replace(particles, pixel_size_A=2 * pixel_A))[0] == pytest.approx(2 * found_A, rel=0.1)
+    noise = np.random.default_rng(seed).standard_normal(images.shape).astype(np.float32)
+    assert apparent_diameter_A(Particles.from_array(noise, pixel_A, truth.defocus, OPTICS))[1] < 5
 
 
 def test_one_image_tells_nothing() -> None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "support"))
+
+from bad_input import particle_table
 
 from engine.checks.axial_order import axial_scores, most_likely_order
 from engine.optics import Optics
@@ -20,6 +25,7 @@ from spa_widgets.cli import main
 from spa_widgets.guard.maps import hand_warnings, symmetry_warnings
 from spa_widgets.guard.microscope import micrograph_warnings, optics_warnings
 from spa_widgets.guard.particles import particle_warnings
+from spa_widgets.guard.picks import coordinate_warnings, template_warnings
 from spa_widgets.io.datasets import ParticleSet
 from spa_widgets.io.mrc import read_mrc, write_mrc
 from spa_widgets.io.star import read_star, write_star
@@ -40,23 +46,8 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_mrc(folder / "other.mrcs", images, 2 * PIXEL_A, is_stack=True)
     optics = {"rlnOpticsGroup": [1], "rlnImagePixelSize": [PIXEL_A], "rlnImageSize": [BOX_PX], "rlnVoltage": [300.0]}
     optics |= {"rlnSphericalAberration": [1.6], "rlnAmplitudeContrast": [0.1], "rlnMicrographPixelSize": [1.0]}
-    table = pd.DataFrame(
-        {
-            "rlnImageName": [f"{i + 1:06d}@p.mrcs" for i in range(COUNT)],
-            "rlnMicrographName": "a.mrc",
-            "rlnCoordinateX": 100.0 * (np.arange(COUNT) % 8),
-            "rlnCoordinateY": 100.0 * (np.arange(COUNT) // 8),
-            "rlnOpticsGroup": 1,
-            "rlnDefocusU": truth.defocus.u_A,
-            "rlnDefocusV": truth.defocus.v_A,
-            "rlnDefocusAngle": truth.defocus.angle_deg,
-            "rlnAngleRot": truth.angles_deg[:, 0],
-            "rlnAngleTilt": truth.angles_deg[:, 1],
-            "rlnAnglePsi": truth.angles_deg[:, 2],
-            "rlnOriginXAngst": 0.0,
-            "rlnOriginYAngst": 0.0,
-            "rlnRandomSubset": np.arange(COUNT) % 2 + 1,
-        }
+    table = particle_table(truth, "p.mrcs", "a.mrc").assign(
+        rlnCoordinateX=100.0 * (np.arange(COUNT) % 8), rlnCoordinateY=100.0 * (np.arange(COUNT) // 8)
     )
     write_star(folder / "good.star", {"optics": pd.DataFrame(optics), "particles": table})
     return folder
@@ -77,6 +68,11 @@ def move(rows: pd.DataFrame, count: int, step: int) -> None:
     """Put the first particles 5 Å beside those that come some rows later."""
     for name in ("rlnCoordinateX", "rlnCoordinateY"):
         rows.loc[: count - 1, name] = rows[name].to_numpy()[step : step + count] + 3.0
+
+
+def halve_pixels(optics: pd.DataFrame) -> None:
+    """State the pixel size before binning."""
+    optics["rlnImagePixelSize"] = PIXEL_A / 2
 
 
 def same_image(rows: pd.DataFrame, row: int, other: int) -> None:
@@ -124,6 +120,14 @@ TABLE: list[tuple[Change, float, str]] = [
     (lambda optics, rows: None, 200,
      "The box of 221 Å is only 1.10 times the diameter of 200 Å; background and delocalised detail are cut off: "
      "extract with a box of at least 280 Å."),
+    (lambda optics, rows: halve_pixels(optics), 160,
+     "The particles look about 63 Å wide, and a diameter of 160 Å is given; were the pixel size of 2.3 Å wrong, every "
+     "length and resolution would be: check it (is it that before binning?), and if it is right give the diameter that "
+     "fits."),
+    (lambda optics, rows: None, 90,
+     "The particles look about 121 Å wide, and a diameter of 90 Å is given; were the pixel size of 4.6 Å wrong, every "
+     "length and resolution would be: check it (is it that before binning?), and if it is right give the diameter that "
+     "fits."),
     (put("rlnVoltage", 30.0), 120,
      "A voltage of 30 kV is given, and no usual microscope has it (most have 200 or 300 kV); the wavelength follows "
      "from it and every defocus with it: look it up in the records of the session."),
@@ -159,8 +163,19 @@ def test_nothing_is_said_of_good_particles(good: Path, diameter_A: float | None)
     assert particle_warnings(ParticleSet.read(good / "good.star"), diameter_A) == []
 
 
-def test_nothing_is_said_of_real_particles(shared_data: Path) -> None:
-    assert particle_warnings(ParticleSet.read(shared_data / "betagal" / "particles_dev.star"), 180.0) == []
+@pytest.mark.parametrize("diameter_A", [150.0, 180.0, 200.0])
+def test_nothing_is_said_of_real_particles(shared_data: Path, diameter_A: float) -> None:
+    real = ParticleSet.read(shared_data / "betagal" / "particles_dev.star")
+    said = [text for text in particle_warnings(real, diameter_A) if "times the diameter" not in text]
+    assert said == []  # at 200 Å the box is narrow, and that is told
+
+
+@pytest.mark.parametrize("factor", [0.5, 2.0])
+def test_a_pixel_size_that_is_wrong_by_binning_shows_in_real_particles(shared_data: Path, factor: float) -> None:
+    real = ParticleSet.read(shared_data / "betagal" / "particles_dev.star")
+    optics = real.optics_table.assign(rlnImagePixelSize=real.pixel_size_A * factor)
+    wrong = ParticleSet(real.table, optics, real.path)
+    assert any(text.startswith("The particles look about") for text in particle_warnings(wrong, 180.0))
 
 
 def test_what_cannot_be_read_is_left_to_the_step(good: Path) -> None:
@@ -211,6 +226,9 @@ WORKSHOP = (3838, 3710)
             "its physical pixels usually have; all lengths would be doubled: give 0.616 Å unless the images were not "
             "binned and this is their own size."]),
         ([(7676, 7420)] * 2, [0.0, 0.0], 0.616, []),
+        ([WORKSHOP] * 2, [0.0, 0.0], 0.12, [
+            "A pixel size of 0.12 Å is given, smaller than those of microscopes, as if it were in nm; every length "
+            "follows from it: give 1.2 if it is 0.12 nm."]),
         ([WORKSHOP, (4096, 4096)], [0.0, 0.0], 1.2, [
             "The micrographs differ in size (1 of 3710 × 3838 px, 1 of 4096 × 4096 px); they may come from different "
             "detectors or settings."]),
@@ -221,6 +239,42 @@ def test_headers_against_the_given_pixel_size(
 ) -> None:
     files = [Path(f"m{i}.mrc") for i in range(len(shapes))]
     assert micrograph_warnings(files, shapes, sizes_A, given_A) == sentences
+
+
+def spread(shape: tuple[int, int], factor: float, count: int = 60) -> np.ndarray:
+    """Centres over the whole of a micrograph, as they are after their coordinates were multiplied by a factor."""
+    return np.random.default_rng(4).uniform(0.02, 0.98, (count, 2)) * (shape[1], shape[0]) * factor
+
+
+@pytest.mark.parametrize(
+    ("factor", "count", "sentences"),
+    [
+        (1.0, 60, []),
+        (0.5, 60, [
+            "All 120 picks lie within the first 48 % of the width and height of their micrographs; they were probably "
+            "made on binned ones, and the boxes would lie beside the particles: multiply the coordinates by the factor "
+            "of binning."]),
+        (2.0, 60, [
+            "88 of 120 picks lie outside their micrographs, up to 1.9 times as far as their edge; they were probably "
+            "made before binning: pick on these micrographs, or divide the coordinates by the factor of binning."]),
+        (0.5, 10, []),
+    ],
+)  # fmt: skip
+def test_coordinates_of_another_binning_get_their_sentence(factor: float, count: int, sentences: list[str]) -> None:
+    shapes = [(600, 800), (800, 600)]
+    assert coordinate_warnings([spread(shape, factor, count) for shape in shapes], shapes) == sentences
+
+
+def test_black_templates_get_their_sentence(good: Path) -> None:
+    images = read_mrc(good / "p.mrcs")[0]
+    white = np.stack([images[start::4].mean(axis=0) for start in range(4)])
+    disc = np.hypot(*np.mgrid[-16:16, -16:16]) < 10
+    discs = np.stack([disc * 1.0, disc * 2.0]).astype(np.float32)
+    assert template_warnings(discs) == [] and template_warnings(white) == []
+    assert template_warnings(np.concatenate([-discs, -discs, discs])) == [
+        "67 % of the templates are darker in the middle than at the edge; particles are expected white in templates, "
+        "and black ones find the gaps between particles: give them with the contrast inverted."
+    ]
 
 
 def ring(order: int) -> np.ndarray:
