@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.arrays import to_numpy
 from engine.fourier.crop import fourier_resize_volume
 from engine.fourier.shells import resolution_at
 from engine.particles import Particles
@@ -34,6 +35,7 @@ def initial_model(
     options: InitialModelOptions,
     rng: np.random.Generator,
     state: InitialModelState | None = None,
+    xp: Any = np,
 ) -> Iterator[InitialModelState]:
     """Find models of particles whose poses are unknown; yields after every iteration.
 
@@ -43,6 +45,7 @@ def initial_model(
     options : InitialModelOptions
     rng : start of all randomness (not used when a state is given).
     state : to go on from; the result is the same as without the interruption.
+    xp : array namespace (device) that holds images, models and sums; states are always on the host.
 
     Raises
     ------
@@ -51,7 +54,7 @@ def initial_model(
     """
     _check(particles, options)
     seed = int(rng.integers(2**31)) if state is None else state.seed
-    preparer = make_preparer(particles, options, seed)
+    preparer = make_preparer(particles, options, seed, xp)
     if state is None:
         state = first_state(options, seed)
     while state.done < state.total:
@@ -72,10 +75,10 @@ def _check(particles: Particles, options: InitialModelOptions) -> None:
         )
 
 
-def make_preparer(particles: Particles, options: InitialModelOptions, seed: int) -> ImagePreparer:
+def make_preparer(particles: Particles, options: InitialModelOptions, seed: int, xp: Any = np) -> ImagePreparer:
     """Return the source of images of a run."""
     rng = np.random.default_rng([seed, 0])
-    return ImagePreparer(particles, options.mask_diameter_A, options.max_shift_A, options.final_resolution_A, rng)
+    return ImagePreparer(particles, options.mask_diameter_A, options.max_shift_A, options.final_resolution_A, rng, xp)
 
 
 def resume_run(
@@ -110,7 +113,7 @@ def _advance(state: InitialModelState, preparer: ImagePreparer, options: Initial
     )
     run.measure_fsc(resolution_A)
     score = float(np.mean([r.score.mean() for r in results]))
-    models = [run.model(k, resolution_A) for k in range(options.classes)]
+    models = [to_numpy(run.model(k, resolution_A)) for k in range(options.classes)]
     done = replace(
         state,
         start_at_work=state.start,
@@ -127,23 +130,23 @@ def _advance(state: InitialModelState, preparer: ImagePreparer, options: Initial
         class_fraction=_class_fraction(results),
     )
     if state.best_start < 0 and done.iteration == options.start_iterations:
-        return _compared(done, options, models[0], run.grid.pixel_size_A)
+        largest = int(np.argmax(done.class_fraction))
+        return _compared(done, options, models[largest], run.grid.pixel_size_A)
     return done
 
 
 def _compared(
     state: InitialModelState, options: InitialModelOptions, model: NDArray[np.float32], pixel_size_A: float
 ) -> InitialModelState:
-    """Note score and model of a start; go on to the next, or after the last one to the best."""
+    """Note score and model (of the largest class) of a start; go on to the next, or after the last one to the best."""
     start, scores = state.start, state.start_scores.copy()
     scores[start] = state.score[-1]
     models = np.concatenate([state.start_models, model[None]]) if start else model[None]
     best = int(np.nanargmax(scores))
     agreement = np.full(len(scores), np.nan)
-    if options.classes == 1:
-        for other in range(start + 1):
-            if other != best:
-                agreement[other] = agreement_A(models[best], models[other], pixel_size_A)
+    for other in range(start + 1):
+        if other != best:
+            agreement[other] = agreement_A(models[best], models[other], pixel_size_A)
     best_sums = state.sums if best == start else state.best_sums
     state = replace(
         state,

@@ -8,10 +8,12 @@ without loss: fewer Fourier coefficients carry the same information.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.arrays import Array, array_namespace, to_numpy
 from engine.ctf.model import ctf_on_disc
 from engine.fourier.disc import HalfDisc
 from engine.fourier.grids import shell_index
@@ -36,12 +38,13 @@ class PreparedImages:
     weight : (m, K) float32, ``C² / σ²``.
     """
 
-    data: NDArray[np.complex64]
-    weight: NDArray[np.float32]
+    data: Array
+    weight: Array
 
     def take(self, indices: NDArray[np.intp] | slice) -> PreparedImages:
         """Return some of the images."""
-        return PreparedImages(self.data[indices], self.weight[indices])
+        where = indices if isinstance(indices, slice) else array_namespace(self.data).asarray(indices)
+        return PreparedImages(self.data[where], self.weight[where])
 
 
 class ImagePreparer:
@@ -54,6 +57,7 @@ class ImagePreparer:
     max_shift_A : largest error of centring that will be searched.
     final_resolution_A : finest detail that will be used.
     rng : draws the images that the noise is measured on (at most 2,000).
+    xp : array namespace (device) that images are prepared and kept on.
 
     Attributes
     ----------
@@ -70,8 +74,9 @@ class ImagePreparer:
         max_shift_A: float,
         final_resolution_A: float,
         rng: np.random.Generator,
+        xp: Any = np,
     ) -> None:
-        self.particles = particles
+        self.particles, self.xp = particles, xp
         n, pixel = particles.box_px, particles.pixel_size_A
         field = min(n, 2 * int(np.ceil((mask_diameter_A / 2 + max_shift_A) / pixel + 2)))
         self.field_px = field - field % 2
@@ -80,27 +85,25 @@ class ImagePreparer:
         grid = WorkingGrid.within(self.field_px, self.field_A, radius)
         self.box_px, self.pixel_size_A, self.disc = grid.box_px, grid.pixel_size_A, grid.disc
         window_px = min((mask_diameter_A / 2 + max_shift_A) / pixel, self.field_px / 2 - 2)
-        self._window = soft_disc(self.field_px, window_px, 2.0)
-        self._outside = 1.0 - soft_disc(n, min(0.5 * mask_diameter_A / pixel, 0.46 * n), 2.0)
+        self._window = xp.asarray(soft_disc(self.field_px, window_px, 2.0))
+        self._outside = xp.asarray(1.0 - soft_disc(n, min(0.5 * mask_diameter_A / pixel, 0.46 * n), 2.0))
         self._noise, self.usable = self._measure_noise(rng)
         self._kept: PreparedImages | None = None
         self._known = np.zeros(particles.count, dtype=bool)
         if particles.count * len(self.disc) * 12 <= _KEPT_BYTES:
             shape = (particles.count, len(self.disc))
-            self._kept = PreparedImages(np.empty(shape, np.complex64), np.empty(shape, np.float32))
+            self._kept = PreparedImages(xp.empty(shape, dtype=xp.complex64), xp.empty(shape, dtype=xp.float32))
 
-    def _background_power(self, images: NDArray[np.float32]) -> NDArray[np.float64]:
+    def _background_power(self, indices: NDArray[np.intp]) -> NDArray[np.float64]:
         """Power of each image outside the particle: (m, n // 2 + 1), per coefficient of the whole box."""
-        masked = images * self._outside
-        power = np.abs(rfft2_centred(masked)) ** 2
-        return radial_average(power, images.shape[-2:]) / float(np.mean(self._outside**2))
+        images, xp = self.particles.images_on(indices, self.xp), self.xp
+        power = xp.abs(rfft2_centred(images * self._outside)) ** 2
+        return to_numpy(radial_average(power, images.shape[-2:])) / float(xp.mean(self._outside**2))
 
     def _measure_noise(self, rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         count = self.particles.count
         pool = np.sort(rng.permutation(count)[:_POOL])
-        spectra = np.concatenate(
-            [self._background_power(self.particles.images(pool[i : i + _CHUNK])) for i in range(0, len(pool), _CHUNK)]
-        )
+        spectra = np.concatenate([self._background_power(pool[i : i + _CHUNK]) for i in range(0, len(pool), _CHUNK)])
         typical = np.median(spectra, axis=0)
         usable = np.ones(count, dtype=bool)
         low = slice(1, max(3, int(self.disc.radius_px * self.particles.box_px / self.field_px)))
@@ -116,27 +119,28 @@ class ImagePreparer:
         """Load and prepare particles; they are kept in memory where all of them fit."""
         if self._kept is None:
             parts = [self._prepare(indices[i : i + _CHUNK]) for i in range(0, len(indices), _CHUNK)]
-            return PreparedImages(np.concatenate([p.data for p in parts]), np.concatenate([p.weight for p in parts]))
+            return PreparedImages(*(self.xp.concat([getattr(p, a) for p in parts]) for a in ("data", "weight")))
         missing = indices[~self._known[indices]]
         for i in range(0, len(missing), _CHUNK):
             chosen = missing[i : i + _CHUNK]
-            new = self._prepare(chosen)
-            self._kept.data[chosen], self._kept.weight[chosen] = new.data, new.weight
+            new, where = self._prepare(chosen), self.xp.asarray(chosen)
+            self._kept.data[where], self._kept.weight[where] = new.data, new.weight
         self._known[missing] = True
         return self._kept.take(indices)
 
     def _prepare(self, indices: NDArray[np.intp]) -> PreparedImages:
-        n, m = self.particles.box_px, self.field_px
-        images = self.particles.images(indices)
-        noise = self._noise[np.minimum(shell_index((n, n)), n // 2)].astype(np.float32)
-        spectra = rfft2_centred(images) * (self.particles.ctf_rfft2(indices) / noise)
+        n, m, xp = self.particles.box_px, self.field_px, self.xp
+        images = self.particles.images_on(indices, xp)
+        noise = xp.asarray(self._noise[np.minimum(shell_index((n, n)), n // 2)].astype(np.float32))
+        spectra = rfft2_centred(images) * (self.particles.ctf_rfft2(indices, xp) / noise)
         low = n // 2 - m // 2
         cut = irfft2_centred(spectra, (n, n))[:, low : low + m, low : low + m] * self._window
         density = (n / m) ** 2  # coefficients of the whole box for each one of the window
         field_disc = HalfDisc(m, self.disc.radius_px)
-        data = field_disc.gather(rfft2_centred(cut.astype(np.float32))) * np.float32(density)
-        defocus, optics = self.particles.defocus.take(indices), self.particles.optics.take(indices)
-        transfer = ctf_on_disc(self.disc, self.pixel_size_A, defocus, optics)
+        data = field_disc.gather(rfft2_centred(xp.astype(cut, xp.float32))) * np.float32(density)
+        transfer = ctf_on_disc(
+            self.disc, self.pixel_size_A, self.particles.defocus.take(indices), self.particles.optics.take(indices), xp
+        )
         shells = np.interp(self.disc.radius * (n / m), np.arange(len(self._noise)), self._noise)
-        weight = transfer**2 * (density / shells).astype(np.float32)
-        return PreparedImages(data.astype(np.complex64), weight.astype(np.float32))
+        weight = transfer**2 * xp.asarray((density / shells).astype(np.float32))
+        return PreparedImages(xp.astype(data, xp.complex64), xp.astype(weight, xp.float32))

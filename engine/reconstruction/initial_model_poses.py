@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +12,9 @@ from numpy.typing import NDArray
 from engine.geometry import matrix_to_euler
 from engine.particles import Particles
 from engine.reconstruction.initial_model import InitialModelState, make_preparer, resume_run
+from engine.reconstruction.initial_model_candidates import Poses, posterior
 from engine.reconstruction.initial_model_options import InitialModelOptions
 from engine.reconstruction.initial_model_run import trust_in
-from engine.reconstruction.initial_model_search import Poses, posterior
 from engine.reconstruction.initial_model_sums import FOLDS
 
 _ASSIGNED_AT_ONCE = 250
@@ -46,10 +47,10 @@ class ParticlePoses:
 
 
 def assign_poses(
-    particles: Particles, options: InitialModelOptions, state: InitialModelState
+    particles: Particles, options: InitialModelOptions, state: InitialModelState, xp: Any = np
 ) -> Iterator[ParticlePoses]:
     """Compare every particle with the final models of the folds it is not in; yields batch after batch."""
-    preparer = make_preparer(particles, options, state.seed)
+    preparer = make_preparer(particles, options, state.seed, xp)
     run = resume_run(preparer, options, state.seed, state.start, state.sums)
     resolution_A = state.resolution_A
     rest = np.setdiff1d(np.arange(particles.count), np.concatenate(run.folds))

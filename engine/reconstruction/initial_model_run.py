@@ -7,23 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.arrays import to_numpy
 from engine.geometry import random_rotations
 from engine.reconstruction.fourier_volume import FourierVolume
+from engine.reconstruction.initial_model_candidates import Poses, posterior
 from engine.reconstruction.initial_model_images import PreparedImages
 from engine.reconstruction.initial_model_marginal import marginal_sums
-from engine.reconstruction.initial_model_search import (
-    Poses,
-    climb,
-    posterior,
-    search_globally,
-    search_grid,
-    shift_grid,
-)
+from engine.reconstruction.initial_model_search import climb, search_globally, search_grid, shift_grid
 from engine.reconstruction.initial_model_sums import FOLDS, FoldSums
 
 _KEPT_POSES = 32
 _LEAST_WEIGHT = 1e-3
 _MARGIN = 12.0
+_LAST_MARGIN_SHARE = 0.35  # scores at all frequencies leave fewer poses possible than those of the first climb
+_APART = 1.25  # steps of the grid: a candidate and its direct neighbours climb the same hill
 
 
 @dataclass(frozen=True)
@@ -109,8 +106,9 @@ class Run(FoldSums):
         for k in range(self.options.classes):
             new = self._empty()
             new.insert(found.data[k] * gain, found.weight[k] * gain, rotations, disc)
-            self.sums[fold][k] = self.sums[fold][k].scaled(1 - rate) + new
-        return BatchResult(found.score, found.probability, found.class_weight.sum(axis=0, dtype=np.float64))
+            self._remember(fold, k, new, rate)
+        score, probability, taken = (to_numpy(a) for a in (found.score, found.probability, found.class_weight))
+        return BatchResult(score, probability, taken.sum(axis=0, dtype=np.float64))
 
     def _search_step(
         self,
@@ -148,10 +146,12 @@ class Run(FoldSums):
         coarse = min(self.preparer.field_A / options.search_resolution_A, radius)
         few, everything = disc.count_within(coarse), disc.count_within(radius)
         grid, shifts, step_deg, step_px = self._grids(coarse, rng)
-        poses = search_globally(images, models, disc, few, grid, shifts, options.candidates * options.classes)
-        middle = (few + everything) // 2
+        most = options.candidates * options.classes
+        poses = search_globally(images, models, disc, few, grid, shifts, most).sorted(most).distinct(_APART * step_deg)
+        middle = round((few * everything) ** 0.5)
         poses = climb(images, models, disc, middle, poses, step_deg / 3, step_px / 2, margin)
-        poses = climb(images, models, disc, everything, poses, step_deg / 6, step_px / 4, margin)
+        last = _LAST_MARGIN_SHARE * margin
+        poses = climb(images, models, disc, everything, poses, step_deg / 6, step_px / 4, last)
         return poses.sorted(_KEPT_POSES * options.classes)
 
     def _add(
@@ -170,11 +170,12 @@ class Run(FoldSums):
             row, column = np.nonzero((weights > least) & (poses.model == k))
             new = self._empty()
             if len(row):
-                weight = weights[row, column][:, None]
-                ramps = disc.phase_ramps(poses.shift_px[row, column], count)
-                data = images.data[row, :count] * ramps * weight
-                new.insert(data, images.weight[row, :count] * weight, poses.rotation[row, column], disc)
-            self.sums[fold][k] = self.sums[fold][k].scaled(1 - rate) + new
+                xp, chosen = self.preparer.xp, images.take(row)
+                weight = xp.asarray(weights[row, column][:, None])
+                ramps = disc.phase_ramps(xp.asarray(poses.shift_px[row, column]), count)
+                data = chosen.data[:, :count] * ramps * weight
+                new.insert(data, chosen.weight[:, :count] * weight, poses.rotation[row, column], disc)
+            self._remember(fold, k, new, rate)
 
 
 def trust_in(score: NDArray[np.float32]) -> NDArray[np.float32]:

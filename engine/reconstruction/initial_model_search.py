@@ -7,49 +7,23 @@ matrix products: a slice turned by 180° in its plane is the complex conjugate, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from engine.arrays import to_numpy
+from engine.arrays import Array, array_namespace, is_gpu, to_numpy
 from engine.fourier.disc import HalfDisc
 from engine.geometry import axis_rotation, directions_grid, in_plane_rotation, orientation_grid
 from engine.reconstruction.fourier_volume import FourierVolume, extract_slices
+from engine.reconstruction.initial_model_candidates import Poses
 from engine.reconstruction.initial_model_images import PreparedImages
 from engine.reconstruction.pose_search import pose_kernels
 from engine.symmetry import in_asymmetric_unit
 
-_IMAGES_AT_ONCE = 8
+_IMAGES_AT_ONCE, _DEVICE_IMAGES_AT_ONCE = 8, 64
 _NEIGHBOURS = np.array([[x, y] for y in (-1, 0, 1) for x in (-1, 0, 1)], dtype=np.float32)
-
-
-@dataclass(frozen=True)
-class Poses:
-    """Candidates of a batch of images, best first.
-
-    Attributes
-    ----------
-    rotation : (m, c, 3, 3) projection matrices.
-    shift_px : (m, c, 2) centring shifts in pixels of the working grid.
-    model : (m, c) index of the class.
-    score : (m, c) log-likelihood above that of an empty model.
-    """
-
-    rotation: NDArray[np.float32]
-    shift_px: NDArray[np.float32]
-    model: NDArray[np.int64]
-    score: NDArray[np.float32]
-
-    def sorted(self, count: int) -> Poses:
-        """Return the best `count` candidates of each image."""
-        order = np.argsort(-self.score, axis=1, kind="stable")[:, :count]
-        rows = np.arange(len(order))[:, None]
-        return Poses(
-            self.rotation[rows, order], self.shift_px[rows, order], self.model[rows, order], self.score[rows, order]
-        )
 
 
 def search_grid(step_deg: float, symmetry: str, turn: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -80,13 +54,16 @@ def search_globally(
     keep: int,
 ) -> Poses:
     """Score every rotation, shift and class on the first `count` coefficients; keep the best of each image."""
-    slices = np.concatenate([extract_slices(m, grid, disc, count) for m in models])
-    real, imag = np.ascontiguousarray(slices.real.T) * 2, np.ascontiguousarray(slices.imag.T) * 2
-    power = np.ascontiguousarray((np.abs(slices) ** 2).T)
-    ramps = disc.phase_ramps(shifts_px, count)
+    xp = array_namespace(images.data)
+    slices = xp.concat([extract_slices(m, grid, disc, count) for m in models])
+    real, imag, power = (xp.empty((count, slices.shape[0]), dtype=xp.float32) for _ in range(3))
+    real[...], imag[...] = 2 * xp.real(slices).T, 2 * xp.imag(slices).T
+    power[...] = (xp.abs(slices) ** 2).T
+    ramps = disc.phase_ramps(xp.asarray(shifts_px), count)
+    at_once = _DEVICE_IMAGES_AT_ONCE if is_gpu(images.data) else _IMAGES_AT_ONCE
     parts = [
-        _score_chunk(images.take(slice(i, i + _IMAGES_AT_ONCE)), real, imag, power, ramps, count, keep)
-        for i in range(0, len(images.data), _IMAGES_AT_ONCE)
+        _score_chunk(images.take(slice(i, i + at_once)), real, imag, power, ramps, count, keep)
+        for i in range(0, images.data.shape[0], at_once)
     ]
     index, shift, score = (np.concatenate(column) for column in zip(*parts, strict=True))
     half, index = index >= slices.shape[0], index % slices.shape[0]
@@ -97,30 +74,23 @@ def search_globally(
 
 
 def _score_chunk(
-    images: PreparedImages,
-    real: NDArray[np.float32],
-    imag: NDArray[np.float32],
-    power: NDArray[np.float32],
-    ramps: NDArray[np.complex64],
-    count: int,
-    keep: int,
+    images: PreparedImages, real: Array, imag: Array, power: Array, ramps: Array, count: int, keep: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
     """Best `keep` of (in-plane half, class and rotation) with their best shift: indices, shifts, scores (m, keep)."""
-    m, s, r = len(images.data), len(ramps), real.shape[1]
-    moved = (images.data[:, None, :count] * ramps[None]).reshape(m * s, count)
-    even = np.ascontiguousarray(moved.real) @ real
-    odd = np.ascontiguousarray(moved.imag) @ imag
-    norm = images.weight[:, :count] @ power
-    best = np.empty((m, 2 * r), dtype=np.float32)
-    total = even + odd
-    best[:, :r] = total.reshape(m, s, r).max(axis=1) - norm
-    np.subtract(even, odd, out=total)
-    best[:, r:] = total.reshape(m, s, r).max(axis=1) - norm
-    chosen = np.argpartition(best, 2 * r - keep, axis=1)[:, 2 * r - keep :]
-    rows = np.arange(m)[:, None]
-    column, sign = chosen % r, np.where(chosen >= r, np.float32(-1), np.float32(1))
-    along = even.reshape(m, s, r)[rows, :, column] + sign[..., None] * odd.reshape(m, s, r)[rows, :, column]
-    return chosen, along.argmax(axis=2), best[rows, chosen]
+    xp = array_namespace(real)
+    m, s, r = images.data.shape[0], ramps.shape[0], real.shape[1]
+    moved = xp.reshape(images.data[:, None, :count] * ramps[None, :, :], (m * s, count))
+    even = xp.matmul(xp.asarray(xp.real(moved), copy=True), real)
+    odd = xp.matmul(xp.asarray(xp.imag(moved), copy=True), imag)
+    norm = xp.matmul(images.weight[:, :count], power)
+    best = xp.empty((m, 2 * r), dtype=xp.float32)
+    best[:, :r] = xp.max(xp.reshape(even + odd, (m, s, r)), axis=1) - norm
+    best[:, r:] = xp.max(xp.reshape(even - odd, (m, s, r)), axis=1) - norm
+    chosen = xp.argpartition(best, 2 * r - keep, axis=1)[:, 2 * r - keep :]
+    column, sign = (chosen % r)[:, None, :], xp.where(chosen >= r, np.float32(-1), np.float32(1))
+    upright, turned = (xp.take_along_axis(xp.reshape(a, (m, s, r)), column, axis=2) for a in (even, odd))
+    shift = xp.argmax(upright + sign[:, None, :] * turned, axis=1)
+    return to_numpy(chosen), to_numpy(shift), to_numpy(xp.take_along_axis(best, chosen, axis=1))
 
 
 def star_rotations(step_deg: float) -> NDArray[np.float32]:
@@ -182,7 +152,8 @@ def _score_groups(
     shifts_px: NDArray[np.float32],
 ) -> NDArray[np.float32]:
     """Log-likelihood (g, O, S) of rotations (g, O, 3, 3) and shifts (g, S, 2), each for one image and one model."""
-    data, weight = (np.ascontiguousarray(a[:, :count]) for a in (images.data, images.weight))
+    xp = array_namespace(images.data)
+    data, weight = (xp.asarray(a[:, :count], copy=True) for a in (images.data, images.weight))
     scores = np.empty((len(image), rotations.shape[1], shifts_px.shape[1]), dtype=np.float32)
     for index, volume in enumerate(models):
         mine = np.flatnonzero(model == index)
@@ -233,11 +204,3 @@ def score_poses(
     rotations, shifts = poses.rotation.reshape(-1, 1, 3, 3), poses.shift_px.reshape(-1, 1, 2)
     scores = _score_groups(images, models, disc, count, image, poses.model.ravel(), rotations, shifts)
     return scores.reshape(m, c)
-
-
-def posterior(poses: Poses, heat: float = 1.0) -> NDArray[np.float32]:
-    """Weights (m, c) of the candidates of each image; they add up to 1. `heat` below 1 flattens them."""
-    shifted = (poses.score - poses.score.max(axis=1, keepdims=True)) * np.float32(heat)
-    weight = np.exp(shifted)
-    total: Any = weight.sum(axis=1, keepdims=True)
-    return (weight / total).astype(np.float32)

@@ -29,14 +29,14 @@ class InitialModelState:
     resolution_A : working resolution of this iteration.
     score : (done,) mean log-likelihood of images new to the model, one for each iteration so far.
     start_scores : (starts,) that by which starts are compared; nan for those not yet compared.
-    start_agreement_A : (starts,) resolution to which the model of each start agrees with that carried on (FSC 0.5); nan
-        for that one itself, for those not compared and for several classes.
+    start_agreement_A : (starts,) resolution to which the model of each start agrees with that carried on (FSC 0.5), of
+        several classes the largest; nan for that one itself and for those not compared.
     best_start : the start that is carried on; -1 before the comparison.
     symmetry_score : (classes,) how symmetric the models of the best start were before the symmetry was imposed; empty
         before that and in C1.
     sums, best_sums : sums of the start at work and of the best start so far.
     start_resolution_A : working resolution at which starts were compared; infinite before.
-    start_models : (starts done, b, b, b) first model of each start on its working grid.
+    start_models : (starts done, b, b, b) model of each start, of several classes the largest, on its working grid.
     volumes : (classes, n, n, n) models on the particles' own grid.
     pixel_size_A : of the volumes.
     max_probability : median over the last batch of the weight of the best pose.

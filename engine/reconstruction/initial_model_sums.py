@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from engine.arrays import Array, to_numpy
 from engine.fourier.shells import fourier_shell_correlation
 from engine.geometry import random_rotations
 from engine.reconstruction.accumulator import Accumulator
@@ -59,7 +59,7 @@ class FoldSums:
         return np.random.default_rng([self.seed, *key])
 
     def _empty(self) -> Accumulator:
-        return Accumulator(self.grid.box_px, PADDING, self.grid.disc.radius_px)
+        return Accumulator(self.grid.box_px, PADDING, self.grid.disc.radius_px, self.preparer.xp)
 
     def radius_px(self, resolution_A: float) -> float:
         """Working radius: cycles in the window that is kept."""
@@ -72,7 +72,7 @@ class FoldSums:
     def _take_grid(self, grid: WorkingGrid) -> None:
         self.grid = grid
         radius_px = min(0.5 * self.options.mask_diameter_A / grid.pixel_size_A, grid.box_px / 2 - 2)
-        self.mask = soft_sphere(grid.box_px, radius_px, 2.0)
+        self.mask = self.preparer.xp.asarray(soft_sphere(grid.box_px, radius_px, 2.0))
 
     def refine_grid(self, resolution_A: float) -> None:
         """Go to a finer grid when the working resolution asks for it: what is there is kept, the rest is empty."""
@@ -103,7 +103,12 @@ class FoldSums:
         total = self.sums[folds[0]][model]
         for f in folds[1:]:
             total = total + self.sums[f][model]
-        return total.symmetrised(self.options.symmetry)
+        return total
+
+    def _remember(self, fold: int, model: int, new: Accumulator, rate: float) -> None:
+        """Add the sums of a mini-batch, averaged over the symmetry, to those of its fold."""
+        old = self.sums[fold][model].scaled(1 - rate)
+        self.sums[fold][model] = old + new.symmetrised(self.options.symmetry)
 
     def measure_fsc(self, resolution_A: float) -> None:
         """FSC of the models made from odd and from even folds: the signal-to-noise ratio of each shell."""
@@ -114,13 +119,13 @@ class FoldSums:
         # the mask blurs a little of the last shell beyond the radius; nothing is known there
         self.fsc[:, int(np.floor(radius)) + 1 :] = 0.0
 
-    def model(self, index: int, resolution_A: float, without: int | None = None) -> NDArray[np.float32]:
+    def model(self, index: int, resolution_A: float, without: int | None = None) -> Array:
         """Wiener-filtered model of a class (box, box, box), from all folds or all but one."""
         fsc = np.clip(self.fsc[index], 0.02, 0.99)
         fsc[0] = 0.99
         folds = [f for f in range(FOLDS) if f != without]
         solved = self._added(folds, index).solve(2 * fsc / (1 - fsc), self.radius_px(resolution_A))
-        return np.asarray(solved * self.mask, dtype=np.float32)
+        return self.preparer.xp.astype(solved * self.mask, np.float32)
 
     def models(self, resolution_A: float, without: int | None = None) -> list[FourierVolume]:
         """Models of all classes ready to be sliced, from all folds or all but one."""
@@ -133,8 +138,8 @@ class FoldSums:
         """Sums and FSC as arrays."""
         flat = [a for row in self.sums for a in row]
         return {
-            "numerator": np.stack([a.numerator for a in flat]),
-            "denominator": np.stack([a.denominator for a in flat]),
+            "numerator": np.stack([to_numpy(a.numerator) for a in flat]),
+            "denominator": np.stack([to_numpy(a.denominator) for a in flat]),
             "fsc": self.fsc,
             "radius_px": self.grid.disc.radius_px,
         }
@@ -149,5 +154,5 @@ class FoldSums:
         self.sums = [[self._empty() for _ in range(self.options.classes)] for _ in range(FOLDS)]
         flat = [a for row in self.sums for a in row]
         for a, numerator, denominator in zip(flat, data["numerator"], data["denominator"], strict=True):
-            a.numerator, a.denominator = np.array(numerator), np.array(denominator)
+            a.numerator, a.denominator = (self.preparer.xp.asarray(x, copy=True) for x in (numerator, denominator))
         self.fsc = np.array(data["fsc"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ from engine.fourier.shells import fourier_ring_correlation, radial_average
 from engine.picking.pick import PickSettings, pick_micrograph
 from engine.reconstruction.accumulator import Accumulator
 from engine.reconstruction.from_poses import reconstruct_from_poses
+from engine.reconstruction.initial_model import InitialModelOptions, InitialModelState, initial_model
+from engine.reconstruction.initial_model_poses import assign_poses, join_poses
 from engine.reconstruction.refinement import refine
 from engine.reconstruction.refinement_state import RefinementOptions
 from engine.validation.comparison import HalfMapComparison
@@ -128,6 +131,24 @@ def test_refinement(xp: Any, refine_defocus: bool) -> None:
     assert np.abs(ours.fsc - plain.fsc).max() < 0.02
     assert ours.resolution_A == pytest.approx(plain.resolution_A, rel=0.02)
     assert np.mean(np.abs(ours.rotations - plain.rotations).max(axis=(1, 2)) < 1e-3) > 0.95
+
+
+def test_initial_model(xp: Any) -> None:
+    particles = particle_case().particles.take(np.arange(30))
+    options = InitialModelOptions(
+        DIAMETER_A, symmetry="C8", classes=2, starts=1, start_iterations=1, iterations=3, batch_first=5, batch_last=5,
+        start_resolution_A=45.0, search_resolution_A=40.0, final_resolution_A=25.0, angular_sampling=3.0, candidates=4,
+    )  # fmt: skip
+    plain = list(initial_model(particles, options, np.random.default_rng(1)))
+    # each iteration from the same state: what is chosen at random between alike poses would drift apart over several
+    for before, after in itertools.pairwise([None, *plain]):
+        kept = None if before is None else InitialModelState.from_dict(before.to_dict())
+        ours = next(initial_model(particles, options, np.random.default_rng(1), kept, xp))
+        assert ours.score == pytest.approx(after.score, rel=0.01)
+        assert_close(ours.volumes, after.volumes, 0.02)
+    poses, expected = (join_poses(list(assign_poses(particles, options, plain[-1], x))) for x in (xp, np))
+    assert np.mean(poses.model == expected.model) > 0.95
+    assert np.mean(np.abs(poses.angles_deg - expected.angles_deg).max(axis=1) < 0.1) > 0.9
 
 
 def test_curves_and_masks(xp: Any) -> None:

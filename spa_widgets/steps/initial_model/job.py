@@ -44,7 +44,7 @@ def _search(ctx: JobContext, dataset: ParticleSet, options: InitialModelOptions)
     kept = ctx.load_checkpoint()
     state = None if kept is None else InitialModelState.from_dict(kept)
     ctx.progress(state.done if state else 0, state.total if state else 1, "preparing images")
-    for found in initial_model(dataset.to_engine(), options, ctx.rng(), state):
+    for found in initial_model(dataset.to_engine(), options, ctx.rng(), state, ctx.xp):
         state = found
         ctx.save_checkpoint(state.to_dict())
         _show(ctx, state)
@@ -72,7 +72,7 @@ def _assign(
     ctx: JobContext, dataset: ParticleSet, options: InitialModelOptions, state: InitialModelState
 ) -> ParticlePoses:
     parts: list[ParticlePoses] = []
-    for part in assign_poses(dataset.to_engine(), options, state):
+    for part in assign_poses(dataset.to_engine(), options, state, ctx.xp):
         parts.append(part)
         ctx.check_cancelled()
     return join_poses(parts)
@@ -117,7 +117,7 @@ def _report(ctx: JobContext, state: InitialModelState, poses: ParticlePoses, num
         ctx.figure("start_agreement_A", best_A)
         if alike == 0:
             ctx.warn(
-                f"Unsure: none of the {others} other starts found the model carried on; the most alike agrees with it "
+                f"Unsure: no other start found the model carried on ({others} tried); the most alike agrees with it "
                 f"to {best_A:.0f} Å only (FSC 0.5 at a working resolution of {state.start_resolution_A:.0f} Å). "
                 "Look at the model, or run again with more starts or another seed."
             )

@@ -78,7 +78,7 @@ class Params(SeededParams):
 STEP = register(
     Step(
         name="initial_model",
-        version=6,
+        version=7,
         params=Params,
         title="Ab-initio reconstruction",
         summary="Make a first model from particles whose poses are unknown.",

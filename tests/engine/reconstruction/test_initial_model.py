@@ -9,7 +9,7 @@ import pytest
 
 from engine.fourier.crop import fourier_resize_volume
 from engine.fourier.disc import HalfDisc
-from engine.geometry import euler_to_matrix, random_rotations, rotation_angle_deg
+from engine.geometry import axis_rotation, euler_to_matrix, random_rotations, rotation_angle_deg
 from engine.optics import Optics
 from engine.particles import Particles
 from engine.reconstruction.alignment import map_fsc_to_truth
@@ -19,12 +19,12 @@ from engine.reconstruction.initial_model import (
     InitialModelState,
     initial_model,
 )
+from engine.reconstruction.initial_model_candidates import Poses
 from engine.reconstruction.initial_model_images import ImagePreparer, PreparedImages
 from engine.reconstruction.initial_model_marginal import _product, marginal_sums
 from engine.reconstruction.initial_model_poses import assign_poses, join_poses
 from engine.reconstruction.initial_model_run import Run, trust_in
 from engine.reconstruction.initial_model_search import (
-    Poses,
     climb,
     score_poses,
     search_globally,
@@ -149,6 +149,15 @@ def poses_of(truth: Any, chosen: np.ndarray, pixel_size_A: float) -> Poses:
     rotation = euler_to_matrix(truth.angles_deg[chosen]).astype(np.float32)[:, None]
     shift = (truth.shifts_A[chosen] / pixel_size_A).astype(np.float32)[:, None]
     return Poses(rotation, shift, np.zeros((len(chosen), 1), np.int64), np.zeros((len(chosen), 1), np.float32))
+
+
+def test_candidates_beside_a_better_one_are_given_up() -> None:
+    turns = [axis_rotation((1, 0, 0), angle) for angle in (0.0, 4.0, 9.0, 30.0, 31.0)]
+    rotation = np.stack(turns).astype(np.float32)[None]
+    score, model = np.array([[9.0, 8.0, 7.0, 6.0, 5.0]], np.float32), np.array([[0, 0, 0, 0, 1]])
+    found = Poses(rotation, np.zeros((1, 5, 2), np.float32), model, score).distinct(6.0)
+    # the third is near the second, which is no candidate any more; the last is of another class
+    assert np.isfinite(found.score).tolist() == [[True, False, True, True, True]]
 
 
 def test_an_image_unlike_the_others_is_not_trusted(rng: np.random.Generator) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +58,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 PARAMS = Params(
-    symmetry="C8", classes=2, starts=2, start_iterations=1, iterations=3, final_resolution_A=20.0, batch_first=10
+    symmetry="C8", classes=2, starts=1, start_iterations=1, iterations=3, final_resolution_A=20.0, batch_first=10
 )
 
 
@@ -87,6 +88,25 @@ def test_writes_every_class_and_poses_and_resumes_to_the_same(data: Path, tmp_pa
     for k in (1, 2):
         volumes = [read_mrc(job.out / f"volume_{k}.mrc")[0] for job in (whole, stopped)]
         assert np.array_equal(*volumes)
+
+
+def test_a_model_of_noise_is_called_unsure(data: Path, tmp_path: Path) -> None:
+    noise = np.random.default_rng(7).standard_normal((COUNT, BOX_PX, BOX_PX)).astype(np.float32)
+    write_mrc(tmp_path / "p.mrcs", noise, PIXEL_SIZE_A, is_stack=True)
+    shutil.copy(data / "particles.star", tmp_path)
+    params = Params(
+        symmetry="C8", classes=2, starts=2, start_iterations=1, iterations=2, final_resolution_A=30.0, batch_first=10
+    )
+    ctx, events = context(tmp_path, tmp_path / "job", params), []
+    ctx.on_event = events.append
+    initial_model.run(ctx)
+    assert ctx.figures["starts_alike"] == 0
+    said = [sentence for sentence in ctx.warnings if sentence.startswith("Unsure: ")]
+    assert len(said) == 2
+    assert "no other start found" in said[0]
+    assert "mates" in said[1]
+    looks = [event for event in events if event["kind"] == "picture"]
+    assert len(looks) == 2 * 1 + 1  # the volume is shown after every iteration
 
 
 def test_bad_input_is_one_sentence(data: Path, tmp_path: Path) -> None:
