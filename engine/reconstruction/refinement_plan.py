@@ -27,6 +27,8 @@ _BYTES_A_VOXEL = 12
 _LARGEST_SUMS = 1_000_000_000
 _DECISIVE_A = 12.0
 _ALTERNATIVES = 128
+_NONE_ASTRAY = 0.003
+_MUCH_BETTER = 0.75
 
 
 @dataclass(frozen=True)
@@ -112,13 +114,16 @@ def searches_all(state: RefinementState) -> bool:
     """Tell whether the next iteration searches all orientations.
 
     It does at first, for some iterations more while such searches still move many particles, and when the map has
-    become much better since the last one: only that rescues a particle from a wrong orientation.
+    become better since the last one: only that rescues a particle from a wrong orientation. Where the last one moved
+    next to none, the map must have become much better for another to find more.
     """
     if state.iteration < 3:
         return True
     patience = _SETTLING if state.jumped < 0.1 else 2 * _SETTLING
     settling = state.iteration < patience and state.was_global and state.jumped > 0.04
     gain = state.resolution_A / state.global_resolution_A
+    if state.jumped < _NONE_ASTRAY:
+        return gain < _MUCH_BETTER
     return settling or gain < 0.93 or (state.stalled >= 1 and gain < 0.97)
 
 
