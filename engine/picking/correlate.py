@@ -3,13 +3,18 @@
 With f the flattened micrograph, w the weight of the window that is compared, t a template of zero weighted mean and
 Σ w t² = 1, and v the disc of the particle's diameter:
 
-    NCC(x) = Σ_u w(u) t(u) f(x+u) / sqrt(Σ_u w(u) (f(x+u) - f̄_w(x))²)        in [-1, 1]
+    c(x) = Σ_u w(u) t(u) f(x+u) / sqrt(Σ w),   V(x) = Σ_u w(u) (f(x+u) - f̄_w(x))² / Σ w
+    NCC(x) = c / (V (q + c²))^¼        in [-1, 1]
     power(x) = (Σ_u v(u) f(x+u)² / Σ v) / background
 
-The local sums come from a few more transforms (Roseman, Ultramicroscopy 94, 225, 2003). The background of the power is
-the QUIET_FRACTION quantile of the same local mean square over the micrograph, that is, ice without particles: power
-is 1 there, a few on particles, and large on ice crystals, aggregates and carbon; it does not change with the
-scale of the grey values.
+The local sums come from a few more transforms (Roseman, Ultramicroscopy 94, 225, 2003). c / √V is the usual NCC:
+neighbours in the window, and all that a particle has but its template lacks, make it small. c / √(q + c²) is what it
+would be with nothing in the window but the match and quiet ice, q being the QUIET_FRACTION quantile of V; ice crystals
+reach it without looking like the template. Their geometric mean tells particles from both best.
+
+The background of the power is the same quantile of the mean square in the disc, that is, ice without particles: power
+is 1 there, a few on particles, and large on ice crystals, aggregates and carbon; it does not change with the scale of
+the grey values.
 """
 
 from __future__ import annotations
@@ -21,7 +26,7 @@ from engine.fourier.partial import rfft2_padded
 from engine.fourier.transforms import irfft2, rfft2
 
 QUIET_FRACTION = 0.2
-"""Quantile of the local mean square that stands for empty ice, even where particles cover half of the picture."""
+"""Quantile of the local mean squares that stands for empty ice, even where particles cover half of the picture."""
 
 BATCH = 4
 """Templates in flight: few enough for the processor's cache. The result does not depend on it."""
@@ -71,8 +76,15 @@ def score_maps(image: Array, weight: Array, kernels: Array) -> ScoreMaps:
     square = _local_mean(rfft2(image * image), weight / total, image.shape)
     variance = xp.maximum(square - mean * mean, xp.float32(1e-6) * square.mean())
     best, lowest, index = _best_of(spectrum, kernels, image.shape)
-    scale = 1.0 / xp.sqrt(variance * total)
-    return ScoreMaps(best * scale, index, -lowest * scale)
+    quiet = _quantile(variance, QUIET_FRACTION)
+    best, opposite = best / xp.sqrt(total), -lowest / xp.sqrt(total)
+    return ScoreMaps(_score(best, variance, quiet), index, _score(opposite, variance, quiet))
+
+
+def _score(correlation: Array, variance: Array, quiet: Array) -> Array:
+    """Geometric mean of the NCC and of what it would be with nothing in the window but the match and quiet ice."""
+    xp = array_namespace(correlation)
+    return correlation / xp.sqrt(xp.sqrt(variance * (quiet + correlation * correlation)))
 
 
 def power_map(image: Array, disc: Array, border_px: int = 0) -> Array:

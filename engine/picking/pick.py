@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from engine.arrays import Array, array_namespace, to_numpy
 from engine.optics import Defocus, Optics
 from engine.picking.correlate import ScoreMaps, power_map, score_maps
+from engine.picking.decoys import Scored, noise_weights
 from engine.picking.grid import PickingGrid, flatten_micrograph
 from engine.picking.peaks import Peaks, find_peaks, sub_pixel_offsets, suppress_neighbours
-from engine.picking.scores import fringes
 from engine.picking.templates import TemplateBank, disc_weight, window_side_px
 
 _RECENTRE_DIAMETERS = 0.15
@@ -61,6 +61,7 @@ class Candidates:
     class_number : 1-based number of the best template.
     psi_deg : its in-plane angle.
     decoy_ncc, decoy_power : scores of the peaks in the opposite contrast, fringes of particles left out.
+    decoy_weight : for how many candidates of noise each of them stands (see `engine.picking.decoys`).
     """
 
     x_px: NDArray[np.float64]
@@ -71,6 +72,7 @@ class Candidates:
     psi_deg: NDArray[np.float32]
     decoy_ncc: NDArray[np.float32]
     decoy_power: NDArray[np.float32]
+    decoy_weight: NDArray[np.float32]
 
     @property
     def count(self) -> int:
@@ -153,9 +155,11 @@ def _candidates(
     else:
         owner = owner[peaks.pixels[:, 1], peaks.pixels[:, 0]]
     x, y = peaks.pixels[:, 0], peaks.pixels[:, 1]
-    noise = ~fringes(
-        decoys.positions_px, decoys.scores, peaks.positions_px, peaks.scores, settings.diameter_A / pixel_A
-    )
+    diameter_px, (rows, columns) = settings.diameter_A / pixel_A, power.shape
+    area_px = (search.edge, search.edge, columns - 1 - search.edge, rows - 1 - search.edge)
+    opposite, right = (Scored(found.positions_px, found.scores) for found in (decoys, peaks))
+    weights = noise_weights(opposite, right, area_px, diameter_px, search.apart)
+    noise = weights > 0
     classes, psi = _identity(found, owner, x, y, banks)
     positions = grid.to_micrograph_px(peaks.positions_px)
     return Candidates(
@@ -167,6 +171,7 @@ def _candidates(
         psi_deg=psi,
         decoy_ncc=decoys.scores[noise],
         decoy_power=power[decoys.pixels[:, 1], decoys.pixels[:, 0]][noise],
+        decoy_weight=weights[noise],
     )
 
 

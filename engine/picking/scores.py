@@ -3,7 +3,8 @@
 The default lower bound of the NCC comes from decoys, as in the identification of peptides (Elias & Gygi, Nat Methods 4,
 207, 2007). Noise is as likely to look like a template in the opposite contrast as like the template itself, so the
 peaks of the opposite contrast tell how many of the candidates above a score are noise. Particles surround themselves
-with fringes of the opposite contrast, which are no noise: `fringes` tells which decoys these are.
+with fringes of the opposite contrast, which are no noise: `engine.picking.decoys` tells which decoys these are, and
+for how many candidates of noise each of the others stands.
 """
 
 from __future__ import annotations
@@ -12,20 +13,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
-
-DECOY_SHARE = 0.02
-"""Decoys per candidate that the automatic bound of the NCC allows. On simulated micrographs of several particles one or
-two candidates are false for each decoy, and the best F1 lies there."""
 
 FLOODED, FEWEST = 0.3, 30
-"""No score counts below the one where, among at least FEWEST candidates, this share of decoys is reached: noise is so
+"""No score counts below the one where, among at least FEWEST candidates, this share of noise is reached: noise is so
 dense there that most decoys lie beside a better candidate and are taken for fringes."""
-
-_ACCIDENTS = 2.0
-
-FRINGE_RATIO = 1.1
-"""A decoy is a fringe where a candidate beside it has this many times its score."""
 
 POWER_SPREADS = 5.0
 """Robust standard deviations (of the logarithm) above the median from which the power counts as ice or carbon."""
@@ -57,38 +48,18 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class ScoreSample:
-    """NCC and power of candidates or of decoys of a whole data set, each (m,)."""
+    """NCC and power of candidates or of decoys of a whole data set, each (m,), and what each counts (1 where None)."""
 
     ncc: NDArray[np.floating]
     power: NDArray[np.floating]
+    weight: NDArray[np.floating] | None = None
 
-    def below_power(self, max_power: float | None) -> NDArray[np.float64]:
-        """NCC of the members whose power does not exceed a bound."""
+    def below_power(self, max_power: float | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """NCC and weight of the members whose power does not exceed a bound."""
         ncc = np.asarray(self.ncc, np.float64)
-        return ncc if max_power is None else ncc[np.asarray(self.power) <= max_power]
-
-
-def fringes(
-    decoys_px: NDArray[np.floating],
-    decoy_ncc: NDArray[np.floating],
-    candidates_px: NDArray[np.floating],
-    candidate_ncc: NDArray[np.floating],
-    reach_px: float,
-) -> NDArray[np.bool_]:
-    """Tell which decoys are fringes of a particle: those with a clearly better candidate within reach.
-
-    Parameters
-    ----------
-    decoys_px, candidates_px : (d, 2) and (m, 2) positions on one micrograph.
-    decoy_ncc, candidate_ncc : (d,) and (m,) scores.
-    reach_px : one particle diameter.
-    """
-    found = np.zeros(len(decoy_ncc), dtype=bool)
-    if len(decoy_ncc) and len(candidate_ncc):
-        beside = cKDTree(candidates_px).query_ball_point(decoys_px, reach_px)
-        for i, near in enumerate(beside):
-            found[i] = bool((candidate_ncc[near] > FRINGE_RATIO * decoy_ncc[i]).any())
-    return found
+        weight = np.ones(ncc.shape) if self.weight is None else np.asarray(self.weight, np.float64)
+        chosen = slice(None) if max_power is None else np.asarray(self.power) <= max_power
+        return ncc[chosen], weight[chosen]
 
 
 def automatic_thresholds(candidates: ScoreSample, decoys: ScoreSample, given: Thresholds) -> Thresholds:
@@ -96,7 +67,7 @@ def automatic_thresholds(candidates: ScoreSample, decoys: ScoreSample, given: Th
 
     Parameters
     ----------
-    candidates, decoys : scores over the whole data set, decoys without `fringes`.
+    candidates, decoys : scores over the whole data set, decoys without fringes.
     given : bounds that are kept as they are.
 
     Returns
@@ -108,7 +79,7 @@ def automatic_thresholds(candidates: ScoreSample, decoys: ScoreSample, given: Th
     # the bounds depend on each other: ice must not count among the decoys, nor noise among the particles
     for _ in range(2):
         if given.min_ncc is None:
-            min_ncc = decoy_threshold(candidates.below_power(max_power), decoys.below_power(max_power))
+            min_ncc = decoy_threshold(candidates.below_power(max_power)[0], *decoys.below_power(max_power))
         if given.max_power is None:
             chosen = replace(given, min_ncc=min_ncc, max_power=None).accept(candidates.ncc, candidates.power)
             max_power = power_bound(np.asarray(candidates.power)[chosen])
@@ -116,9 +87,17 @@ def automatic_thresholds(candidates: ScoreSample, decoys: ScoreSample, given: Th
 
 
 def decoy_threshold(
-    candidates: NDArray[np.floating], decoys: NDArray[np.floating], share: float = DECOY_SHARE
+    candidates: NDArray[np.floating], decoys: NDArray[np.floating], weight: NDArray[np.floating] | None = None
 ) -> float:
-    """Lowest score above which there are at most `share` decoys for each candidate.
+    """Score with the best expected F1, twice what is right over the sum of what is picked and what there is.
+
+    Of n candidates above a score those are right that the decoys above it leave, and there are as many objects as are
+    right at the score where most are.
+
+    Parameters
+    ----------
+    candidates, decoys : (m,) and (d,) scores.
+    weight : (d,) candidates of noise that each decoy stands for; 1 where None.
 
     Returns
     -------
@@ -129,13 +108,17 @@ def decoy_threshold(
     if not len(scores):
         return 0.0
     above = np.arange(1, len(scores) + 1)
-    false = len(decoys) - np.searchsorted(np.sort(np.asarray(decoys, np.float64)), scores, side="left")
+    order = np.argsort(np.asarray(decoys, np.float64), kind="stable")
+    counted = np.ones(len(order)) if weight is None else np.asarray(weight, np.float64)[order]
+    below = np.concatenate([[0.0], np.cumsum(counted)])
+    false = below[-1] - below[np.searchsorted(np.asarray(decoys, np.float64)[order], scores, side="left")]
     flooded = np.flatnonzero((above >= FEWEST) & (false > FLOODED * above))
     end = flooded[0] if len(flooded) else len(scores)
-    # in a small set the share is less than a decoy: one or two of them are accidents
-    allowed = np.maximum(share * above[:end], np.where(above[:end] >= FEWEST, _ACCIDENTS, 0.0))
-    good = np.flatnonzero(false[:end] <= allowed)
-    return float(scores[good[-1]]) if len(good) else float(np.nextafter(scores[0], np.inf))
+    right = (above - false)[:end]
+    objects = right.max(initial=0.0)
+    if objects <= 0:
+        return float(np.nextafter(scores[0], np.inf))
+    return float(scores[np.argmax(2 * right / (above[:end] + objects))])
 
 
 def power_bound(powers: NDArray[np.floating]) -> float | None:

@@ -30,9 +30,10 @@ from spa_widgets.steps._pick_params import PickerParams, ThresholdParams
 
 CANDIDATES_FILE = "candidates.star"
 _APART = 0.6  # default distance of two picks in diameters
-NCC, POWER, DEFOCUS, MICROGRAPH = (
+NCC, POWER, WEIGHT, DEFOCUS, MICROGRAPH = (
     "rlnAutopickFigureOfMerit",
     "spaPickPower",
+    "spaPickWeight",
     "spaMicrographDefocusA",
     "rlnMicrographName",
 )
@@ -45,7 +46,7 @@ _PICK_COLUMNS = {
     "class_number": "rlnClassNumber",
     "psi_deg": "rlnAnglePsi",
 }
-_DECOY_COLUMNS = {"decoy_ncc": NCC, "decoy_power": POWER}
+_DECOY_COLUMNS = {"decoy_ncc": NCC, "decoy_power": POWER, "decoy_weight": WEIGHT}
 
 MakeBanks = Callable[[PickingGrid], Sequence[TemplateBank]]
 
@@ -209,9 +210,8 @@ def within_thresholds(
         defocus_A = candidates[DEFOCUS].to_numpy(np.float64)
         sample = ScoreSample(calibrate_to_defocus(sample.ncc, defocus_A, trend), sample.power)
         if decoys is not None:
-            opposite = ScoreSample(
-                calibrate_to_defocus(opposite.ncc, decoys[DEFOCUS].to_numpy(np.float64), trend), opposite.power
-            )
+            decoy_defocus_A = decoys[DEFOCUS].to_numpy(np.float64)
+            opposite = replace(opposite, ncc=calibrate_to_defocus(opposite.ncc, decoy_defocus_A, trend))
         bounds = _filled_in(sample, opposite, given, params)
     return bounds, bounds.accept(sample.ncc, sample.power)
 
@@ -248,7 +248,8 @@ def _sample(table: pd.DataFrame | None) -> ScoreSample:
             f"The picks have no column {', '.join(missing)}; expected the scores of a picker: "
             "picks made by hand need no thresholds, extract them as they are."
         )
-    return ScoreSample(table[NCC].to_numpy(np.float64), table[POWER].to_numpy(np.float64))
+    weight = table[WEIGHT].to_numpy(np.float64) if WEIGHT in table else None
+    return ScoreSample(table[NCC].to_numpy(np.float64), table[POWER].to_numpy(np.float64), weight)
 
 
 def _described(bounds: Thresholds) -> str:

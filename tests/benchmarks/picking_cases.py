@@ -38,17 +38,17 @@ class Case:
 
 
 CASES = (
-    Case("channel, preset small", None, "C8", (0, 0, 0), {"count": 6}, 201),
-    Case("channel, crowded to 150 Å", None, "C8", (0, 0, 0), _DENSE, 202),
-    Case("channel, 0.8 µm", None, "C8", (0, 0, 0), {"defocus_range_A": (7.9e3, 8.1e3)}, 203),
-    Case("channel, 2.5 µm", None, "C8", (0, 0, 0), {"defocus_range_A": (24.9e3, 25.1e3)}, 204),
+    Case("channel, preset small", None, "C8", (0, 0, 0), {"count": 6}, 801),
+    Case("channel, crowded to 150 Å", None, "C8", (0, 0, 0), _DENSE, 802),
+    Case("channel, 0.8 µm", None, "C8", (0, 0, 0), {"defocus_range_A": (7.9e3, 8.1e3)}, 803),
+    Case("channel, 2.5 µm", None, "C8", (0, 0, 0), {"defocus_range_A": (24.9e3, 25.1e3)}, 804),
     Case(
         "C1, 250 kDa, 90 objects",
         250.0,
         "C1",
         (140, 110, 100),
         {"defocus_range_A": _WIDE, "objects_per_micrograph": 90, "spacing_A": 160.0},
-        205,
+        805,
     ),
     Case(
         "D2, 465 kDa, ice 700 Å",
@@ -56,7 +56,7 @@ CASES = (
         "D2",
         (170, 130, 95),
         {"defocus_range_A": _WIDE, "ice_thickness_A": 700.0},
-        206,
+        806,
     ),
     Case(
         "D7, 700 kDa, 200 kV",
@@ -64,7 +64,7 @@ CASES = (
         "D7",
         (115, 115, 150),
         {"defocus_range_A": _WIDE, "optics": Optics(200.0, 2.7, 0.07)},
-        207,
+        807,
     ),
 )
 
@@ -148,16 +148,17 @@ def _ribosome() -> Atoms:
 
 _NONE = (0.0, 0.0, 0.0)
 HELD_OUT = (
-    Case("atoms of a C8 channel", None, "C8", _NONE, {"count": 4}, 301, _channel_of_atoms),
-    Case("beta-galactosidase (5a1a)", None, "D2", _NONE, {"defocus_range_A": _WIDE}, 302, _galactosidase),
+    Case("atoms of a C8 channel", None, "C8", _NONE, {"count": 4}, 901, _channel_of_atoms),
+    Case("beta-galactosidase (5a1a)", None, "D2", _NONE, {"defocus_range_A": _WIDE}, 902, _galactosidase),
     Case(
         "70S ribosome",
         None,
         "C1",
         _NONE,
         {"defocus_range_A": _WIDE, "objects_per_micrograph": 30, "spacing_A": 300.0},
-        303,
+        903,
         _ribosome,
     ),
+    Case("O, 480 kDa", 480.0, "O", (130, 130, 130), {"defocus_range_A": _WIDE}, 904),
 )
 """Never looked at while the pickers were made; there only beside the data folder."""

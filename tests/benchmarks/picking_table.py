@@ -47,7 +47,7 @@ class _Found:
     def thresholds(self) -> Thresholds:
         return automatic_thresholds(
             ScoreSample(self.joined("ncc"), self.joined("power")),
-            ScoreSample(self.joined("decoy_ncc"), self.joined("decoy_power")),
+            ScoreSample(self.joined("decoy_ncc"), self.joined("decoy_power"), self.joined("decoy_weight")),
             Thresholds(),
         )
 

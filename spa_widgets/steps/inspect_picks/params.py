@@ -21,7 +21,7 @@ class Params(ThresholdParams):
 STEP = register(
     Step(
         name="inspect_picks",
-        version=2,
+        version=3,
         params=Params,
         title="Inspect picks",
         inputs=[Input("picks", kind="picks")],

@@ -38,7 +38,7 @@ class Params(PickerParams):
 STEP = register(
     Step(
         name="pick_blobs",
-        version=4,
+        version=5,
         params=Params,
         title="Blob picker",
         inputs=[Input("micrographs", kind="micrographs")],

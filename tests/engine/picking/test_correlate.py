@@ -28,15 +28,17 @@ def test_ncc_and_power_are_those_of_the_definition(rng: np.random.Generator) -> 
     maps = score_maps(image, bank.weight, kernels)
     power = power_map(image, bank.weight, 10)
     side, w = bank.weight.shape[0], bank.weight.astype(np.float64)
-    squares = []
+    squares, quiet = [], []
     for y, x in ((48, 60), (40, 71), (52, 30)):
         f = image[y - side // 2 : y + side - side // 2, x - side // 2 : x + side - side // 2].astype(np.float64)
-        deviation = np.sqrt((w * (f - (w * f).sum() / w.sum()) ** 2).sum())
-        scores = (kernels * f).sum(axis=(1, 2)) / deviation
-        assert maps.ncc[y, x] == pytest.approx(scores.max(), abs=2e-4)
-        assert maps.opposite[y, x] == pytest.approx(-scores.min(), abs=2e-4)
-        assert maps.template[y, x] == scores.argmax()
+        variance = (w * (f - (w * f).sum() / w.sum()) ** 2).sum() / w.sum()
+        matches = (kernels * f).sum(axis=(1, 2)) / np.sqrt(w.sum())
+        best, lowest = matches.max(), matches.min()
+        quiet.append((best / maps.ncc[y, x]) ** 4 / variance - best**2)
+        assert maps.opposite[y, x] == pytest.approx(-lowest / (variance * (quiet[0] + lowest**2)) ** 0.25, abs=2e-4)
+        assert maps.template[y, x] == matches.argmax()
         squares.append((w * f * f).sum() / w.sum() / power[y, x])
+    assert quiet == pytest.approx([quiet[0]] * 3, rel=1e-2)
     # the same background everywhere, exceeded by 80 % of the pixels
     assert squares == pytest.approx([squares[0]] * 3, rel=1e-3)
     assert (power[10:-10, 10:-10] >= 1).mean() == pytest.approx(0.8, abs=0.01)

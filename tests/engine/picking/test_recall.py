@@ -39,7 +39,9 @@ def judge(name: str, banks: list, micrographs: list[SimulatedMicrograph]) -> tup
     ]
     seconds = (time.process_time() - started) / len(micrographs)
     together = ScoreSample(*(np.concatenate([getattr(c, f) for c in found]) for f in ("ncc", "power")))
-    decoys = ScoreSample(*(np.concatenate([getattr(c, f) for c in found]) for f in ("decoy_ncc", "decoy_power")))
+    decoys = ScoreSample(
+        *(np.concatenate([getattr(c, f) for c in found]) for f in ("decoy_ncc", "decoy_power", "decoy_weight"))
+    )
     bounds = automatic_thresholds(together, decoys, Thresholds())
     hits = picks = objects = 0
     errors_A = []

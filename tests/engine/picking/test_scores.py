@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from engine.picking.decoys import Scored, noise_weights
 from engine.picking.scores import (
     ScoreSample,
     Thresholds,
@@ -12,7 +13,6 @@ from engine.picking.scores import (
     calibrate_to_defocus,
     decoy_threshold,
     defocus_trend,
-    fringes,
     power_bound,
 )
 
@@ -24,14 +24,22 @@ def test_bounds_on_both_scores() -> None:
     assert Thresholds(min_power=2.0, max_power=3.0).accept(ncc, power).tolist() == [False, True, True, False]
 
 
-def test_decoys_bound_the_share_of_noise(rng: np.random.Generator) -> None:
-    noise, decoys = rng.normal(0.25, 0.04, 6000), rng.normal(0.25, 0.04, 6000)
-    signal = rng.normal(0.5, 0.06, 600)
-    threshold = decoy_threshold(np.concatenate([noise, signal]), decoys, 0.1)
-    false, true = (noise >= threshold).sum(), (signal >= threshold).sum()
-    print(f"threshold {threshold:.3f}: {true} of 600 kept with {false} false ones")
-    assert 0.05 < false / (false + true) < 0.15
-    assert true > 560
+@pytest.mark.parametrize("stands_for", [1, 6])
+def test_threshold_has_nearly_the_best_f1(rng: np.random.Generator, stands_for: int) -> None:
+    """Also where only one of several candidates of noise has a decoy, which then counts for all of them."""
+    noise, decoys = rng.normal(0.25, 0.05, 6000), rng.normal(0.25, 0.05, 6000 // stands_for)
+    signal = rng.normal(0.45, 0.06, 600)
+    scores = np.sort(np.concatenate([noise, signal]))
+
+    def f1(threshold: float) -> float:
+        false, true = (noise >= threshold).sum(), (signal >= threshold).sum()
+        return float(2 * true / (false + true + 600))
+
+    weight = np.full(len(decoys), float(stands_for))
+    threshold = decoy_threshold(scores, decoys, weight)
+    best = max(f1(t) for t in scores[-1500:])
+    print(f"threshold {threshold:.3f}: F1 {f1(threshold):.3f}, best {best:.3f}")
+    assert f1(threshold) > best - 0.03  # decoys are a sample
 
 
 def test_nothing_is_kept_where_nothing_stands_out(rng: np.random.Generator) -> None:
@@ -41,18 +49,31 @@ def test_nothing_is_kept_where_nothing_stands_out(rng: np.random.Generator) -> N
     assert decoy_threshold(np.zeros(0), noise) == 0.0
 
 
-def test_decoys_beside_a_better_candidate_are_fringes() -> None:
-    decoys, candidates = np.array([[0.0, 0.0], [10.0, 0.0], [100.0, 0.0]]), np.array([[5.0, 0.0], [60.0, 0.0]])
-    found = fringes(decoys, np.array([0.3, 0.45, 0.3]), candidates, np.array([0.48, 0.9]), 20.0)
-    assert found.tolist() == [True, False, False]
-    assert not fringes(decoys, np.ones(3), np.zeros((0, 2)), np.zeros(0), 20.0).any()
+def test_decoys_beside_a_better_candidate_are_fringes_and_others_stand_for_the_area_there() -> None:
+    area = (0.0, 0.0, 200.0, 200.0)
+    decoys = Scored(np.array([[0.0, 0.0], [10.0, 0.0], [100.0, 0.0]]), np.array([0.3, 0.45, 0.3]))
+    candidates = Scored(np.array([[5.0, 0.0], [60.0, 0.0]]), np.array([0.48, 0.9]))
+    assert (noise_weights(decoys, candidates, area, 20.0, 12.0) > 0).tolist() == [False, True, True]
+    alone = noise_weights(decoys, Scored(np.zeros((0, 2)), np.zeros(0)), area, 20.0, 12.0)
+    assert alone.tolist() == [1.0, 1.0, 1.0]
+    # one particle in the middle: noise may lie 40 px from it, decoys count from 80 px on
+    single = Scored(np.array([[100.0, 100.0]]), np.array([0.9]))
+    corner = noise_weights(Scored(np.array([[5.0, 5.0]]), np.array([0.3])), single, area, 80.0, 40.0)
+    assert corner[0] == pytest.approx((200**2 - np.pi * 40**2) / (200**2 - np.pi * 80**2), rel=0.1)
+
+
+def test_decoys_count_where_next_to_nothing_is_out_of_reach_of_fringes() -> None:
+    x, y = np.meshgrid(np.arange(10.0, 200.0, 20.0), np.arange(10.0, 200.0, 20.0))
+    crowd = Scored(np.stack([x.ravel(), y.ravel()], axis=1), np.full(x.size, 0.9))
+    weights = noise_weights(Scored(np.array([[20.0, 20.0]]), np.array([0.3])), crowd, (0.0, 0.0, 200.0, 200.0), 20.0, 8)
+    assert 0 < weights[0] < 1
 
 
 def test_a_flood_of_fringes_does_not_hide_the_noise(rng: np.random.Generator) -> None:
     """Far below the particles' scores decoys may be few again: the threshold stays above the noise."""
     candidates = np.concatenate([rng.normal(0.5, 0.05, 300), rng.uniform(0.1, 0.25, 4000)])
-    threshold = decoy_threshold(candidates, rng.uniform(0.2, 0.25, 200))
-    assert threshold > 0.24
+    threshold = decoy_threshold(candidates, rng.uniform(0.2, 0.25, 200), np.full(200, 4.0))
+    assert threshold > 0.235
 
 
 def test_ice_is_left_out_by_its_power(rng: np.random.Generator) -> None:
