@@ -29,7 +29,7 @@ from engine.simulation.settings import OBJECT_KINDS, MicrographSettings
 
 _BATCH = 16
 _DELOCALISATION_LIMIT_A = 160.0
-_LEAST_INTENSITY = 0.05
+LEAST_INTENSITY = 0.05
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,24 @@ class SimulatedMicrograph:
     """One micrograph and its truth: `image` is (h, w) float32, in counted electrons per pixel."""
 
     image: NDArray[np.float32]
+    truth: MicrographTruth
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A micrograph before its electrons are counted.
+
+    Attributes
+    ----------
+    contrast : (h, w) float32
+        What the specimen adds to the intensity 1 of the beam, dark where it scatters.
+    ramp : (h, w) float32
+        Factor near 1: the uneven beam.
+    truth : MicrographTruth
+    """
+
+    contrast: NDArray[np.float32]
+    ramp: NDArray[np.float32]
     truth: MicrographTruth
 
 
@@ -80,6 +98,32 @@ def simulate_micrograph(
     atoms: Atoms, settings: MicrographSettings, mean_defocus_A: float, rng: np.random.Generator
 ) -> SimulatedMicrograph:
     """Make one micrograph with a given mean defocus."""
+    scene = simulate_scene(atoms, settings, mean_defocus_A, rng)
+    intensity = scene.contrast
+    intensity += 1.0
+    intensity *= scene.ramp
+    np.clip(intensity, LEAST_INTENSITY, None, out=intensity)
+    intensity *= np.float32(electrons_per_px(settings))
+    return SimulatedMicrograph(counted(intensity, rng), scene.truth)
+
+
+def electrons_per_px(settings: MicrographSettings) -> float:
+    """Return the counted electrons of a pixel without specimen."""
+    return settings.dose_e_per_A2 * settings.dqe * settings.pixel_size_A**2
+
+
+def counted(intensity: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Draw the electrons (h, w) that are counted where their mean number is known."""
+    counts = np.empty(intensity.shape, dtype=np.float32)
+    for first in range(0, len(counts), 256):  # in strips: the draw is made in 64-bit integers
+        counts[first : first + 256] = rng.poisson(intensity[first : first + 256])
+    return counts
+
+
+def simulate_scene(
+    atoms: Atoms, settings: MicrographSettings, mean_defocus_A: float, rng: np.random.Generator
+) -> Scene:
+    """Lay out objects and ice, and image them without noise."""
     truth = draw_layout(settings, mean_defocus_A, rng)
     objects, signal = _objects_image(atoms, settings, truth, rng)
 
@@ -91,18 +135,10 @@ def simulate_micrograph(
     ice = ice_image(settings.shape, settings.pixel_size_A, settings.ice_thickness_A, truth.surface_A, transfer, rng)
     sigma = interaction_constant_rad_per_VA(float(settings.optics.voltage_kv))
     contrast = 2.0 * sigma * settings.contrast
-    electrons = settings.dose_e_per_A2 * settings.dqe * settings.pixel_size_A**2
-    noise = contrast**2 * float(ice.var(dtype=np.float64)) + 1.0 / electrons
+    noise = contrast**2 * float(ice.var(dtype=np.float64)) + 1.0 / electrons_per_px(settings)
     objects += ice
     objects *= np.float32(-contrast)
-    objects += 1.0
-    objects *= _ramp(settings, rng)
-    np.clip(objects, _LEAST_INTENSITY, None, out=objects)
-    objects *= np.float32(electrons)
-    counts = np.empty(settings.shape, dtype=np.float32)
-    for first in range(0, len(counts), 256):  # in strips: the draw is made in 64-bit integers
-        counts[first : first + 256] = rng.poisson(objects[first : first + 256])
-    return SimulatedMicrograph(counts, replace(truth, snr=contrast**2 * signal / noise))
+    return Scene(objects, _ramp(settings, rng), replace(truth, snr=contrast**2 * signal / noise))
 
 
 def _transfer(shape: tuple[int, int], settings: MicrographSettings, defocus: Defocus) -> NDArray[np.float32]:

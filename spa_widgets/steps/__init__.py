@@ -7,6 +7,7 @@ import importlib
 # the order in which a person meets them
 ORDER = (
     "simulate",
+    "correct_motion",
     "import_micrographs",
     "estimate_ctf",
     "select_micrographs",

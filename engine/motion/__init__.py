@@ -1,0 +1,1 @@
+"""Motion of the specimen in movies, and dose weighting."""

@@ -1,0 +1,158 @@
+"""Movies of any of the field's formats, frame by frame: MRC, TIFF, EER, also packed."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spa_widgets.errors import UserError
+from spa_widgets.io.mrc import finite, open_header, read_mrc, read_mrc_slices
+from spa_widgets.io.tiff import TiffStack, open_tiff
+
+_TIFF = (".tif", ".tiff", ".eer", ".gain")
+_PACKED = {".gz": gzip.open, ".bz2": bz2.open}
+_MOST_PACKED = 2000
+_PIECE = 1 << 22
+
+EER_FRACTIONS = 40
+"""Images into which the frames of an EER movie are added up."""
+
+
+@dataclass(frozen=True)
+class Movie:
+    """A movie on disk.
+
+    Attributes
+    ----------
+    path : Path
+        As it was given.
+    shape : (int, int, int)
+        Frames, rows, columns; frames of an EER movie are its fractions.
+    pixel_size_A : float
+        Å per px by the header; 0 where it does not say.
+    dropped : int
+        Frames of the detector at the end of an EER movie that fill no fraction and are left out.
+    """
+
+    path: Path
+    shape: tuple[int, int, int]
+    pixel_size_A: float
+    dropped: int
+    _stack: TiffStack | None
+    _file: Path
+    _group: int
+
+    @property
+    def is_eer(self) -> bool:
+        """Whether frames were added up from electrons, on the pixels that were asked for."""
+        return self._stack is not None and self._stack.run_bits > 0
+
+    def frames(self) -> Iterator[NDArray[np.float32]]:
+        """Read frames (h, w) one after the other; only one is in memory.
+
+        Raises
+        ------
+        UserError
+            When one is damaged, or holds what is no number.
+        """
+        images: Iterator[NDArray[Any]]
+        if self._stack is None:
+            images = (read_mrc_slices(self._file, [index])[0] for index in range(self.shape[0]))
+        elif self.is_eer:
+            images = self._stack.fractions(self.shape[0], self._group, self.shape[2] // self._stack.shape[2])
+        else:
+            images = self._stack.pages(0, self.shape[0])
+        for image in images:
+            yield finite(np.asarray(image, np.float32), self.path)
+
+
+def open_movie(path: str | Path, scratch: Path, eer_fractions: int = EER_FRACTIONS, eer_upsampling: int = 1) -> Movie:
+    """Look at a movie without reading its frames.
+
+    Parameters
+    ----------
+    path : str or Path
+        ``.mrc``, ``.mrcs``, ``.tif``, ``.tiff`` or ``.eer``; also packed by gzip or bzip2.
+    scratch : Path
+        Folder into which a packed movie is unpacked; the caller removes it.
+    eer_fractions : int
+        Images into which the frames of an EER movie are added up.
+    eer_upsampling : int
+        1: the detector's pixels; 2: half of them, from where in a pixel electrons fell.
+
+    Raises
+    ------
+    UserError
+        When the file is missing, damaged, or has a single frame.
+    """
+    file = Path(path)
+    plain = _unpacked(file, scratch) if file.suffix.lower() in _PACKED else file
+    stack, group, dropped, size_A = None, 1, 0, 0.0
+    if _suffix(file) in _TIFF:
+        stack = open_tiff(plain)
+        shape = stack.shape
+        if stack.run_bits:
+            group = max(1, shape[0] // eer_fractions)
+            count = min(eer_fractions, shape[0] // group)
+            dropped = shape[0] - count * group
+            shape = (count, shape[1] * eer_upsampling, shape[2] * eer_upsampling)
+    else:
+        header = open_header(plain)
+        shape, size_A = header.shape, header.pixel_size_A
+    if shape[0] < 2:
+        raise UserError(
+            f"{file} has a single frame; expected a movie: import_micrographs takes images that are averaged already."
+        )
+    return Movie(file, shape, size_A, dropped, stack, plain, group)
+
+
+def _suffix(file: Path) -> str:
+    packed = file.suffix.lower() in _PACKED
+    return (file.with_suffix("") if packed else file).suffix.lower()
+
+
+def _unpacked(file: Path, scratch: Path) -> Path:
+    """Unpack a file piece by piece, no more than a movie can have been packed."""
+    if not file.is_file():
+        raise UserError(f"{file} does not exist; expected a movie there: check the path.")
+    opener: Any = _PACKED[file.suffix.lower()]
+    target = scratch / file.with_suffix("").name
+    scratch.mkdir(parents=True, exist_ok=True)
+    left = max(file.stat().st_size, 1024) * _MOST_PACKED
+    try:
+        with opener(file, "rb") as source, target.open("wb") as sink:
+            while piece := source.read(_PIECE):
+                left -= len(piece)
+                if left < 0:
+                    raise UserError(f"{file} unpacks to more than any movie holds: it is damaged.")
+                sink.write(piece)
+    except (OSError, EOFError, ValueError) as error:
+        raise UserError(f"{file} cannot be unpacked ({error}): copy it again.") from error
+    return target
+
+
+def read_gain(path: str | Path) -> NDArray[np.float32]:
+    """Read a gain reference ``(h, w)``.
+
+    Raises
+    ------
+    UserError
+        When it is no single image, or of a format that is not read.
+    """
+    file = Path(path)
+    suffix = _suffix(file)
+    if suffix in (".dm3", ".dm4"):
+        raise UserError(f"{file} is a file of DigitalMicrograph; expected .mrc, .tif or .gain: convert it (dm2mrc).")
+    gain = next(open_tiff(file).pages(0, 1)) if suffix in _TIFF else read_mrc(file)[0]
+    if gain.ndim == 3 and len(gain) == 1:
+        gain = gain[0]
+    if gain.ndim != 2:
+        raise UserError(f"{file} has the shape {gain.shape}; expected one image as the gain reference: check the path.")
+    return finite(np.asarray(gain, np.float32), file)

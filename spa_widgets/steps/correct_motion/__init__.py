@@ -1,0 +1,1 @@
+"""Correction of movies for motion and dose."""
