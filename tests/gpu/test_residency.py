@@ -15,6 +15,7 @@ from engine.classification.classify import classify_2d
 from engine.classification.options import ClassificationOptions
 from engine.fourier.filters import low_pass
 from engine.particles import Particles
+from engine.reconstruction.initial_model import InitialModelOptions, initial_model
 from engine.reconstruction.refinement import refine
 from engine.reconstruction.refinement_state import RefinementOptions
 from engine.residency import DeviceStacks
@@ -47,13 +48,15 @@ def refined(particles: Particles, xp: Any) -> Any:
     return list(refine(particles, halves, start, options, np.random.default_rng(3), xp=xp))[-1]
 
 
-def test_a_stack_is_read_and_uploaded_once_for_2d_and_refinement(xp: Any) -> None:
+def test_a_stack_is_read_and_uploaded_once_for_2d_a_first_model_and_refinement(xp: Any) -> None:
     counted = Counted(DeviceStacks(2 * STACK_BYTES))
     options = ClassificationOptions(classes=2, iterations=2, max_resolution_A=16)
     state = list(classify_2d(counted.particles, options, np.random.default_rng(1), xp=xp))[-1]
     assert sorted(counted.read) == list(range(COUNT))
     selected = np.flatnonzero(state.class_index == np.bincount(state.class_index).argmax())
     counted.read.clear()
+    coarse = InitialModelOptions(DIAMETER_A, starts=1, start_resolution_A=45.0, batch_first=4, angular_sampling=3.0)
+    next(initial_model(counted.particles.take(selected), coarse, np.random.default_rng(2), xp=xp))
     refined(counted.particles.take(selected), xp)
     assert counted.read == []
 

@@ -57,9 +57,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-PARAMS = Params(
-    symmetry="C8", classes=2, starts=1, start_iterations=1, iterations=3, final_resolution_A=20.0, batch_first=10
-)
+PARAMS = Params(classes=2, starts=1, start_iterations=1, iterations=3, final_resolution_A=20.0, batch_first=10)
 
 
 def context(data: Path, folder: Path, params: Params = PARAMS) -> JobContext:
