@@ -44,13 +44,23 @@ def run_step(step: Step, given: Mapping[str, Any]) -> int:
         spec = JobSpec(step.name, params, inputs)
         validate_spec(spec)
         with _terminable(), _own_names(inputs, paths, store):
-            key = execute(spec, store, given["device"], printer.event)
+            key = _execute(spec, store, given, printer)
     found = store.get(key)
     show_result(found, store, step, out)
     printer.summary(found.result)
     for name in sorted(found.files):
         click.echo(str(out / name))
     return 0
+
+
+def _execute(spec: JobSpec, store: Store, given: Mapping[str, Any], printer: ProgressPrinter) -> str:
+    """Run a job in this process, or on the cluster that was given."""
+    if not given.get("cluster"):
+        return execute(spec, store, given["device"], printer.event)
+    from spa_widgets.session.clusters.remote import execute_on
+    from spa_widgets.session.clusters.setting import ClusterSetting
+
+    return execute_on(ClusterSetting.of(given["cluster"]), spec, store, given["device"], printer.event)
 
 
 @contextmanager

@@ -24,6 +24,9 @@ from spa_widgets.session.params import StepParams, field_unit
 from spa_widgets.session.registry import Input, Step, get_step
 
 DEVICES = ("auto", "cpu", "gpu")
+_CLUSTER_HELP = (
+    "Compute on LocalCluster:N, slurm:N, gateway:NAME or the tls:// address of a Dask scheduler [this process]."
+)
 IMPORT_STEP = "import_micrographs"
 SHORT_NAMES = {"import": IMPORT_STEP}
 
@@ -94,6 +97,7 @@ def common_options() -> list[click.Parameter]:
     return [
         click.Option(["--out"], metavar="DIR", required=True, help="Folder for the results; made when missing."),
         click.Option(["--device"], type=click.Choice(DEVICES), default="auto", help="Where to compute."),
+        click.Option(["--cluster"], metavar="NAME", help=_CLUSTER_HELP),
         click.Option(["--seed"], type=click.IntRange(0, 2**31 - 1), help="Start of the random numbers (default 0)."),
         click.Option(["--store"], metavar="DIR", help="Store of results [SPA_STORE, else .spa/store beside DIR]."),
         click.Option(["--quiet"], is_flag=True, help="No progress on stderr."),

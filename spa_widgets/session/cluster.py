@@ -1,4 +1,4 @@
-"""The runner's Dask cluster on one machine: a CPU worker, and one worker for each GPU."""
+"""The runner's Dask cluster on one machine: CPU workers (one by default), and one worker for each GPU."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from distributed.security import Security
 
 THREADS_VARIABLE = "SPA_THREADS"
 _THREAD_SETTINGS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-_DASK_SETTINGS: dict[str, Any] = {
+DASK_SETTINGS: dict[str, Any] = {
     "distributed.scheduler.allowed-failures": 1_000_000,  # the queue counts attempts itself
     "distributed.scheduler.worker-ttl": None,  # a long kernel may keep a worker silent
+    "distributed.comm.timeouts.connect": "5s",  # how long one waits for a worker that died
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,
@@ -51,7 +52,7 @@ def count_gpus() -> int:
     return len(listed) or len(list(Path("/dev").glob("nvidia[0-9]*")))  # in some containers only the devices show
 
 
-def open_client(scratch: Path, gpus: int) -> Client:
+def open_client(scratch: Path, gpus: int, cpu_workers: int = 1) -> Client:
     """Start scheduler (in this process) and workers (each a process of its own, restarted when it dies).
 
     All traffic is on the loopback interface and encrypted with a key made for this run; there is no dashboard.
@@ -62,14 +63,20 @@ def open_client(scratch: Path, gpus: int) -> Client:
         Folder for the workers' own files.
     gpus
         How many GPUs there are.
+    cpu_workers
+        How many processes share the cores.
     """
-    dask.config.set(_DASK_SETTINGS)
+    dask.config.set(DASK_SETTINGS)
     security = Security.temporary()
     address: dict[str, Any] = {"host": "127.0.0.1", "protocol": "tls://", "security": security}
     common = {**address, "memory_limit": 0}
-    workers = {"cpu": _worker(2, {"CPU": 1, "QUICK": 1}, {}, scratch, common)}
+    share = {name: str(max(usable_cores() // cpu_workers, 1)) for name in _THREAD_SETTINGS}
+    workers = {}
+    for index in range(cpu_workers):
+        # quick jobs run beside a long one, and parts of a job that is spread
+        workers[f"cpu-{index}"] = _worker(2, {"CPU": 1, "QUICK": 1, "MAP": 1}, share, scratch, common)
     for index, name in enumerate(_gpu_names(gpus)):
-        slots: dict[str, float] = {"GPU": 1, f"GPU{index}": 1}  # any GPU, or this one
+        slots: dict[str, float] = {"GPU": 1, f"GPU{index}": 1, "MAP": 1}  # any GPU, or this one
         workers[f"gpu-{name}"] = _worker(1, slots, {"CUDA_VISIBLE_DEVICES": name}, scratch, common)
     scheduler = {"cls": Scheduler, "options": {**address, **_NO_DASHBOARD, "port": 0}}
     cluster = SpecCluster(workers=workers, scheduler=scheduler, security=security, silence_logs=40)
@@ -87,7 +94,7 @@ def _worker(
     threads = {name: str(usable_cores()) for name in _THREAD_SETTINGS}
     options = {
         **common,
-        "nthreads": slots,  # quick jobs run beside a long one
+        "nthreads": slots,
         "resources": resources,
         "env": {**threads, **env},
         "local_directory": str(scratch),

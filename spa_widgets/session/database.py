@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from spa_widgets.session.mounts import is_on_network
+
 _BUSY_SECONDS = 30.0
 
 
@@ -52,12 +54,12 @@ class Database:
 def connect(path: Path) -> sqlite3.Connection:
     """Open a database for several processes.
 
-    Write-ahead logging lets readers go on while one writes. Where the file system cannot map shared memory
-    (some network ones) SQLite keeps its older journal, which is slower and as safe.
+    Write-ahead logging lets readers go on while one writes, by memory that the processes of one machine share. On a
+    network file system, where other machines may be at the same file, SQLite's older journal is slower and safe.
     """
     connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, check_same_thread=False)
     connection.row_factory = sqlite3.Row
     with suppress(sqlite3.OperationalError):
-        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute(f"PRAGMA journal_mode={'DELETE' if is_on_network(path.parent) else 'WAL'}")
     connection.execute("PRAGMA synchronous=NORMAL")
     return connection

@@ -16,7 +16,9 @@ import time
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from spa_widgets import __version__
 from spa_widgets.errors import UserError
+from spa_widgets.session.clusters.setting import ClusterSetting
 from spa_widgets.session.lease import try_lock
 from spa_widgets.session.project import Project
 from spa_widgets.session.queue import FAILED, QUEUED, RUNNING, JobRow
@@ -25,6 +27,8 @@ from spa_widgets.session.registry import get_step, load_steps
 
 if TYPE_CHECKING:
     from distributed import Client, Future
+
+    from spa_widgets.session.clusters.connect import Workers
 
 IDLE_VARIABLE = "SPA_RUNNER_IDLE_S"
 HEARTBEAT_S = 2.0
@@ -45,16 +49,23 @@ class Runner:
         Seconds without work after which `run` returns.
     """
 
+    may_spread = True  # one job over several workers
+
     def __init__(self, project: Project, idle_s: float = _IDLE_S) -> None:
         self.project = project
         self.idle_s = idle_s
-        self.client: Client | None = None
+        self.workers: Workers | None = None
         self.gpus = 0
         self.futures: dict[int, Future] = {}
         self._stopping = False
         self._last_beat = 0.0
         self._version = -1
         self._last_look = 0.0
+
+    @property
+    def client(self) -> Client | None:
+        """The runner's connection to its workers, once it has one."""
+        return self.workers.client if self.workers else None
 
     @property
     def is_stopped(self) -> bool:
@@ -68,7 +79,7 @@ class Runner:
     def run(self) -> None:
         """Work until there has been nothing to do for a while."""
         self.take_over()
-        if self.client is None:
+        if self.workers is None:
             self._open_cluster()
         last_work = time.monotonic()
         while not self.is_stopped:
@@ -86,18 +97,30 @@ class Runner:
             self.project.queue.update(row.number, only_if=(RUNNING,), state=QUEUED)
 
     def _open_cluster(self) -> None:
-        from spa_widgets.session.cluster import count_gpus, open_client
+        from spa_widgets.session.cluster import count_gpus
+        from spa_widgets.session.clusters.connect import Workers
         from spa_widgets.session.worker import warm_up
 
-        self.gpus = count_gpus()
-        self.client = open_client(self.project.path / ".spa" / "dask", self.gpus)
-        self.client.run(warm_up)
-        _log.info("ready: 1 CPU worker, %d GPU workers", self.gpus)
+        setting = ClusterSetting.load(self.project.path)
+        self.workers = Workers(setting, self.project.path / ".spa" / "dask", count_gpus())
+        self.gpus = self.workers.gpus
+        if setting.is_here:
+            self.workers.client.run(warm_up)
+        _log.info("ready: workers %s, %d GPUs", setting.address or setting.kind, self.gpus)
 
     def _beat(self) -> None:
         if time.monotonic() - self._last_beat > HEARTBEAT_S:
             self.project.queue.beat(socket.gethostname(), os.getpid())
+            self._look_at_cluster()
             self._last_beat = time.monotonic()
+
+    def _look_at_cluster(self) -> None:
+        """Count GPUs that come and go; end when the scheduler went away, so that a new runner starts over."""
+        if self.workers is None or self.workers.setting.is_here:
+            return
+        if self.workers.is_lost:
+            raise UserError(f"The cluster {self.workers.setting.address} does not answer any more")
+        self.gpus = self.workers.gpus
 
     def _tick(self) -> bool:
         """Look after running jobs and start those that are ready; tell whether there is work."""
@@ -131,7 +154,8 @@ class Runner:
         error = future.exception() if future.status == "error" else None
         state = "lost" if error is not None or future.status != "finished" else future.result()
         _log.info("J%d ended: %s", number, state)
-        sentence = f"The worker failed: {error}. See {self.project.runner_log}."
+        failed = f"The worker failed: {error}. See {self.project.runner_log}."
+        sentence = str(error) if isinstance(error, UserError) else failed
         if error is not None:
             self.project.queue.update(
                 number, only_if=(QUEUED, RUNNING), state=FAILED, error=sentence, ended=time.time()
@@ -140,7 +164,7 @@ class Runner:
     def _start(self, row: JobRow) -> bool:
         """Hand a job to a worker when its inputs are there; tell whether it is under way or ended by this."""
         ready = self._readiness(row)
-        if ready and self.client is not None:
+        if ready and self.workers is not None:
             device = self._device(row)
             self._hand_to_worker(row, device, self._slot(row, device))
         return ready is not False
@@ -148,6 +172,8 @@ class Runner:
     def _readiness(self, row: JobRow) -> bool | None:
         """Tell whether a job can start; None when it has failed because it never can."""
         try:
+            if ":" in row.device and self.workers is not None and not self.workers.setting.is_here:
+                raise UserError(f"{row.device} was asked for, but a cluster chooses its GPUs; use device 'gpu'.")
             return is_ready(self.project.queue, row, self.gpus)
         except UserError as error:
             self.project.queue.update(row.number, only_if=(QUEUED,), state=FAILED, error=str(error), ended=time.time())
@@ -155,21 +181,28 @@ class Runner:
             return None
 
     def _hand_to_worker(self, row: JobRow, device: str, slot: str) -> None:
-        if self.client is None:
+        if self.workers is None:
             return
         from spa_widgets.session.worker import run_job
 
-        self.futures[row.number] = self.client.submit(
+        here = self.workers.setting.is_here
+        facts = {"created": self.project.settings["created"], "host": socket.gethostname(), "version": __version__}
+        self.futures[row.number] = self.workers.client.submit(
             run_job,
             str(self.project.path),
             row.number,
             device,
+            self.may_spread and self.workers.may_spread and ":" not in row.device,
+            None if here else facts,
             key=f"{row.name}-{time.time_ns()}",
-            resources={slot: 1},
+            # a worker of another machine has one place for jobs, with a GPU or without
+            resources={slot: 1} if here else {slot: 1, "CPU" if slot == "GPU" else slot: 1},
             pure=False,
         )
 
     def _device(self, row: JobRow) -> str:
+        if self.workers is not None and not self.workers.setting.is_here:
+            return row.device  # the worker's machine decides what "auto" is
         wants_gpu = row.device == "auto" and self.gpus and _has_cupy() and not get_step(row.step).quick
         return "gpu" if row.device.startswith("gpu") or wants_gpu else "cpu"
 
@@ -210,9 +243,16 @@ def main(arguments: list[str]) -> int:
     while (handle := _patient_lock(project)) is not None:
         try:
             runner.run()
+        except UserError as error:
+            print(error, file=sys.stderr)
+            return 1
         except Exception:
             _log.exception("the runner broke off")
             return 1
+        finally:
+            if runner.workers is not None:
+                runner.workers.close()
+                runner.workers = None
         if runner.is_stopped:
             return 0
         os.close(handle)

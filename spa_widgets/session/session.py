@@ -9,6 +9,7 @@ from typing import Any
 from spa_widgets.errors import UserError
 from spa_widgets.session.asking import ask, check_device, prepare
 from spa_widgets.session.bundle.methods import BundleMethods
+from spa_widgets.session.clusters.setting import ClusterSetting
 from spa_widgets.session.decisions import Decisions
 from spa_widgets.session.display import session_html
 from spa_widgets.session.inputs import input_refs
@@ -48,6 +49,10 @@ class Session(StepMethods, BundleMethods, LookingOn):
     service
         Folder of an engine service, which then computes what is not asked for with ``device="cpu"`` and shares the
         results with everybody; by default the one that ``SPA_SERVICE`` names, if any.
+    cluster
+        Where the jobs run: ``"local"`` (this machine, as at first), ``"LocalCluster:4"`` (4 workers on it),
+        ``"slurm:8"`` (8 batch jobs), ``"gateway:NAME"``, the ``tls://`` address of a Dask scheduler, or a cluster of
+        Dask that runs. The project remembers it. All machines need its folder under the same path.
     """
 
     def __init__(
@@ -58,6 +63,7 @@ class Session(StepMethods, BundleMethods, LookingOn):
         class_store: Path | str | None = None,
         store: Path | str | None = None,
         service: Path | str | None = None,
+        cluster: Any = None,
     ) -> None:
         check_device(device)
         attach_steps()
@@ -67,11 +73,23 @@ class Session(StepMethods, BundleMethods, LookingOn):
         self.decisions = Decisions(self.project.path / "decisions.jsonl", before=self.kernels.require)
         self.service = self.project.service
         self.runner = ServiceLink(self.project, self.service) if self.service else RunnerStarter(self.project)
+        if cluster is not None:
+            self._use_cluster(cluster)
         self._workspace = next(reversed(self.workspaces), _FIRST_WORKSPACE)
         if self.project.queue.jobs(states=(QUEUED, RUNNING)):
             self.runner.ensure()  # work that was going on when everything stopped goes on
         if notice := self.notice:
             print(notice)
+
+    def _use_cluster(self, cluster: Any) -> None:
+        """Let the project remember where its jobs run; a runner that is at work elsewhere hands them over."""
+        if self.service:
+            raise UserError("The project computes at an engine service; leave out cluster=, or open it without one.")
+        if ClusterSetting.of(cluster).save(self.path) and not self.runner.stop():
+            raise UserError(
+                f"The runner of {self.path} works on another machine; end it there (its jobs go on) and open the "
+                "project again."
+            )
 
     @property
     def path(self) -> Path:

@@ -9,9 +9,12 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from spa_widgets.errors import UserError
-from spa_widgets.session.context import Cancelled
+from spa_widgets.session.clusters.mapping import spread
+from spa_widgets.session.clusters.prepare import require_same_project
+from spa_widgets.session.context import Cancelled, Spread
 from spa_widgets.session.events import EVENTS_FILE, EventWriter
 from spa_widgets.session.execute import execute
 from spa_widgets.session.project import Project
@@ -28,12 +31,30 @@ def warm_up() -> None:
     load_steps()
 
 
-def run_job(project_path: str, number: int, device: str) -> str:
+def run_job(
+    project_path: str, number: int, device: str, spreads: bool = False, runner: dict[str, Any] | None = None
+) -> str:
     """Run one job of the queue; return the state in which it ended.
 
     Everything that a session wants to know is in the queue, the job's folder and the store when this returns, so a
     runner that dies in between loses nothing.
+
+    Parameters
+    ----------
+    project_path, number, device
+        The job and where it computes.
+    spreads
+        Whether it may use several workers.
+    runner
+        What the runner knows of the project, when it is on another machine: this worker must know the same.
+
+    Raises
+    ------
+    UserError
+        If this worker does not see the project.
     """
+    if runner is not None:
+        require_same_project(Path(project_path), runner)
     load_steps()
     project = Project(Path(project_path))
     row = project.queue.get(number)
@@ -46,15 +67,15 @@ def run_job(project_path: str, number: int, device: str) -> str:
         file.unlink()  # an engine service was asked for it before
     events = EventWriter(file)
     try:
-        return _guarded(project, row, device, events)
+        return _guarded(project, row, device, events, spread if spreads else None)
     finally:
         _give_memory_back()
 
 
-def _guarded(project: Project, row: JobRow, device: str, events: EventWriter) -> str:
+def _guarded(project: Project, row: JobRow, device: str, events: EventWriter, spread: Spread | None) -> str:
     """Run a job and keep what went wrong, if anything, where the session finds it."""
     try:
-        return _execute(project, row, device, events)
+        return _execute(project, row, device, events, spread)
     except Cancelled:
         return _end(project, row, CANCELLED, "", events)
     except (UserError, ValueError) as error:
@@ -112,13 +133,13 @@ def _got_further(project: Project, row: JobRow) -> bool:
     return False
 
 
-def _execute(project: Project, row: JobRow, device: str, events: EventWriter) -> str:
+def _execute(project: Project, row: JobRow, device: str, events: EventWriter, spread: Spread | None) -> str:
     is_cancelled = _cancel_flag(project, row.number)
     spec = project.spec(row)
     job = resolve(spec, project.store, on_file=lambda path: _reading(events, path.name, is_cancelled))
     project.queue.update(row.number, key=job.key)
     reused = project.store.find(job.key) is not None
-    key = execute(spec, project.store, device, events, is_cancelled)
+    key = execute(spec, project.store, device, events, is_cancelled, spread)
     project.finish(row, project.store.get(key), reused)
     events({"kind": "finished", "time": time.time()})
     return "finished"

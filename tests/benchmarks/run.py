@@ -40,6 +40,7 @@ BENCHMARKS = (
     "volume_viewer",
     "class",
     "kills",
+    "cluster",
 )
 
 

@@ -7,12 +7,13 @@ Dask gives its chunks to others: the iteration costs a little more and its resul
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,12 @@ MAP_SLOT, GPU_SLOT = "MAP", "GPU"
 _POLL_S = 0.2
 _JOBS_KEPT = 2
 _ATTEMPTS = 3
+_LOOK_EVERY_S = 2.0
+_MOST_DEATHS = 8
+_DEADLY = (
+    "Worker after worker died in one iteration; the memory may not suffice: use a smaller box or fewer classes, or "
+    "give workers more memory."
+)
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,7 @@ class Source:
     token: str
     star: str
     device: str
-    workers: int
+    workers: int = field(compare=False)  # when one dies, the others keep what they have
 
 
 _workspaces: OrderedDict[Source, Workspace] = OrderedDict()
@@ -121,19 +128,20 @@ class DaskMapper:
     """
 
     def __init__(self, ctx: JobContext, particles: Particles, star: Path) -> None:
-        from distributed import get_client, secede
+        from distributed import get_client, get_worker, secede
 
         self._ctx, self._star = ctx, str(star)
         self._here = MapHere(particles, ctx.xp, ctx.check_cancelled)
         self._token = uuid.uuid4().hex
         self._client: Client = get_client()
+        self._address: str = get_worker().address
         self._workers_used = 1
         secede()  # this thread only waits from now on: the worker may map meanwhile
 
     def close(self) -> None:
         """Let the workers free what they have of the job."""
         with suppress(Exception):  # a worker that just died has freed it
-            self._client.run(forget, self._token)
+            self._client.run(forget, self._token, wait=False)
 
     def __call__(self, work: Work, shared: Any, sets: Sequence[Sequence[Any]]) -> list[tuple[list[Any], Any]]:
         """Map and add (see `engine.mapping.MapAdd`)."""
@@ -146,10 +154,7 @@ class DaskMapper:
             try:
                 return self._spread(work, shared, sets, workers)
             except KilledWorker as error:
-                raise UserError(
-                    "Worker after worker died on the same part of the particles; the memory may not suffice: "
-                    "use a smaller box or fewer classes, or give workers more memory."
-                ) from error
+                raise UserError(_DEADLY) from error
             except (CancelledError, OSError, TimeoutError):
                 if attempt == _ATTEMPTS:
                     raise
@@ -169,7 +174,8 @@ class DaskMapper:
             self._workers_used = len(workers)
             self._ctx.event("spread", workers=len(workers))
         source = Source(self._token, self._star, self._ctx.device, len(workers))
-        seen = self._client.scatter(on_host(shared), workers=workers, broadcast=True, hash=False)
+        # on the job's own worker, from where the others fetch it: sent to all at once it would wait for one that died
+        seen = self._client.scatter(on_host(shared), workers=[self._address], hash=False)
         chunks = [chunk for chosen in sets for chunk in chosen]
         mapped = [
             self._client.submit(
@@ -201,11 +207,17 @@ class DaskMapper:
     def _wait(self, futures: list[Future]) -> None:
         from distributed import wait
 
+        alive, dead, looked = set(self._workers()), 0, time.monotonic()
         while pending := [future for future in futures if not future.done()]:
             self._ctx.check_cancelled()
             with suppress(TimeoutError):
                 wait(pending, timeout=_POLL_S, return_when="FIRST_COMPLETED")
             _raise_first(futures)
+            if time.monotonic() - looked > _LOOK_EVERY_S:
+                before, alive, looked = alive, set(self._workers()), time.monotonic()
+                dead += len(before - alive)
+                if dead > _MOST_DEATHS:
+                    raise UserError(_DEADLY)
 
 
 def _raise_first(futures: list[Future]) -> None:
