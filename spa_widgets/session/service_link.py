@@ -112,7 +112,8 @@ class ServiceLink(RunnerStarter):
         found = self._project.store.find(key, content=True)
         if found is not None:
             status = self.place.status(row.ticket) or {}
-            self._project.queue.update(row.number, started=status.get("started"))
+            # what another one asked for earlier took this one no longer than since he asked
+            self._project.queue.update(row.number, started=max(status.get("started") or 0.0, row.created))
             self._project.finish(row, found, reused)
         else:  # damaged since: ask again, and say so
             self._project.queue.update(row.number, state=QUEUED, key=key, ticket=new_ticket())

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { curvesFloor, highest } from "../../spa_widgets/steps/estimate_ctf/curves.ts";
 import { sorted } from "../../spa_widgets/steps/select_2d/rows.ts";
-import { duration, found, size, standing, worst } from "../../spa_widgets/viewers/jobs/row.ts";
+import { duration, found, size, standing, startsIn, worst } from "../../spa_widgets/viewers/jobs/row.ts";
 import { translator } from "../../spa_widgets/viewers/kit/i18n.ts";
 import { layout, neighbour } from "../../spa_widgets/viewers/jobs/tree.ts";
 import { multiply, orthonormal, type Rotation } from "../../spa_widgets/viewers/volume/geometry.ts";
@@ -103,8 +103,8 @@ test("what people read of jobs", () => {
 test("a job that waits has a place in the line, and one that is done says who computed it", () => {
   const row = { ...job("J1", "refine"), title: "", title_ja: "", status: "queued", progress: 0, message: "", eta_s: null, error: "", seconds: 1, bytes: 0 };
   const [en, ja] = [translator("en"), translator("ja")];
-  expect(standing(en, { ...row, position: 3, expected_wait_s: 125 })).toBe("number 3 in the line, starts in about 2 min 05 s");
-  expect(standing(en, { ...row, position: 1, expected_wait_s: 0 })).toBe("number 1 in the line, starts soon");
+  expect(standing(en, { ...row, position: 3 })).toBe("number 3 in the line");
+  expect([startsIn(en, 125), startsIn(en, 0), startsIn(ja, 5)]).toEqual(["starts in about 2 min 05 s", "starts soon", "開始まで約 5.0 s"]);
   expect(standing(en, { ...row, status: "finished", origin: "class", saved_s: 200 })).toBe("from the class store, 3 min 20 s saved");
   expect(standing(ja, { ...row, status: "finished", origin: "you", saved_s: null })).toBe("自分で計算");
   expect(standing(en, row)).toBe("");

@@ -2,7 +2,7 @@
 import { progressBar, type Bar } from "../kit/controls.ts";
 import { h } from "../kit/dom.ts";
 import type { Frame } from "../kit/frame.ts";
-import { duration, hasEnded, INK, SIGN, size, standing, titleOf, type Row } from "./row.ts";
+import { duration, hasEnded, INK, SIGN, size, standing, startsIn, titleOf, type Row } from "./row.ts";
 
 interface Known { element: HTMLElement; state: HTMLElement; bar: Bar; note: HTMLElement; cancel: HTMLElement; disk: HTMLElement; news: HTMLElement }
 
@@ -36,9 +36,10 @@ export class JobList {
     known.state.textContent = `${SIGN[row.status] ?? ""} ${t(row.status)}`;
     known.state.style.color = INK[row.status];
     const seconds = row.seconds;
+    const waits = row.status === "queued" && row.position;
     const running = row.eta_s === null ? (seconds === null ? "" : duration(seconds)) : t("left", { time: duration(row.eta_s) });
-    const time = ended ? (seconds === null ? t("reused") : t("took", { time: duration(seconds) })) : row.status === "running" ? running : "";
-    (known.bar.element.firstElementChild as HTMLElement).style.display = ended ? "none" : ""; // a full bar says nothing that the sign does not
+    const time = ended ? (seconds === null ? (row.origin ? "" : t("reused")) : t("took", { time: duration(seconds) })) : row.status === "running" ? running : waits ? startsIn(t, row.expected_wait_s) : "";
+    (known.bar.element.firstElementChild as HTMLElement).style.display = ended || waits ? "none" : ""; // a full or empty bar says nothing that the sign does not
     known.bar.set(row.progress, time, row.status === "finished" ? "done" : row.status === "failed" ? "failed" : "");
     const from = row.parents.length ? t("from", { names: row.parents.join(", ") }) : "";
     const note = row.error || row.message || [standing(t, row), from].filter(Boolean).join(" · ");

@@ -27,7 +27,7 @@ export class QueueView {
   }
 
   private row(entry: Entry, place: string, when: string): HTMLElement {
-    const style = entry.is_mine ? "font-weight: 600" : "";
-    return h("tr", { style }, h("td", {}, place), h("td", {}, titleOf(entry, this.frame.language)), h("td", {}, entry.users.join(", ")), h("td", {}, when));
+    const words = [place, titleOf(entry, this.frame.language), entry.users.join(", "), when];
+    return h("tr", { style: entry.is_mine ? "font-weight: 600" : "" }, ...words.map((text) => h("td", { style: "text-align: start" }, text)));
   }
 }

@@ -16,7 +16,7 @@ export function startsIn(t: Translate, wait_s: number | null | undefined): strin
 
 /** Place in the line of a job that waits, or who computed the result of one that is finished. */
 export function standing(t: Translate, row: Row): string {
-  if (row.position) return `${t("in_line", { position: row.position })}, ${startsIn(t, row.expected_wait_s)}`;
+  if (row.position) return t("in_line", { position: row.position });
   return row.origin ? t(`computed_${row.origin}`, { time: duration(row.saved_s ?? 0) }) : "";
 }
 
