@@ -3,7 +3,9 @@
 A class shows particles when each of its images fits it far better than an empty image (`mean_score`), fits few others
 (`effective_classes`), and its independent halves agree (`resolution_A`, which stays at the resolution that the halves
 share where there is nothing but aligned noise). The three are weighed in one sum, a logistic regression over classes
-of simulated particles and junk; its weights hold for structures that were left out. Narrow stripes among wider
+of simulated particles and junk; its weights hold for structures that were left out. How much better an image of a
+particle fits depends on its mass, the dose and the pixel size, so scores are judged between what noise reaches and
+what the better part of the images reach. Narrow stripes among wider
 particles, with little detail for their contrast, are membrane discs seen from the side. What is strong but agrees in
 nothing finer than the halves share anyway is ice, and what is both fainter than the particles and poorer in detail
 is a mixture or a smaller object.
@@ -22,7 +24,9 @@ NEEDED = ("count", "resolution_A", "effective_classes", "mean_score", "detail_ga
 _FEWEST = 3
 _RESOLUTION_WEIGHT, _SCORE_WEIGHT, _CERTAINTY_WEIGHT = 1.2, 3.15, 1.25
 _COARSEST_A, _FINEST_A = 40.0, 8.0
-_SCORE, _CERTAINTY = 20.0, 0.6
+_CERTAINTY = 0.6
+_NOISE_SCORE, _LEAST_SCORE, _SCORE_SHARE = 8.0, 12.0, 0.45
+_BETTER = 0.7  # with up to 40 % of junk this quantile of the images' scores is about the median of the particles'
 _STRIPE_GAP, _STRIPE_WIDTH, _STRIPE_DETAIL = 1.3, 0.68, 0.6
 _SMOOTH_A, _STRONG, _CHANCE = 36.0, 25.0, 15.0
 _FAINT, _POOR, _FAINT_SHARE = 0.35, 0.5, 0.2
@@ -69,9 +73,22 @@ def _merit(column: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
     certainty = 1 / np.maximum(column["effective_classes"], 1.0)
     return (
         _RESOLUTION_WEIGHT * np.log(_COARSEST_A / resolution_A)
-        + _SCORE_WEIGHT * np.log(np.maximum(column["mean_score"], 1.0) / _SCORE)
+        + _SCORE_WEIGHT * np.log(np.maximum(column["mean_score"], 1.0) / _usual_score(column))
         + _CERTAINTY_WEIGHT * (certainty - _CERTAINTY)
     )
+
+
+def _usual_score(column: Mapping[str, NDArray[np.float64]]) -> float:
+    """Return the score that says nothing for or against a class of this data set."""
+    level = _quantile_of_images(column["mean_score"], column["count"], _BETTER)
+    return max(_LEAST_SCORE, _NOISE_SCORE + _SCORE_SHARE * (level - _NOISE_SCORE))
+
+
+def _quantile_of_images(values: NDArray[np.float64], count: NDArray[np.float64], share: float) -> float:
+    """Return the value of a class that this share of all images does not exceed; 0 without images."""
+    order = np.argsort(values, kind="stable")
+    cumulated = np.cumsum(count[order])
+    return float(values[order[int(np.searchsorted(cumulated, share * cumulated[-1]))]]) if len(order) else 0.0
 
 
 def _smooth(column: Mapping[str, NDArray[np.float64]]) -> NDArray[np.bool_]:
@@ -100,13 +117,13 @@ def _faint(column: Mapping[str, NDArray[np.float64]], good: NDArray[np.bool_]) -
     """Tell which classes explain far less of their images than the others, and hardly any of it by detail."""
     if not good.any():
         return good
-    order = np.flatnonzero(good)[np.argsort(column["mean_score"][good], kind="stable")]
-    cumulated = np.cumsum(column["count"][order])
-    level = column["mean_score"][order[int(np.searchsorted(cumulated, 0.5 * cumulated[-1]))]]
+    level = _quantile_of_images(column["mean_score"][good], column["count"][good], 0.5)
     detail = _detail(column, good)
     faint = np.flatnonzero(good & (column["mean_score"] < _FAINT * level) & (detail < _POOR))
     faint = faint[np.argsort(detail[faint], kind="stable")]
-    few = np.cumsum(column["count"][faint]) <= _FAINT_SHARE * cumulated[-1]  # common ones are views of the particle
+    few = (
+        np.cumsum(column["count"][faint]) <= _FAINT_SHARE * column["count"][good].sum()
+    )  # common ones are views of the particle
     return np.isin(np.arange(len(good)), faint[few])
 
 

@@ -195,11 +195,25 @@ def table(**columns: list[float]) -> dict[str, np.ndarray]:
 
 def test_selection_weighs_resolution_score_and_certainty() -> None:
     figures = table(
-        mean_score=[50, 9, 24, 19, 17],
+        mean_score=[50, 9, 24, 19, 12],
         resolution_A=[12, 39, 38, 15, 27],
         effective_classes=[1.0, 2.8, 1.2, 1.1, 2.6],
     )
     assert select_classes(figures).tolist() == [0, 2, 3]
+
+
+@pytest.mark.parametrize("particles", [18.0, 45.0, 120.0])
+def test_selection_does_not_depend_on_how_strong_the_images_are(particles: float) -> None:
+    """Two in five images are junk, a quarter of the way from noise to particles; noise alone is nothing to choose."""
+    junk = 8 + 0.25 * (particles - 8)
+    certain = [1.05] * 6 + [1.8] * 4
+    figures = table(
+        mean_score=[particles] * 6 + [junk] * 4, resolution_A=[20] * 6 + [30] * 4, effective_classes=certain
+    )
+    assert select_classes(figures).tolist() == [0, 1, 2, 3, 4, 5]
+    noise = table(mean_score=[8.0, 9.0, 10.0], resolution_A=[39.0] * 3, effective_classes=[2.0] * 3)
+    with pytest.raises(ValueError, match="No class shows particles"):
+        select_classes(noise)
 
 
 def test_rare_stripes_without_detail_are_left_but_views_of_a_flat_particle_stay() -> None:
@@ -216,8 +230,8 @@ def test_rare_stripes_without_detail_are_left_but_views_of_a_flat_particle_stay(
 def test_ice_and_faint_mixtures_are_left() -> None:
     figures = table(
         count=[200, 200, 200, 100, 50, 50],
-        mean_score=[60, 50, 70, 180, 18, 18],
-        resolution_A=[10, 12, 11, 39, 14, 14],
+        mean_score=[60, 50, 70, 180, 20, 20],
+        resolution_A=[10, 12, 11, 39, 10, 10],
         detail_gain=[10, 9, 12, 0.1, 0.4, 4],
     )
     assert select_classes(figures).tolist() == [0, 1, 2, 5]
