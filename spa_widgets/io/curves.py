@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from spa_widgets.errors import UserError
 from spa_widgets.io.columns import numbers
+from spa_widgets.io.tables import read_csv_table
 
 FSC_COLUMNS = ("resolution_A", "no_mask", "spherical", "loose", "tight", "corrected")
 
@@ -46,14 +47,7 @@ def read_fsc_csv(path: str | Path, curve: str = "corrected") -> tuple[NDArray[np
         When the file is missing or has no such column.
     """
     file = Path(path)
-    if not file.is_file():
-        raise UserError(f"{file} does not exist; expected a table of FSC curves: check the path.")
-    try:
-        table = pd.read_csv(file)
-    except (ValueError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"{file} is not a readable CSV table; expected FSC curves: write it with the fsc step."
-        ) from error
+    table = read_csv_table(file, "FSC curves", "write it with the fsc step", numeric=False)
     missing = [name for name in ("resolution_A", curve) if name not in table]
     if missing:
         raise UserError(

@@ -68,9 +68,9 @@ def read_table(path: Path) -> Any:
         If the file is neither.
     """
     if path.suffix == ".csv":
-        import pandas as pd
+        from spa_widgets.io.tables import read_csv_table
 
-        return pd.read_csv(path)
+        return read_csv_table(path, "a table", numeric=False)
     if path.suffix == ".star":
         from spa_widgets.io.star import read_star
 

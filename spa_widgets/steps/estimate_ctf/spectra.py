@@ -13,6 +13,7 @@ from engine.ctf.arcs import smooth_along_arcs
 from engine.ctf.landscape import Landscape, defocus_landscape
 from spa_widgets.errors import UserError
 from spa_widgets.io.datasets import MicrographSet
+from spa_widgets.io.npz import read_npz
 from spa_widgets.viewers import sources
 
 CURVES = ("frequency_per_A", "spectrum", "background", "fit", "cross_correlation")
@@ -35,8 +36,7 @@ class Spectra:
         self._place: dict[int, int] = {}
         if path is None:
             return
-        with np.load(path, allow_pickle=False) as stored:
-            self._arrays = dict(stored)
+        self._arrays = read_npz(path, ("names", "pictures", "picture_step_per_A", *CURVES))
         stems = [Path(str(name)).stem for name in self._arrays["names"]]
         if len(stems) == len(names):
             self._place = {index: index for index in range(len(names))}

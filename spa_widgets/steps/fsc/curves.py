@@ -17,6 +17,7 @@ from engine.symmetry import point_group
 from engine.validation.curves import correlation_error, independent_voxels, resolution_interval
 from spa_widgets.errors import UserError
 from spa_widgets.io.curves import FSC_COLUMNS
+from spa_widgets.io.tables import read_csv_table
 from spa_widgets.io.volumes import read_mask
 from spa_widgets.viewers import sources
 
@@ -92,7 +93,7 @@ def read_job(job: Any, label: str | None = None) -> JobCurves:
         When there are none.
     """
     path = sources.file_of(job, ["fsc", "fsc.csv"], ["fsc.csv"])
-    table = pd.read_csv(path)
+    table = read_csv_table(path, "FSC curves", "write it with the fsc step")
     if "resolution_A" not in table or not any(curve in table for curve in CURVES):
         columns = ", ".join(map(str, table.columns))
         raise UserError(f"{path} has the columns {columns}; expected resolution_A and FSC curves")

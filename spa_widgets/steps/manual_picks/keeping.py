@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from spa_widgets.errors import UserError
 from spa_widgets.viewers import sources
 
 Picks = dict[str, list[tuple[float, float]]]
@@ -33,7 +34,13 @@ class PickKeeper:
     def kept(self, names: Iterable[str]) -> Picks:
         """Give the picks kept at an earlier time on these micrographs."""
         if self._file and self._file.exists():
-            return dict(json.loads(self._file.read_text(encoding="utf-8"))["picks"])
+            try:
+                return {str(name): list(each) for name, each in json.loads(self._file.read_bytes())["picks"].items()}
+            except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+                raise UserError(
+                    f"{self._file} holds no picks; expected those that were kept in it: name another file for "
+                    "autosave, or delete it."
+                ) from error
         found = {name: sources.recall(self._session, f"{self._prefix}/{name}") for name in names}
         return {name: points for name, points in found.items() if points is not None}
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from engine.classification.select import NEEDED, select_classes
 from spa_widgets.errors import UserError
+from spa_widgets.io.tables import read_csv_table
 
 COLUMNS = {
     "count": ("count", "particles", "particle_count", "n_particles"),
@@ -20,12 +21,13 @@ COLUMNS = {
     "effective_classes": ("effective_classes", "effective_classes_assigned", "eca", "ECA"),
 }
 _NUMBER = ("class_number", "class", "number", "rlnClassNumber")
+_CLASSES = "a row of numbers for each class"
 FRC_FILE = "class_frc.csv"
 
 
 def class_rows(csv: Path | None, count: int) -> list[dict[str, Any]]:
     """Read classes.csv into rows for the screen; unknown values are None."""
-    table = pd.read_csv(csv) if csv is not None else pd.DataFrame(index=range(count))
+    table = read_csv_table(csv, _CLASSES) if csv is not None else pd.DataFrame(index=range(count))
     if len(table) != count:
         raise UserError(
             f"{csv} tells of {len(table)} classes but there are {count} averages; give the folder of one job"
@@ -64,14 +66,14 @@ def numbers_where(
 
 def can_propose(csv: Path | None) -> bool:
     """Tell whether the table holds what the automatic choice looks at."""
-    return csv is not None and set(NEEDED) <= set(pd.read_csv(csv, nrows=0))
+    return csv is not None and set(NEEDED) <= set(read_csv_table(csv, _CLASSES))
 
 
 def proposed(csv: Path | None) -> list[int]:
     """Give the numbers of the classes that the step chooses with ``auto=True``."""
     if csv is None:
         raise UserError("there is no classes.csv beside these averages, so nothing can be proposed: choose by hand")
-    table = pd.read_csv(csv)
+    table = read_csv_table(csv, _CLASSES)
     numbers = _column(table, _NUMBER)
     try:
         chosen = select_classes({str(name): table[name].to_numpy() for name in table})
@@ -82,7 +84,7 @@ def proposed(csv: Path | None) -> list[int]:
 
 def class_frc(csv: Path | None, number: int) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """Give resolution (Å) and Fourier ring correlation of a class from shell 1 on; None where they were not kept."""
-    table = None if csv is None else pd.read_csv(csv)
+    table = None if csv is None else read_csv_table(csv, "Fourier ring correlations")
     if table is None or f"class_{number}" not in table or "resolution_A" not in table:
         return None
     return table["resolution_A"].to_numpy(np.float64), table[f"class_{number}"].to_numpy(np.float64)

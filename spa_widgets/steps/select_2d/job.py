@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from engine.classification.select import select_classes
 from spa_widgets.errors import UserError
 from spa_widgets.io.datasets import ParticleSet
 from spa_widgets.io.mrc import read_mrc, write_mrc
 from spa_widgets.io.star import need_columns
+from spa_widgets.io.tables import read_csv_table
 from spa_widgets.session.context import JobContext
 
 
@@ -45,7 +45,7 @@ def _choose(ctx: JobContext, folder: Path, count: int) -> list[int]:
                 f"Class {numbers[-1]} was chosen but there are only {count} classes: choose from 1 to {count}."
             )
         return numbers
-    table = pd.read_csv(_beside(folder, "classes.csv"))
+    table = read_csv_table(_beside(folder, "classes.csv"), "a row of numbers for each class")
     try:
         chosen = select_classes({str(name): table[name].to_numpy() for name in table})
     except ValueError as error:
