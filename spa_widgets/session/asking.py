@@ -78,10 +78,11 @@ def ask(project: Project, workspace: str, job: Prepared, device: str, ticket: st
     Raises
     ------
     UserError
-        If the result is not there and ``SPA_READ_ONLY`` is set: lookers-on of a class see results, and compute nothing.
+        If the result is not there and ``SPA_READ_ONLY`` is set, or the project is only looked at: lookers-on see
+        results, and compute nothing.
     """
     queue = project.queue
-    look_only = bool(os.environ.get(READ_ONLY_VARIABLE))
+    look_only = bool(os.environ.get(READ_ONLY_VARIABLE) or project.settings.get("look_only"))
     known = queue.same(workspace, job.fingerprint)
     if known is not None and known.state in (QUEUED, RUNNING):
         return known

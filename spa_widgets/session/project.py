@@ -48,6 +48,7 @@ class Project:
         class_store: Path | str | None = None,
         service: Path | str | None = None,
         bundles: Sequence[Path] = (),
+        look_only: bool = False,
     ) -> Project:
         """Open a project, making it when the folder has none.
 
@@ -66,6 +67,8 @@ class Project:
             Folder of the engine service that computes; by default the one that ``SPA_SERVICE`` names.
         bundles
             Bundles whose results stand behind the project, besides those opened before.
+        look_only
+            Compute nothing here, from now on: results are looked at.
 
         Raises
         ------
@@ -82,6 +85,10 @@ class Project:
             raise UserError(
                 f"Cannot open the project {project.path}: {error.strerror}; choose a folder of yours."
             ) from error
+        if settings and not os.access(project.path / ".spa", os.W_OK):
+            raise UserError(
+                f"{project.path} is a project that you may only read; look at it with Session.look_at({str(path)!r})."
+            )
         place = _service_setting(service, settings)
         if place and not class_store:
             class_store = ServicePlace.open(place).store
@@ -94,6 +101,7 @@ class Project:
             "class_store": str(Path(class_store).absolute()) if class_store else None,
             **({"service": place} if place else {}),
             **({"bundles": behind} if (behind := _bundles(settings, bundles)) else {}),
+            **({"look_only": True} if look_only or settings.get("look_only") else {}),
         }
         if wanted != settings:
             write_json(file, wanted)

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
-import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
 
 from spa_widgets.errors import UserError
 from spa_widgets.io.archives import require_space
@@ -21,27 +17,14 @@ from spa_widgets.io.bundle.manifest import (
     FORMAT_VERSION,
     MANIFEST,
     MOST_MANIFEST_BYTES,
-    MOST_MEMBERS,
     Manifest,
     Member,
-    require_safe_name,
 )
+from spa_widgets.io.bundle.table import Span, find_span, read_headers
 
 Progress = Callable[[int, int, str], None]
 
 _CHUNK_BYTES = 4 << 20
-_LOCAL_HEADER = struct.Struct("<4sHHHHHIIIHH")
-_LOCAL_MAGIC = b"PK\x03\x04"
-_ENCRYPTED, _UNIX = 0x1, 3
-
-
-@dataclass(frozen=True)
-class Span:
-    """Where a member lies in the archive: offset and length in bytes, and its CRC-32."""
-
-    offset: int
-    bytes: int
-    crc: int
 
 
 @dataclass(frozen=True)
@@ -91,7 +74,7 @@ class BundleFile:
         if info is None:
             raise UserError(f"{self.path.name} has no {name}; it is another bundle, or the file was left out.")
         with self.path.open("rb") as stream:
-            return _span(stream, info, self.path.name)
+            return find_span(stream, info, self.path.name)
 
     def read(self, name: str) -> bytes:
         """Return the content of a member, compared with the manifest.
@@ -173,7 +156,7 @@ def is_bundle(path: Path) -> bool:
 @lru_cache(maxsize=8)
 def _opened(file: Path, size: int, mtime_ns: int, inode: int) -> BundleFile:
     """Open a file in this state; asked again it is there at once."""
-    headers = _headers(file, size)
+    headers = read_headers(file, size)
     if MANIFEST not in headers:
         raise UserError(f"{file.name} is not a bundle of spa: it has no {MANIFEST}; give a file that spa export wrote.")
     info = headers[MANIFEST]
@@ -185,69 +168,6 @@ def _opened(file: Path, size: int, mtime_ns: int, inode: int) -> BundleFile:
     manifest = Manifest.parse(content, file.name)
     _require_same(headers, manifest, file.name)
     return BundleFile(file, manifest, hashlib.sha256(content).hexdigest(), headers)
-
-
-def _headers(file: Path, size: int) -> dict[str, zipfile.ZipInfo]:
-    try:
-        with zipfile.ZipFile(file) as archive:
-            infos, end = archive.infolist(), archive.start_dir
-    except PermissionError as error:
-        raise UserError(f"{file} may not be read: ask its owner for read permission.") from error
-    except OSError as error:
-        raise UserError(f"{file} cannot be read ({error.strerror or error}); mend that and try again.") from error
-    except (zipfile.BadZipFile, struct.error, NotImplementedError, UnicodeError, ValueError, EOFError) as error:
-        raise UserError(
-            f"{file.name} is not a whole bundle ({error}): it is cut short, damaged or something else; copy it again."
-        ) from error
-    if len(infos) > MOST_MEMBERS:
-        raise UserError(f"{file.name} has {len(infos)} members, more than the {MOST_MEMBERS} of any bundle; refused.")
-    found: dict[str, zipfile.ZipInfo] = {}
-    for info in infos:
-        _require_plain(info, file.name, size)
-        if info.filename in found:
-            raise UserError(f"{file.name} holds {info.filename[:120]!r} twice; it is refused.")
-        found[info.filename] = info
-    _require_apart(list(found.values()), end, file.name)
-    return found
-
-
-def _require_plain(info: zipfile.ZipInfo, bundle: str, size: int) -> None:
-    """Refuse what is not a plain file, stored as it is, under a name that a bundle has."""
-    name = info.filename
-    if name != MANIFEST or info.orig_filename != name:
-        require_safe_name(info.orig_filename, bundle)
-    mode = info.external_attr >> 16
-    if info.create_system == _UNIX and mode and stat.S_IFMT(mode) not in (0, stat.S_IFREG):
-        raise UserError(f"{bundle} holds {name[:120]!r}, which is a link or a device and no plain file; it is refused.")
-    if info.flag_bits & _ENCRYPTED:
-        raise UserError(f"{bundle} holds {name[:120]!r} encrypted, which no bundle is; it is refused.")
-    if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
-        raise UserError(f"{bundle} holds {name[:120]!r} compressed, which no bundle is; it is refused.")
-    if info.file_size > size:
-        raise UserError(f"{bundle} announces {name[:120]!r} with more bytes than the archive has; it is refused.")
-
-
-def _require_apart(infos: list[zipfile.ZipInfo], end: int, bundle: str) -> None:
-    """Refuse members that share bytes: a small archive would unpack to a huge one."""
-    infos = sorted(infos, key=lambda info: info.header_offset)
-    limits = [*(info.header_offset for info in infos[1:]), end]
-    for info, limit in zip(infos, limits, strict=True):
-        least = info.header_offset + _LOCAL_HEADER.size + len(info.orig_filename.encode()) + info.file_size
-        if info.header_offset < 0 or least > limit:
-            raise UserError(f"{bundle} is refused: {info.filename[:120]!r} overlaps what comes after it.")
-
-
-def _span(stream: BinaryIO, info: zipfile.ZipInfo, bundle: str) -> Span:
-    stream.seek(info.header_offset)
-    header = stream.read(_LOCAL_HEADER.size)
-    with suppress(struct.error):
-        magic, _, flags, method, _, _, _, _, _, name_bytes, extra_bytes = _LOCAL_HEADER.unpack(header)
-        name = stream.read(name_bytes)
-        same = name == info.orig_filename.encode() and flags & _ENCRYPTED == 0 and method == zipfile.ZIP_STORED
-        if magic == _LOCAL_MAGIC and same:
-            offset = info.header_offset + _LOCAL_HEADER.size + name_bytes + extra_bytes
-            return Span(offset, info.file_size, info.CRC)
-    raise UserError(f"{bundle} is damaged: the header of {info.filename[:120]!r} was changed; copy the bundle again.")
 
 
 def _require_same(headers: dict[str, zipfile.ZipInfo], manifest: Manifest, bundle: str) -> None:

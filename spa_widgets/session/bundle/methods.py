@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from spa_widgets.session.bundle.export import Exported, export_bundle
+from spa_widgets.session.bundle.looking import copy_new_jobs, project_to_look_at
 from spa_widgets.session.bundle.opened import project_of_bundle
 from spa_widgets.session.project import Project
 from spa_widgets.session.step_methods import attach_steps
@@ -16,6 +20,7 @@ class BundleMethods:
     """Base of `Session`: its part that writes and opens bundles."""
 
     project: Project
+    _looked_at: Path | None = None
 
     if TYPE_CHECKING:  # a session is opened like this
 
@@ -87,3 +92,36 @@ class BundleMethods:
         """
         attach_steps()
         return cls(project_of_bundle(path, folder, raw).path, **options)
+
+    @classmethod
+    def look_at(cls, path: Path | str) -> Self:
+        """Look at another's project, or at a bundle, and change nothing of it.
+
+        Its ended jobs, results, history and decisions are there, every widget opens on them, and nothing is computed.
+        What is clicked is forgotten at the end. `refresh` shows the jobs that have ended since.
+
+        Parameters
+        ----------
+        path
+            Folder of a project, which one need not be able to write, or a bundle.
+
+        Raises
+        ------
+        UserError
+            If there is none, or it may not be read.
+        """
+        attach_steps()
+        folder = Path(tempfile.mkdtemp(prefix="spa-look-"))
+        try:
+            session = cls(project_to_look_at(path, folder).path)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        session._looked_at = Path(path).expanduser().absolute()
+        weakref.finalize(session, shutil.rmtree, folder, ignore_errors=True)
+        return session
+
+    def refresh(self) -> None:
+        """Show what has ended since in a project that one looks at; nothing happens in one's own."""
+        if self._looked_at is not None and self._looked_at.is_dir():
+            copy_new_jobs(self._looked_at, self.project)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,3 +37,67 @@ def test_lookers_see_the_class_store_and_ask_for_nothing(
 
     monkeypatch.delenv("SPA_READ_ONLY")
     assert looker.project.settings["class_store"] == str(tmp_path / "store")
+
+
+def contents(folder: Path) -> dict[Path, tuple[int, int]]:
+    return {path: (path.lstat().st_mtime_ns, path.lstat().st_size) for path in folder.rglob("*")}
+
+
+def test_anothers_project_is_looked_at_and_never_touched(open_session: Callable[..., Session]) -> None:
+    other = open_session("looked_at", title="Theirs")
+    made = other.toy_iterate(iterations=3).wait()
+    other.decide("picks/mic_1", [[1, 2]])
+    with pytest.raises(UserError):
+        other.toy_scale(made, factor=13.0).wait()
+    other.runner.stop()
+    before = contents(other.path)
+
+    looker = Session.look_at(other.path)
+    assert looker.title == "Theirs"
+    assert [repr(job) for job in looker] == [repr(job) for job in other]
+    seen = looker["J1"]
+    assert seen.path("vector").read_bytes() == made.path("vector").read_bytes()
+    assert (seen.figures, len(seen.events()), seen.pictures.keys()) == (
+        made.figures, len(made.events()), made.pictures.keys()
+    )  # fmt: skip
+    assert seen.origin.startswith("from the class store, ")
+    assert looker.toy_iterate(iterations=3) == seen
+    looker.decide("picks/mic_1", [])
+    assert other.decisions["picks/mic_1"] == [[1, 2]]
+    with pytest.raises(UserError, match="here results are only looked at"):
+        looker.toy_iterate(iterations=4)
+    with pytest.raises(UserError, match="here results are only looked at"):
+        looker["J2"].clone()
+    assert contents(other.path) == before
+
+    other.toy_scale(made, factor=3.0).wait()
+    looker.refresh()
+    assert [job.status for job in looker] == ["finished", "failed", "finished"]
+    folder = looker.path
+    del looker, seen
+    gc.collect()
+    assert not folder.exists()
+
+
+def test_a_bundle_is_looked_at(open_session: Callable[..., Session], tmp_path: Path) -> None:
+    other = open_session("bundled")
+    made = other.toy_iterate(iterations=3).wait()
+    other.export(tmp_path / "a.spa")
+    looker = Session.look_at(tmp_path / "a.spa")
+    looker.refresh()
+    assert looker["J1"].path("table").read_text() == made.path("table").read_text()
+    with pytest.raises(UserError, match="here results are only looked at"):
+        looker.toy_iterate(iterations=4)
+    for path in (tmp_path / "nothing", tmp_path):
+        with pytest.raises(UserError, match="is neither a project nor a bundle"):
+            Session.look_at(path)
+
+
+def test_a_project_that_may_only_be_read_is_told(
+    open_session: Callable[..., Session], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = open_session("theirs")
+    may = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK and may(path, mode))
+    with pytest.raises(UserError, match=r"you may only read; look at it with Session\.look_at"):
+        Session(other.path)
