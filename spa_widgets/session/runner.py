@@ -57,6 +57,7 @@ class Runner:
         self.workers: Workers | None = None
         self.gpus = 0
         self.futures: dict[int, Future] = {}
+        self._stranded: set[int] = set()
         self._stopping = False
         self._last_beat = 0.0
         self._version = -1
@@ -115,12 +116,19 @@ class Runner:
             self._last_beat = time.monotonic()
 
     def _look_at_cluster(self) -> None:
-        """Count GPUs that come and go; end when the scheduler went away, so that a new runner starts over."""
+        """Look after workers that come and go; end when the scheduler went away, so that a new runner starts over."""
         if self.workers is None or self.workers.setting.is_here:
             return
         if self.workers.is_lost:
             raise UserError(f"The cluster {self.workers.setting.address} does not answer any more")
         self.gpus = self.workers.gpus
+        stranded = self.workers.stranded(self.futures)
+        for number in stranded & self._stranded:  # twice in a row: it is not just on its way
+            _log.info("J%d is handed out once more", number)
+            self.futures.pop(number).cancel()
+            self.project.queue.update(number, only_if=(RUNNING,), state=QUEUED)
+            self._version = -1
+        self._stranded = stranded
 
     def _tick(self) -> bool:
         """Look after running jobs and start those that are ready; tell whether there is work."""

@@ -25,7 +25,7 @@ from tests.benchmarks.report import Row
 from tests.benchmarks.run import Settings
 from tests.support.particle_files import write_particles
 
-BOX_PX, PIXEL_A = 64, 3.465
+BOX_PX, PIXEL_A = 48, 4.62
 FILES = {"refine": "map.mrc", "classify_2d": "class_averages.mrcs"}
 
 
@@ -41,7 +41,7 @@ class Run:
 def run(settings: Settings) -> list[Row]:
     """Measure both steps with one worker and with two."""
     load_steps()
-    write_particles(settings.work, settings.size(4096, 150), BOX_PX, PIXEL_A)
+    write_particles(settings.work, settings.size(2048, 150), BOX_PX, PIXEL_A)
     found = {count: _on_workers(count, settings) for count in (1, 2)}
     return [_row(step, found[1][step], found[2][step]) for step in FILES]
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from spa_widgets.errors import UserError
 from spa_widgets.session.cluster import DASK_SETTINGS, open_client
 from spa_widgets.session.clusters.mapping import GPU_SLOT
-from spa_widgets.session.clusters.prepare import PrepareWorker
+from spa_widgets.session.clusters.prepare import JOB_SLOT, PrepareWorker
 from spa_widgets.session.clusters.setting import ADDRESS, SLURM, ClusterSetting
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Future
     from distributed.security import Security
 
 TIMEOUT_VARIABLE = "SPA_CLUSTER_TIMEOUT_S"
 _TIMEOUT_S = 20.0
+_POLL_S = 0.5
 
 
 class Workers:
@@ -83,6 +86,36 @@ class Workers:
             return self._gpus_here
         known = self.client.sync(self.client.scheduler.identity)["workers"]
         return sum(GPU_SLOT in worker["resources"] for worker in known.values()) if known else 1
+
+    def wait_for(self, slot: str) -> None:
+        """Wait until a worker has a place of a kind.
+
+        Raises
+        ------
+        UserError
+            If there are workers, and none has a GPU.
+        """
+        while not self._has(slot):
+            if self._has(JOB_SLOT):
+                raise UserError(
+                    "A GPU was asked for, but no worker of the cluster has one; use device 'cpu' or 'auto'."
+                )
+            time.sleep(_POLL_S)
+
+    def _has(self, slot: str) -> bool:
+        known = self.client.sync(self.client.scheduler.identity)["workers"]
+        return any(slot in worker["resources"] for worker in known.values())
+
+    def stranded(self, futures: Mapping[int, Future]) -> set[int]:
+        """Return which tasks nobody has although somebody could.
+
+        Dask leaves a task where it is when no worker has a place for it, and does not look again when one that is
+        there gets a place; workers of other machines get theirs after they came.
+        """
+        if not self._has(JOB_SLOT):
+            return set()
+        taken = {key for keys in self.client.processing().values() for key in keys}
+        return {number for number, future in futures.items() if future.status == "pending" and future.key not in taken}
 
     @property
     def may_spread(self) -> bool:

@@ -80,8 +80,8 @@ def _workspace(source: Source) -> Workspace:
         return _workspaces[source]
 
 
-def forget(token: str) -> None:
-    """Free what this process has of a job."""
+async def forget(token: str) -> None:
+    """Free what this process has of a job (a coroutine: Dask waits for no answer of such)."""
     with _lock:
         for source in [source for source in _workspaces if source.token == token]:
             del _workspaces[source]

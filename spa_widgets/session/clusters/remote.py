@@ -55,9 +55,16 @@ def run_on(workers: Workers, spec: JobSpec, store: Store, device: str, on_event:
     talk.mkdir(parents=True)
     events, cancelled = talk / EVENTS_FILE, talk / _CANCELLED
     events.touch()
-    slot = GPU_SLOT if device == "gpu" else JOB_SLOT
+    workers.wait_for(GPU_SLOT if device == "gpu" else JOB_SLOT)
     future = workers.client.submit(
-        _execute_here, spec, store, device, str(talk), socket.gethostname(), resources={slot: 1}, pure=False
+        _execute_here,
+        spec,
+        store,
+        device,
+        str(talk),
+        socket.gethostname(),
+        resources={GPU_SLOT if device == "gpu" else JOB_SLOT: 1},
+        pure=False,
     )
     reader, told = EventReader(events), 0
     try:
