@@ -90,6 +90,14 @@ def free_device_bytes() -> int:
     return int(cupy.cuda.runtime.memGetInfo()[0])
 
 
+def free_reserved_memory() -> None:
+    """Let CuPy give back what it holds in reserve on the CUDA device; without CuPy nothing happens."""
+    if gpu_available():
+        import cupy
+
+        cupy.get_default_memory_pool().free_all_blocks()
+
+
 def is_device(xp: Any) -> bool:
     """Tell whether an array namespace is that of a CUDA device."""
     return bool(array_api_compat.is_cupy_namespace(xp))

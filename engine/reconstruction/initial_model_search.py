@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from engine.arrays import Array, array_namespace, is_gpu, to_numpy
+from engine.batches import in_batches
 from engine.fourier.disc import HalfDisc
 from engine.geometry import axis_rotation, directions_grid, in_plane_rotation, orientation_grid
 from engine.reconstruction.fourier_volume import FourierVolume, extract_slices
@@ -61,10 +62,11 @@ def search_globally(
     power[...] = (xp.abs(slices) ** 2).T
     ramps = disc.phase_ramps(xp.asarray(shifts_px), count)
     at_once = _DEVICE_IMAGES_AT_ONCE if is_gpu(images.data) else _IMAGES_AT_ONCE
-    parts = [
-        _score_chunk(images.take(slice(i, i + at_once)), real, imag, power, ramps, count, keep)
-        for i in range(0, images.data.shape[0], at_once)
-    ]
+    parts = in_batches(
+        lambda part: _score_chunk(images.take(part), real, imag, power, ramps, count, keep),
+        images.data.shape[0],
+        at_once,
+    )
     index, shift, score = (np.concatenate(column) for column in zip(*parts, strict=True))
     half, index = index >= slices.shape[0], index % slices.shape[0]
     rotation = grid[index % len(grid)]

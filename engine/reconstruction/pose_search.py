@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.arrays import Array, array_namespace, is_gpu, to_numpy
+from engine.batches import in_batches
 from engine.reconstruction.fourier_volume import FourierVolume, extract_slices
 from engine.reconstruction.pose_candidates import Candidates, Images, Level
 
@@ -105,15 +106,14 @@ def _score_chunk(
     power = xp.matmul(ctf2, xp.matrix_transpose(xp.abs(slices) ** 2))
     power = xp.concat([power, power], axis=1)
     real, imaginary = (xp.matrix_transpose(xp.asarray(part, copy=True)) for part in (xp.real(slices), xp.imag(slices)))
-    found = []
-    at_once = _DEVICE_IMAGE_CHUNK if is_gpu(weighted) else _IMAGE_CHUNK
-    for start in range(0, weighted.shape[0], at_once):
-        part = weighted[start : start + at_once]
+
+    def best_of(batch: slice) -> tuple[NDArray, ...]:
+        part = weighted[batch]
         shifted = xp.reshape(part[:, None, :] * ramps[None, :, :], (-1, part.shape[1]))
         even = xp.matmul(xp.asarray(xp.real(shifted), copy=True), real)
         odd = xp.matmul(xp.asarray(xp.imag(shifted), copy=True), imaginary)
         cross = xp.reshape(xp.concat([even + odd, even - odd], axis=1), (part.shape[0], len(ramps), -1))
-        norm = power[start : start + part.shape[0]]
+        norm = power[batch]
         score = _log_likelihood(xp.max(cross, axis=1), norm, free_scale)
         index = xp.argpartition(-score, keep - 1, axis=1)[:, :keep]
         chosen = xp.take_along_axis(cross, index[:, None, :], axis=2)
@@ -121,7 +121,9 @@ def _score_chunk(
         cross_best = xp.take_along_axis(chosen, shift[:, None, :], axis=1)[:, 0, :]
         scale = cross_best / xp.maximum(xp.take_along_axis(norm, index, axis=1), 1e-20)
         best = (index, shift, xp.take_along_axis(score, index, axis=1), scale)
-        found.append(tuple(to_numpy(each) for each in best))
+        return tuple(to_numpy(each) for each in best)
+
+    found = in_batches(best_of, weighted.shape[0], _DEVICE_IMAGE_CHUNK if is_gpu(weighted) else _IMAGE_CHUNK)
     index, shift, score, scale = (np.concatenate([part[i] for part in found]) for i in range(4))
     return index, shift, score.astype(np.float64), scale.astype(np.float64)
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from spa_widgets.session.disk import disk_in_words
 from spa_widgets.session.mounts import is_on_network
 
 _BUSY_SECONDS = 30.0
@@ -28,7 +29,7 @@ class Database:
     def __init__(self, path: Path, schema: str) -> None:
         self.path = path
         self._own = threading.local()
-        with self.transaction() as connection:
+        with disk_in_words(path), self.transaction() as connection:
             connection.executescript(schema)
 
     def connection(self) -> sqlite3.Connection:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from spa_widgets.errors import UserError
 
-_FULL, _FORBIDDEN, _READ_ONLY = "full", "forbidden", "read-only"
+_FULL, _FORBIDDEN, _READ_ONLY, _FAILS = "full", "forbidden", "read-only", "fails"
 _BY_ERRNO = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL,
@@ -18,10 +18,16 @@ _BY_ERRNO = {
     errno.EPERM: _FORBIDDEN,
     errno.EROFS: _READ_ONLY,
 }
-_BY_SQLITE = {sqlite3.SQLITE_FULL: _FULL, sqlite3.SQLITE_READONLY: _FORBIDDEN, sqlite3.SQLITE_CANTOPEN: _FORBIDDEN}
+_BY_SQLITE = {
+    sqlite3.SQLITE_FULL: _FULL,
+    sqlite3.SQLITE_READONLY: _FORBIDDEN,
+    sqlite3.SQLITE_CANTOPEN: _FORBIDDEN,
+    sqlite3.SQLITE_IOERR: _FAILS,
+}
 _SENTENCES = {
     _FULL: "The disk of {place} is full; free some space and run the job again: it goes on where it was.",
     _FORBIDDEN: "{place} may not be opened or written by you; ask for the right to, or choose a folder of yours.",
+    _FAILS: "The disk of {place} is full or fails; free some space or have it checked, and run the job again.",
     _READ_ONLY: "{place} is on a disk that is read-only; make it writable, or choose another folder.",
 }
 

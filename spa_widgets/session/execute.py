@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.arrays import resolve_device
+from spa_widgets.errors import UserError
 from spa_widgets.session.context import Cancelled, EventSink, JobContext, Spread
 from spa_widgets.session.disk import disk_in_words
 from spa_widgets.session.lease import Lease, lease
@@ -136,13 +137,21 @@ def _run(
         job.step.load()(context)
         context.check_cancelled()
         published = _publish(job, store, context, _report(job, context, started, resumed))
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(out, ignore_errors=True)  # of no use to the next attempt, and the disk may be full
+        if isinstance(error, MemoryError):
+            raise UserError(_memory_sentence(job.step.name, device, error)) from error
         raise
     if held.is_ours():
         shutil.rmtree(work, ignore_errors=True)
     context.event("published", key=job.key, seconds=published.result["seconds"])
     return published
+
+
+def _memory_sentence(step: str, device: str, error: MemoryError) -> str:
+    there = "the GPU has" if device == "gpu" else "there is"
+    other = ", or device 'cpu'" if device == "gpu" else ""
+    return f"{step} needs more memory than {there} ({error}); use a smaller box or fewer classes{other}."
 
 
 def _publish(job: ResolvedJob, store: Store, context: JobContext, report: dict[str, Any]) -> StoredObject:

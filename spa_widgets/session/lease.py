@@ -97,12 +97,15 @@ def acquire(folder: Path) -> _Held | None:
         handle = -1  # no locks here at all: the owner's file alone decides
     if handle is None:
         return None
-    token = uuid.uuid4().hex
-    before = _owner(folder)
-    if _others_are_alive(folder, before, locked=handle >= 0) or not _become_owner(folder, token, before):
-        _release(handle)
-        return None
-    return _Held(folder, token, handle)
+    token, is_ours = uuid.uuid4().hex, False
+    try:
+        before = _owner(folder)
+        is_alive = _others_are_alive(folder, before, locked=handle >= 0)
+        is_ours = not is_alive and _become_owner(folder, token, before)
+    finally:
+        if not is_ours:
+            _release(handle)
+    return _Held(folder, token, handle) if is_ours else None
 
 
 class _Held:
@@ -189,13 +192,15 @@ def _become_owner(folder: Path, token: str, before: dict[str, object]) -> bool:
         dead.unlink()
     mine = folder / f".mine.{token}"
     facts = {"host": socket.gethostname(), "pid": os.getpid(), "token": token, "since": time.time()}
-    mine.write_text(json.dumps(facts), encoding="utf-8")
     try:
+        mine.write_text(json.dumps(facts), encoding="utf-8")
         os.link(mine, owner)  # fails when it is there: of two that come at once one wins
     except FileExistsError:
         return False
-    except OSError:  # a file system without hard links
-        return _create(owner, json.dumps(facts))
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        return _create(owner, json.dumps(facts))  # a file system without hard links
     finally:
         mine.unlink(missing_ok=True)
     return True
@@ -207,6 +212,9 @@ def _create(path: Path, text: str) -> bool:
             stream.write(text)
     except FileExistsError:
         return False
+    except OSError:
+        path.unlink(missing_ok=True)  # an empty one would pass for another process
+        raise
     return True
 
 

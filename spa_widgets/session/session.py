@@ -11,6 +11,7 @@ from spa_widgets.session.asking import ask, check_device, prepare
 from spa_widgets.session.bundle.methods import BundleMethods
 from spa_widgets.session.clusters.setting import ClusterSetting
 from spa_widgets.session.decisions import Decisions
+from spa_widgets.session.disk import disk_in_words
 from spa_widgets.session.display import session_html
 from spa_widgets.session.inputs import input_refs
 from spa_widgets.session.job import Job
@@ -146,8 +147,9 @@ class Session(StepMethods, BundleMethods, LookingOn):
             if (known_row := self.project.queue.same(place, prepared.fingerprint)) is not None:
                 return Job(self, known_row.number)
             self.kernels.require()
-        self.project.queue.add_workspace(place)
-        row = ask(self.project, place, prepared, wanted, ticket)
+        with disk_in_words(self.path):
+            self.project.queue.add_workspace(place)
+            row = ask(self.project, place, prepared, wanted, ticket)
         if row.ticket and not ticket and row.state == QUEUED:  # rather oneself than wait any longer
             self.runner.cancel(row)
             self.project.queue.update(row.number, only_if=(QUEUED,), ticket="", device=wanted)

@@ -81,7 +81,7 @@ def one_trial(victim: str, step: str, wanted: int, undisturbed: Undisturbed, fol
     """Kill one kind of process so many times while one job is made."""
     place = folder / victim / step
     place.mkdir(parents=True)
-    seed = [(PROCESS, *VICTIMS).index(victim), STEPS.index(step)]
+    seed = [(PROCESS, *VICTIMS).index(victim), STEPS.index(step), wanted]
     kill = kill_process if victim == PROCESS else kill_in_session
     return kill(Trial(victim, step), wanted, undisturbed, place, np.random.default_rng(seed))
 

@@ -68,9 +68,9 @@ def _classify(ctx: JobContext, particle_set: ParticleSet, options: Classificatio
     last, particles = start, particle_set.to_engine()
     with ctx.mapping(particles, particle_set.path) as map_add:
         for state in classify_2d(particles, options, ctx.rng(), start, ctx.xp, map_add):
-            ctx.save_checkpoint(state.to_dict())
             message = f"iteration {state.iteration} of {state.total}, next to {state.resolution_A:.1f} Å"
             _show(ctx, state, message)
+            ctx.save_checkpoint(state.to_dict())
             ctx.progress(state.iteration, state.total, message)
             last = state
     assert last is not None  # there is at least one full iteration

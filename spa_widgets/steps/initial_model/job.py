@@ -46,14 +46,16 @@ def _search(ctx: JobContext, dataset: ParticleSet, options: InitialModelOptions)
     ctx.progress(state.done if state else 0, state.total if state else 1, "preparing images")
     for found in initial_model(dataset.to_engine(), options, ctx.rng(), state, ctx.xp):
         state = found
+        message = _show(ctx, state)
         ctx.save_checkpoint(state.to_dict())
-        _show(ctx, state)
+        ctx.progress(state.done, state.total, message)
     if state is None:
         raise UserError("The initial model made no iteration; expected at least 1.")
     return state
 
 
-def _show(ctx: JobContext, state: InitialModelState) -> None:
+def _show(ctx: JobContext, state: InitialModelState) -> str:
+    """Send what a person wants to see of an iteration; return where the search is, in words."""
     message = f"start {state.start_at_work + 1}, iteration {state.iteration_done}: {state.resolution_A:.0f} Å"
     ctx.picture("slices", contrast_by_sigma(central_slices(state.volumes), 4.0), f"{message} (z, y, x of each class)")
     ctx.event(
@@ -65,7 +67,7 @@ def _show(ctx: JobContext, state: InitialModelState) -> None:
         max_probability=state.max_probability,
         class_fraction=[float(share) for share in state.class_fraction],
     )
-    ctx.progress(state.done, state.total, message)
+    return message
 
 
 def _assign(

@@ -109,8 +109,8 @@ def _refine(
         ctx.progress(state.iteration if state else 0, most, "searching poses")
         for found in refine(particles, dataset.half_sets, initial, options, ctx.rng(), state, mask, ctx.xp, map_add):
             state = found
-            ctx.save_checkpoint(state.to_dict())
             _show(ctx, state, particles.box_px * particles.pixel_size_A)
+            ctx.save_checkpoint(state.to_dict())
             ctx.progress(state.iteration, most, f"iteration {state.iteration}: {state.resolution_A:.2f} Å")
     if state is None:
         raise UserError("The refinement made no iteration; expected max_iterations of at least 2.")

@@ -114,11 +114,11 @@ def _make_micrographs(ctx: JobContext, atoms: Atoms, settings: MicrographSetting
         write_mrc(kept / _file_name(index), micrograph.image, settings.pixel_size_A)
         sync(kept / _file_name(index))  # before the checkpoint says that it is there
         snr[index] = micrograph.truth.snr
-        ctx.save_checkpoint({"done": index + 1, "snr": snr})
         binning = display_binning(settings.shape, PICTURE_PX)
         binned = bin_image(micrograph.image, binning)
         picture = micrograph_picture(binned, settings.pixel_size_A * binning, LOW_PASS_A)
         ctx.picture("micrograph", picture, f"micrograph {index + 1}")
+        ctx.save_checkpoint({"done": index + 1, "snr": snr})  # last, so that a killed job shows what it has
     ctx.progress(settings.count, settings.count, "truth")
     folder = ctx.out / "micrographs"
     folder.mkdir()

@@ -42,10 +42,10 @@ def iterate(ctx: JobContext) -> None:
             vector /= np.linalg.norm(vector)
             inner = rng.bit_generator.state["state"]
             words = [inner["state"] >> 64, inner["state"] & mask, inner["inc"] >> 64, inner["inc"] & mask]
-            ctx.save_checkpoint({"vector": vector, "iteration": iteration + 1, "rng": np.array(words, np.uint64)})
-            ctx.progress(iteration + 1, p.iterations, f"iteration {iteration + 1}")
             if iteration % 5 == 0:
                 ctx.picture("vector", np.full((4, 4), iteration, np.uint8), f"after {iteration + 1}")
+            ctx.save_checkpoint({"vector": vector, "iteration": iteration + 1, "rng": np.array(words, np.uint64)})
+            ctx.progress(iteration + 1, p.iterations, f"iteration {iteration + 1}")
             time.sleep(p.pause_s)
     np.save(ctx.out / "vector.npy", vector)
     (ctx.out / "table.csv").write_text("x\n" + "\n".join(f"{value:.17g}" for value in vector) + "\n")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import cache
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -134,6 +134,7 @@ def modules() -> dict[str, ModuleType]:
         setattr(cupy, name, getattr(np, name))
     cupy.ndarray, cupy.asarray, cupy.array = ndarray, asarray, array  # type: ignore[attr-defined]
     cupy.RawModule = RawModule  # type: ignore[attr-defined]
+    cupy.get_default_memory_pool = lambda: SimpleNamespace(free_all_blocks=lambda: None)  # type: ignore[attr-defined]
     cupy.__version__ = "stand-in"  # type: ignore[attr-defined]
     cupyx, cupyx_scipy, sparse = (ModuleType(name) for name in ("cupyx", "cupyx.scipy", "cupyx.scipy.sparse"))
     sparse.csr_matrix = _Sparse  # type: ignore[attr-defined]
