@@ -81,13 +81,12 @@ class Kernels:
     def other(self) -> Kernel | None:
         """Return the live kernel that writes instead of this one; without one, this one writes from now on."""
         writer = self._writer()
-        if writer is not None and not _is_this_process(writer):
-            if self._is_alive(writer):
-                return writer
-            writer = None
-        if writer is None:
-            with suppress(OSError):  # a folder that this user may only read has no writer
-                self.take_over()
+        if writer is not None and _is_this_process(writer):
+            return None
+        if writer is not None and self._is_alive(writer):
+            return writer
+        with suppress(OSError):  # a folder that this user may only read has no writer
+            self.take_over()
         return None
 
     def take_over(self) -> None:

@@ -144,9 +144,9 @@ def write_report(trials: list[Trial]) -> None:
         "",
         f"Figures of `tests/benchmarks/bench_kills.py`, {datetime.now(UTC):%Y-%m-%d}, {platform.machine()} with "
         f"{os.cpu_count()} cores, Python {platform.python_version()}. Every long job of the tutorial on little data; "
-        "kill -9 at random points, several times in one job. After each the store is read again, byte by byte; in the "
-        "end the project is opened anew and every file of the result, its figures and warnings are compared with a "
-        "run that nobody disturbed, to the last bit.",
+        "kill -9 at random points, several times in one job, until an attempt is left alone. Then the project is "
+        "opened anew, its store is read byte by byte, and every file of the result, its figures and warnings are "
+        "compared with a run that nobody disturbed, to the last bit.",
         "",
         f"**{sum(kills.values())} kills, {len(faults)} faults.**",
         "",
