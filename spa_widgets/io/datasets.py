@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from spa_widgets.io.star import Tables, need_columns, read_star, write_star
 
 IMAGE_SIGN = "spaImageSign"
 """Column: -1 where the protein is black in the stored image; the image is inverted when it is read."""
+_NUMBER_IN_STACK = re.compile("0*[1-9][0-9]{0,11}")
 _ANGLES = ("rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi")
 _ORIGINS = ("rlnOriginXAngst", "rlnOriginYAngst")
 
@@ -269,7 +271,7 @@ class ParticleSet:
         """Return the number in its stack (from 0) and the stack of each particle."""
         parts = [str(name).rpartition("@") for name in self.table["rlnImageName"]]
         for row, (number, at, name) in enumerate(parts, 1):
-            if not name or (at and not (number.isascii() and number.isdigit() and int(number) > 0)):
+            if not name or (at and not _NUMBER_IN_STACK.fullmatch(number)):
                 raise UserError(
                     f"{self.path}: row {row} of rlnImageName is {number + at + name!r}; expected a number from 1 "
                     "on and a stack, such as 000001@particles.mrcs: mend or leave out the row."

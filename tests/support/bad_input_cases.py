@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import struct
 from collections.abc import Callable
@@ -75,6 +76,10 @@ CASES: list[tuple[str, Spoil, int, str]] = [
      "{here}/mic_a.mrc has 5 frames; expected one averaged micrograph: correct the movie for motion first."),
     (IMPORT, lambda f: ((f / "mic_a.mrc").unlink(), (f / "mic_a.mrc").mkdir()), 1,
      "{here}/mic_a.mrc is a folder; expected a file: name the file itself."),
+    (IMPORT, lambda f: ((f / "mic_a.mrc").unlink(), os.mkfifo(f / "mic_a.mrc")), 1,
+     "{here}/mic_a.mrc is no plain file; expected an MRC file: name the file itself."),
+    (IMPORT + " --amplitude-contrast 7", nothing, 1,
+     "import_micrographs: amplitude_contrast is '7', but input should be less than or equal to 1."),
     ("import mic_a.mrc --voltage-kv 300 --cs-mm 2.7", nothing, 1,
      "import_micrographs needs the parameter pixel_size_A (in Å); give it."),
     ("import mic_a.mrc --pixel-size-A -1 --voltage-kv 300 --cs-mm 2.7", nothing, 1,
@@ -218,6 +223,11 @@ CASES: list[tuple[str, Spoil, int, str]] = [
     (CLASSIFY, lambda f: edit(f / "particles.star", "particles", "rlnImageName", 2, "0@particles.mrcs"), 1,
      "{here}/particles.star: row 3 of rlnImageName is '0@particles.mrcs'; expected a number from 1 on and a "
      "stack, such as 000001@particles.mrcs: mend or leave out the row."),
+    (CLASSIFY, lambda f: edit(f / "particles.star", "particles", "rlnImageName", 2, f"{10**20}@particles.mrcs"), 1,
+     "{here}/particles.star: row 3 of rlnImageName is '100000000000000000000@particles.mrcs'; expected a number from 1 "
+     "on and a stack, such as 000001@particles.mrcs: mend or leave out the row."),
+    (CLASSIFY, lambda f: edit(f / "particles.star", "optics", "rlnSphericalAberration"), 1,
+     "{here}/particles.star has no column rlnSphericalAberration; this step needs it: was an earlier step left out?"),
     (CLASSIFY, lambda f: write_mrc(f / "particles.mrcs", np.ones((24, 32, 20), np.float32), 6.0, is_stack=True), 1,
      "{here}/particles.mrcs has images of 20 × 32 px; expected square ones: extract them anew."),
     (CLASSIFY,
