@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ class Run:
 def run(settings: Settings) -> list[Row]:
     """Measure both steps with one worker and with two."""
     load_steps()
-    write_particles(settings.work, settings.size(2048, 150), BOX_PX, PIXEL_A)
+    write_particles(settings.work, settings.size(2048, 400), BOX_PX, PIXEL_A)
     found = {count: _on_workers(count, settings) for count in (1, 2)}
     return [_row(step, found[1][step], found[2][step]) for step in FILES]
 
@@ -83,6 +84,7 @@ def _timed(workers: Workers, store: Store, step: str, data: Path) -> Run:
     wall_s, after = time.monotonic() - begun, workers.client.run(_cpu_s)
     content = store.get(key).files[FILES[step]].read_bytes()
     spent = sorted((after[address] - before[address] for address in after), reverse=True)
+    print(f"{step} on {len(spent)}: {wall_s:.1f} s, CPU s of each worker {spent}", file=sys.stderr, flush=True)
     return Run(wall_s, tuple(spent), hashlib.sha256(content).hexdigest())
 
 

@@ -47,15 +47,18 @@ def execute_on(setting: ClusterSetting, spec: JobSpec, store: Store, device: str
         return run_on(workers, spec, store, device, on_event)
     finally:
         workers.close()
+        if setting.is_here:
+            workers.client.shutdown()
 
 
 def run_on(workers: Workers, spec: JobSpec, store: Store, device: str, on_event: EventSink) -> str:
     """Run a job on workers that are there (see `execute_on`)."""
+    slot = GPU_SLOT if device == "gpu" else JOB_SLOT
+    workers.wait_for(slot)
     talk = store.path / "work" / f"command-{uuid.uuid4().hex}"
     talk.mkdir(parents=True)
     events, cancelled = talk / EVENTS_FILE, talk / _CANCELLED
     events.touch()
-    workers.wait_for(GPU_SLOT if device == "gpu" else JOB_SLOT)
     future = workers.client.submit(
         _execute_here,
         spec,
@@ -63,7 +66,7 @@ def run_on(workers: Workers, spec: JobSpec, store: Store, device: str, on_event:
         device,
         str(talk),
         socket.gethostname(),
-        resources={GPU_SLOT if device == "gpu" else JOB_SLOT: 1},
+        resources={slot: 1},
         pure=False,
     )
     reader, told = EventReader(events), 0

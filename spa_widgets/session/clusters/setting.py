@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import os
+import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from spa_widgets.errors import UserError
-from spa_widgets.session.whole import write_json
 
 CLUSTER_FILE = "cluster.json"
 HERE, ADDRESS, SLURM, GATEWAY = "here", "address", "slurm", "gateway"
@@ -77,15 +79,16 @@ class ClusterSetting:
     def save(self, project: Path) -> bool:
         """Let a project remember it; tell whether it is another one than before. The key is for the owner's eyes."""
         file = project / ".spa" / CLUSTER_FILE
-        if self == ClusterSetting.load(project):
-            return False
+        with suppress(UserError):  # what cannot be read is another one
+            if self == ClusterSetting.load(project):
+                return False
         if self == ClusterSetting():
             file.unlink(missing_ok=True)
             return True
-        file.unlink(missing_ok=True)
-        file.touch(mode=0o600)
-        write_json(file, asdict(self))
-        file.chmod(0o600)
+        part = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}.tmp")
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
+            json.dump(asdict(self), stream)
+        part.replace(file)
         return True
 
 

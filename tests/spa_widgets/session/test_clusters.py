@@ -202,6 +202,10 @@ def test_names_and_addresses(given: str, expected: ClusterSetting, tmp_path: Pat
     assert expected.save(tmp_path) == (expected != ClusterSetting())
     assert not expected.save(tmp_path)
     assert ClusterSetting.load(tmp_path) == expected
+    (tmp_path / ".spa" / "cluster.json").write_text('{"kind": 7')
+    with pytest.raises(UserError, match="open it again with cluster="):
+        ClusterSetting.load(tmp_path)
+    assert expected.save(tmp_path) and ClusterSetting.load(tmp_path) == expected
 
 
 @pytest.mark.parametrize(
