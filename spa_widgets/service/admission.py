@@ -126,7 +126,10 @@ class Admission:
 
     def _file(self, path: str, who: Participant) -> str:
         self._quota.require(who.uid)
-        admitted = Path(self._intake.admit([path], who)[0])
+        try:
+            admitted = Path(self._intake.admit([path], who)[0])
+        except OSError as error:  # a full disk, or one that does not answer
+            raise UserError(f"{path} cannot be copied by the engine service ({error.strerror}).") from error
         if admitted.is_relative_to(self._intake.folder):
             self._quota.charge(admitted, who.uid)
         return str(admitted)
