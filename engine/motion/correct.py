@@ -90,7 +90,7 @@ class CorrectedMovie:
 
 
 def correct_movie(
-    frames: Callable[[], Iterable[Array]],
+    frames: Callable[[], Iterable[NDArray[Any]]],
     settings: MotionSettings,
     gain: NDArray[np.float32] | None = None,
     xp: Any = np,
@@ -115,10 +115,10 @@ def correct_movie(
     ValueError
         When there are fewer than 2 frames, or they hold no image.
     """
-    total: Array = 0.0
+    total: Any = 0.0
     count = 0
     for frame in frames():
-        total = total + np.asarray(frame, np.float32) * (1.0 if gain is None else gain)
+        total = total + (np.asarray(frame, np.float32) if gain is None else frame * gain)
         count += 1
         report(0.1 * count / (count + 1))
     if count < 2:
@@ -179,7 +179,7 @@ def _motion(
 
 
 def _add_up(
-    frames: Callable[[], Iterable[Array]],
+    frames: Callable[[], Iterable[NDArray[Any]]],
     work: _Mender,
     shape: tuple[int, int],
     shifts_A: NDArray[np.float64],

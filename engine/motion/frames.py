@@ -69,7 +69,7 @@ def bad_pixels(total: NDArray[np.float32], gain: NDArray[np.float32] | None) -> 
     values = total if gain is None else total[gain > 0]
     mean, deviation = float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64))
     if not deviation > 0:
-        raise ValueError(f"every pixel of the movie is {mean:g}; expected an image: leave this movie out")
+        raise ValueError(f"every pixel of the summed frames is {mean:g}; expected an image: leave this movie out")
     # once more without the worst: one pixel of a million counts hides the others
     inside = values[np.abs(values - mean) < 4 * deviation]
     mean, deviation = float(inside.mean(dtype=np.float64)), float(inside.std(dtype=np.float64))
@@ -98,9 +98,7 @@ def mended(frame: Array, gain: Array | None, places: Array, sources: Array) -> A
     xp = array_namespace(frame)
     image = xp.astype(frame, xp.float32)
     if gain is not None:
-        image = image * gain
-    elif image is frame:
-        image = xp.asarray(image, copy=True)
+        image *= gain
     flat = xp.reshape(image, (-1,))
     flat[places] = flat[sources]
     return xp.reshape(flat, frame.shape)

@@ -51,7 +51,8 @@ def write_motion_star(
         "rlnMicrographStartFrame": 1,
         "rlnMotionModelVersion": _POLYNOMIAL_MODEL if kept else _GLOBAL_MODEL,
     }
-    shifts_px = np.asarray(motion["shifts_A"]) / pixel_A
+    # RELION writes what brings a frame back, where ours is where the specimen has gone
+    shifts_px = -np.asarray(motion["shifts_A"]) / pixel_A
     tables = {
         "general": pd.DataFrame({name: [value] for name, value in general.items()}),
         "global_shift": pd.DataFrame(
@@ -64,7 +65,7 @@ def write_motion_star(
     }
     if kept:
         # RELION: all of x, then all of y; for each term in space its powers of time
-        coefficients = (np.asarray(motion["local_A"]) / pixel_A).reshape(TIME, SPACE, 2).transpose(2, 1, 0).ravel()
+        coefficients = (-np.asarray(motion["local_A"]) / pixel_A).reshape(TIME, SPACE, 2).transpose(2, 1, 0).ravel()
         tables["local_motion_model"] = pd.DataFrame(
             {"rlnMotionModelCoeffsIdx": np.arange(coefficients.size), "rlnMotionModelCoeff": coefficients}
         )

@@ -29,6 +29,7 @@ from spa_widgets.io.motion_star import write_motion_star
 from spa_widgets.io.movies import Movie, open_movie, read_gain
 from spa_widgets.io.mrc import write_mrc
 from spa_widgets.session.context import JobContext
+from spa_widgets.session.whole import sync
 
 _PICTURE_PX, _LOW_PASS_A = 640, 15.0
 _FIGURES = {
@@ -69,8 +70,15 @@ def run(ctx: JobContext) -> None:
 
 def _names(files: list[Path]) -> list[str]:
     """Name each micrograph like its movie; what would be named twice gets a number."""
-    stems = [path.name.split(".")[0] for path in files]
-    return [stem if stems.count(stem) == 1 else f"{stem}_{index + 1}" for index, stem in enumerate(stems)]
+    names: list[str] = []
+    for path in files:
+        plain = path.with_suffix("") if path.suffix.lower() in (".gz", ".bz2") else path
+        name, number = plain.stem, 1
+        while name in names:
+            number += 1
+            name = f"{plain.stem}_{number}"
+        names.append(name)
+    return names
 
 
 class _Gain:
@@ -88,7 +96,7 @@ class _Gain:
         if self._read is None:
             self._read = read_gain(self._path)
         use = self._params.gain_use
-        # RELION: the detector's own references of EER movies are factors, others are divided by
+        # as in RELION: EER movies are divided by references, but for the detector's own, which are factors
         divide = movie.is_eer and self._path.suffix.lower() != ".gain" if use == "auto" else use == "divide"
         turns = int(self._params.gain_quarter_turns)
         try:
@@ -110,8 +118,10 @@ def _one(ctx: JobContext, path: Path, name: str, index: int, count: int, gain: _
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     image = to_numpy(found.image)
+    half = ctx.params.float16 and float(abs(image).max()) < np.finfo(np.float16).max
     temporary = image_file.with_name(f".{name}.{os.getpid()}.tmp.mrc")
-    write_mrc(temporary, image.astype(np.float16) if ctx.params.float16 else image, found.pixel_size_A)
+    write_mrc(temporary, image.astype(np.float16) if half else image, found.pixel_size_A)
+    sync(temporary)
     temporary.replace(image_file)
     result = _pack(ctx, movie, found)
     ctx.keep(f"motion/{index:06d}", result)
@@ -201,15 +211,16 @@ def _write(ctx: JobContext, done: list[tuple[str, dict[str, NDArray[Any]]]]) -> 
 
 def _figures(ctx: JobContext, done: list[tuple[str, dict[str, NDArray[Any]]]], left_out: int) -> None:
     results = [result for _, result in done]
-    shapes = [(int(height), int(width)) for height, width in (result["image_shape"] for result in results)]
+    shapes = [(int(height), int(width)) for _, height, width in (result["movie_shape"] for result in results)]
     headers_A = [float(result["header_pixel_A"]) for result in results]
     movies = [Path(str(result["movie"])) for result in results]
     for sentence in micrograph_warnings(movies, shapes, headers_A, ctx.params.pixel_size_A):
         ctx.warn(sentence)
     ctx.figure("micrographs", len(done))
     ctx.figure("left_out", left_out)
-    ctx.figure("height_px", shapes[0][0])
-    ctx.figure("width_px", shapes[0][1])
+    height, width = results[0]["image_shape"]
+    ctx.figure("height_px", int(height))
+    ctx.figure("width_px", int(width))
     ctx.figure("pixel_size_A", round(float(results[0]["pixel_size_A"]), 5))
     ctx.figure("median_motion_A", round(float(np.median([float(result["total_A"]) for result in results])), 2))
     ctx.figure("largest_motion_A", round(max(float(result["total_A"]) for result in results), 2))

@@ -84,7 +84,7 @@ class Params(StepParams):
         "1", label="EER upsampling", help="1: the detector's pixels; 2: half of them.", group="advanced"
     )
     float16: bool = param(
-        False, label="Half precision", help="Write 16-bit images: half the disk space.", group="advanced"
+        False, label="Half precision", help="Write 16-bit images where their values allow it.", group="advanced"
     )
 
 

@@ -191,7 +191,7 @@ def test_bad_pixels_are_replaced_by_neighbours() -> None:
     gain = np.ones_like(total)
     gain[:, 3] = 0
     assert bad_pixels(total * gain, gain).sum() == 62
-    with pytest.raises(ValueError, match="every pixel of the movie is 7"):
+    with pytest.raises(ValueError, match="every pixel of the summed frames is 7"):
         bad_pixels(np.full((8, 8), 7, np.float32), None)
     gain[:, :10] = 0
     with pytest.raises(ValueError, match="14 % of the pixels are dead or hot"):
