@@ -49,8 +49,9 @@ def noise_weights(
     A decoy with a clearly better candidate within reach may be its fringe. Noise makes a candidate wherever no better
     one is nearer than two picks may be, which is a larger part of the micrograph than that out of reach of fringes:
     the ratio of the two areas, measured on a grid of points at the decoy's score, is what a decoy out of reach stands
-    for. Between large or crowded particles next to nothing is out of reach; there every decoy counts, fringe or not,
-    for the share that is noise among all of them.
+    for. (Candidates of noise keep each other away as decoys do: the area that better decoys take is left out.)
+    Between large or crowded particles next to nothing is out of reach; there every decoy counts, fringe or not, for
+    the share that is noise among all of them.
 
     Parameters
     ----------
@@ -66,7 +67,8 @@ def noise_weights(
     scores = np.asarray(decoys.scores, np.float64)
     free = np.searchsorted(np.sort(candidates.best_within(points, apart_px)), scores)
     seen = np.searchsorted(np.sort(candidates.best_within(points, reach_px)), FRINGE_RATIO * scores)
-    ratio = np.maximum(free / np.maximum(seen, 1), 1.0)
+    alone = np.searchsorted(np.sort(decoys.best_within(points, apart_px)), scores) / max(len(points), 1)
+    ratio = np.maximum(free / np.maximum(seen * alone, 1), 1.0)
     hidden = np.clip((ratio - _MUCH_SEEN) / (_LITTLE_SEEN - _MUCH_SEEN), 0.0, 1.0)
     beside = candidates.best_within(decoys.positions_px, reach_px) > FRINGE_RATIO * scores
     return (_NOISE_SHARE * hidden + np.where(beside, 0.0, (1.0 - hidden) * ratio)).astype(np.float32)
