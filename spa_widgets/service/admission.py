@@ -22,7 +22,7 @@ from spa_widgets.session.registry import get_step
 from spa_widgets.session.tickets import ServicePlace, is_ticket
 
 WORKSPACE = "service"
-_THREADS = 4  # files may be large or slow to read; each user is looked after by one at a time
+_THREADS = 4  # files may be large or slow to read; each user is looked after by one at most
 _MAX_FILES = 20_000
 _DOUBTS_EVERY_S = 60.0
 _log = logging.getLogger("spa.service")
@@ -59,7 +59,7 @@ class Admission:
         self._quota = quota
         self._pool = ThreadPoolExecutor(_THREADS, "intake")
         self._checked: dict[str, Future[Refs]] = {}
-        self._busy: dict[int, Future[Refs]] = {}
+        self._busy: dict[int, Future[None]] = {}
         self._doubted: dict[str, float] = {}
 
     def forget(self, ticket: Ticket) -> None:
@@ -84,10 +84,17 @@ class Admission:
         if ticket.id not in self._checked:
             busy = self._busy.get(ticket.uid)
             if busy is None or busy.done():
-                self._busy[ticket.uid] = self._checked[ticket.id] = self._pool.submit(self._check, ticket)
+                self._start(ticket.uid)
             return None
         done = self._checked[ticket.id]
         return done.result() if done.done() else None
+
+    def _start(self, uid: int) -> None:
+        """Look at all that a user has handed in, in one thread: slow files of one keep no other one waiting."""
+        new = [ticket for ticket in self._open.without_job() if ticket.uid == uid and ticket.id not in self._checked]
+        answers: list[Future[Refs]] = [Future() for _ in new]
+        self._checked.update(zip((ticket.id for ticket in new), answers, strict=True))
+        self._busy[uid] = self._pool.submit(self._check_all, new, answers)
 
     def _ask(self, ticket: Ticket, refs: Refs) -> JobRow | None:
         request = ticket.request
@@ -98,6 +105,13 @@ class Admission:
         return ask(self._project, WORKSPACE, job, check_device(request.get("device", "auto")))
 
     # -- in a thread -----------------------------------------------------------------------------------------------
+
+    def _check_all(self, tickets: list[Ticket], answers: list[Future[Refs]]) -> None:
+        for ticket, answer in zip(tickets, answers, strict=True):
+            try:
+                answer.set_result(self._check(ticket))
+            except Exception as error:  # whoever asks for the answer is told
+                answer.set_exception(error)
 
     def _check(self, ticket: Ticket) -> Refs:
         """Look at the inputs of a request."""
