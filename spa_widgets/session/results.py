@@ -27,6 +27,7 @@ class JobResults:
     session: Session
     number: int
     step: Step
+    _is_shown = False
 
     if TYPE_CHECKING:  # what a job has besides
 
@@ -48,7 +49,7 @@ class JobResults:
         """Files of its result by name; waits for it."""
         self.wait()
         stored = self.session.store.get(self.key)
-        return {name: self._shown(name, path) for name, path in stored.files.items()}
+        return {name: self._shown(name, path, stored) for name, path in stored.files.items()}
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -57,17 +58,21 @@ class JobResults:
         listed = self.session.store.get(self.key).result["files"]
         return {name: int(facts["bytes"]) for name, facts in listed.items()}
 
-    def _shown(self, name: str, stored: Path) -> Path:
-        """Return a file in the job's folder, putting it there where that can be written."""
+    def _shown(self, name: str, path: Path, stored: StoredObject) -> Path:
+        """Return a file as the job's folder shows it; one of a bundle is put there when it is asked for."""
         shown = self.folder / name
-        with suppress(OSError):
-            if not shown.exists() or not shown.samefile(stored):
-                link_file(stored, shown)
-        return shown if shown.exists() else stored
+        if stored.source == "bundle":
+            with suppress(OSError):
+                if not shown.exists() or not shown.samefile(path):
+                    link_file(path, shown)
+        return shown if shown.exists() else path
 
     def _show(self, stored: StoredObject) -> None:
-        for name, path in stored.shown().items():
-            self._shown(name, path)
+        """Put the small files of a result that was not made here into the job's folder."""
+        with suppress(OSError):
+            for name, path in stored.shown().items():
+                if not self._shown(name, path, stored).is_relative_to(self.folder):
+                    link_file(path, self.folder / name)
 
     def path(self, name: str) -> Path:
         """Return a file of its result by file name or by the output's name; waits for it.
@@ -84,8 +89,9 @@ class JobResults:
         wanted = name if name in listed else declared.get(name, name)
         if wanted not in listed:
             raise UserError(f"{self.name} has no file {name!r}; it has {', '.join(sorted(listed))}.")
-        self._show(stored)
-        return self._shown(wanted, stored.file(wanted))
+        if stored.source == "bundle":  # steps and widgets look for what lies beside
+            self._show(stored)
+        return self._shown(wanted, stored.file(wanted), stored)
 
     def output(self, name: str) -> OutputRef:
         """Return one of its outputs by name, file name or kind (without waiting)."""
@@ -139,7 +145,10 @@ class JobResults:
     def pictures(self) -> dict[str, tuple[Path, str]]:
         """Live pictures by name, each a file (WebP) and a caption: the last of each while it runs and afterwards."""
         found: dict[str, tuple[Path, str]] = {}
-        if (row := self._row()).state == FINISHED and row.key and not (self.folder / LIVE_FOLDER).exists():
+        row = self._row()
+        was_here = self._is_shown or (self.folder / LIVE_FOLDER).exists()
+        if row.state == FINISHED and row.reused and row.key and not was_here:
+            self._is_shown = True
             with suppress(UserError):  # a result that is lost has no pictures
                 self._show(self.session.store.get(row.key))
         for event in self.events(kind="picture"):

@@ -10,6 +10,8 @@ from spa_widgets.session.queue import FINISHED, QUEUED, JobRow
 if TYPE_CHECKING:
     from spa_widgets.session.session import Session
 
+_PLACES = {"store": "your own store", "class": "the class store", "bundle": "the bundle"}
+
 
 class JobStanding:
     """Base of `Job`: its place in a queue shared with others, and the origin of its result."""
@@ -38,14 +40,17 @@ class JobStanding:
 
     @property
     def computed(self) -> tuple[str, float | None]:
-        """Who computed its result (``you``, ``service``, ``class``, ``store``), and seconds saved if it was there."""
+        """Who computed its result, and seconds saved if it was there.
+
+        ``you``, ``service``, or where it was: ``class``, ``store``, ``bundle``.
+        """
         row = self._row()
         found = self.session.store.find(row.key) if row.state == FINISHED and row.key else None
         if found is None:
             return "", None
         if not row.reused:
             return ("service" if found.read_only_store else "you"), None
-        return ("class" if found.read_only_store else "store"), float(found.result.get("seconds", 0.0))
+        return found.source, float(found.result.get("seconds", 0.0))
 
     @property
     def origin(self) -> str:
@@ -56,7 +61,7 @@ class JobStanding:
             return ""
         if not row.reused:
             return "computed for you" if found.read_only_store else "computed by you"
-        return f"from {found.source}, {duration(found.result.get('seconds', 0.0))} saved"
+        return f"from {_PLACES[found.source]}, {duration(found.result.get('seconds', 0.0))} saved"
 
     @property
     def waiting_text(self) -> str:

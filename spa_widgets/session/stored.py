@@ -49,8 +49,8 @@ class StoredObject:
 
     @property
     def source(self) -> str:
-        """Where it lies, as one says after "from"."""
-        return "the class store" if self.read_only_store else "your own store"
+        """Where it lies: ``store`` (one's own), ``class`` or ``bundle``."""
+        return "class" if self.read_only_store else "store"
 
     def file(self, name: str) -> Path:
         """Return one of its files."""

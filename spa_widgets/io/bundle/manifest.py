@@ -133,6 +133,8 @@ class Manifest(_Model):
         for path, place in self.places.items():
             if not path.startswith("/") or (place not in self.members and place not in folders):
                 raise UserError(f"{bundle} says that {path} is its {place!r}, which it does not hold; it is refused.")
+        if len({job.number for job in self.jobs}) < len(self.jobs):
+            raise UserError(f"{bundle} lists two jobs of one number; it is refused.")
         for job in self.jobs:
             if result_member(job.key) not in self.members:
                 raise UserError(f"{bundle} lists J{job.number} without its result; export the bundle again.")

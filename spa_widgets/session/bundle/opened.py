@@ -94,8 +94,20 @@ def _add(project: Project, cache: BundleCache, job: BundledJob) -> None:
     project.queue.restore(row)
     history = f"history/{row.name}.jsonl"
     if history in bundle.manifest.members:
-        (project.folder(row) / EVENTS_FILE).write_bytes(bundle.read(history))
+        (project.folder(row) / EVENTS_FILE).write_bytes(_events(bundle.read(history)))
     project.describe(row.number)
+
+
+def _events(content: bytes) -> bytes:
+    """Return the events of a job, pictures by their names alone: a bundle shall not name files of this machine."""
+    kept = []
+    for line in content.splitlines():
+        with suppress(ValueError, TypeError, RecursionError):
+            event = json.loads(line)
+            if isinstance(event, dict):
+                event |= {"file": Path(str(event["file"])).name} if "file" in event else {}
+                kept.append(json.dumps(event, ensure_ascii=False))
+    return "".join(f"{line}\n" for line in kept).encode()
 
 
 def _checked(job: BundledJob, bundle: str) -> dict[str, Any]:

@@ -35,8 +35,8 @@ class BundledObject(StoredObject):
 
     @property
     def source(self) -> str:
-        """Where it lies, as one says after "from"."""
-        return "the bundle"
+        """Where it lies: ``bundle``."""
+        return "bundle"
 
     def file(self, name: str) -> Path:
         """Return one file, laid where it belongs when it is not there yet.

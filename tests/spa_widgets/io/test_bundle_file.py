@@ -259,6 +259,8 @@ def test_members_that_share_bytes_or_announce_too_many_are_refused(tmp_path: Pat
                          "created": 0.0}]), "damaged manifest"),
         (manifest(jobs=[{"number": 1, "workspace": "W", "step": "refine", "spec": {}, "device": "cpu", "key": KEY,
                          "created": 0.0}]), "lists J1 without its result"),
+        (manifest(jobs=[{"number": 1, "workspace": "W", "step": "refine", "spec": {}, "device": "cpu", "key": KEY,
+                         "created": 0.0}] * 2), "two jobs of one number"),
     ],
 )  # fmt: skip
 def test_a_manifest_that_does_not_hold_together_is_refused(

@@ -91,6 +91,7 @@ def test_a_learner_has_jobs_decisions_and_history_and_lays_out_only_what_is_aske
             if path.suffix not in (".star", ".json"):
                 assert mine.path(name).read_bytes() == path.read_bytes()
     assert session["J1"].pictures.keys() == teacher["J1"].pictures.keys()
+    assert all(path.is_relative_to(session.path) for path, _ in session["J1"].pictures.values())
     named = session["J2"].table("where")["rlnImageName"].iloc[0].partition("@")[2]
     assert np.array_equal(np.load(resolve_image_path(named, session["J2"].path("where"))), np.load(named))
     hide(session)
