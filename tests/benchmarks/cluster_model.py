@@ -92,7 +92,7 @@ def add_s(cluster: Cluster, particles: int, radius_px: float) -> float:
 
 
 def send_s(cluster: Cluster, radius_px: float) -> float:
-    """Time in which two references reach all workers, who pass them on to each other."""
+    """Time in which two references reach all workers, from the job or from those who have them."""
     if cluster.gpus == 1:
         return 0.0
     box = min(2 * (1.25 * radius_px + 7), BOX_PX)
