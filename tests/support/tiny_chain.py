@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from spa_widgets.session.execute import execute
 from spa_widgets.session.registry import load_steps
 from spa_widgets.session.spec import JobSpec, StoredFile
@@ -103,9 +105,19 @@ def content(found: StoredObject, *stores: Path) -> dict[str, str]:
     hashes = {}
     for name, path in found.files.items():
         if name not in _SAYS_WHEN:
-            held = path.read_bytes()
+            held = _unpacked(path) if path.suffix == ".npz" else path.read_bytes()
             for store in sorted(stores, key=lambda store: -len(str(store))):
                 held = held.replace(str(store).encode(), b"STORE")
             hashes[name] = hashlib.sha256(held).hexdigest()
     said = {name: found.result[name] for name in ("figures", "warnings")}
     return {**hashes, "said": str(sorted(said["figures"].items())) + str(sorted(said["warnings"]))}
+
+
+def _unpacked(path: Path) -> bytes:
+    """Return the arrays of a packed file, whose texts may name the store."""
+    with np.load(path, allow_pickle=False) as arrays:
+        parts = []
+        for name, array in sorted(arrays.items()):
+            values = str(array.tolist()).encode() if array.dtype.kind == "U" else array.tobytes()
+            parts.append(f"{name} {array.dtype.kind} {array.shape} ".encode() + values)
+    return b"\n".join(parts)
