@@ -161,4 +161,4 @@ HELD_OUT = (
     ),
     Case("O, 480 kDa", 480.0, "O", (130, 130, 130), {"defocus_range_A": _WIDE}, 904),
 )
-"""Never looked at while the pickers were made; there only beside the data folder."""
+"""No template, weight or filter was made for these; the first three showed where automatic thresholds failed."""
