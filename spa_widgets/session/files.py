@@ -71,6 +71,9 @@ class ContentHashes:
         path = path.resolve()
         if (known := self.known(path)) is not None:
             return known
+        if not path.is_file():  # a pipe would be waited for without end
+            found = "a folder" if path.is_dir() else "no plain file"
+            raise UserError(f"{path} is {found}; expected a file: name the file itself.")
         before = stat_signature(path)
         sha = _hash_or_explain(path)
         if stat_signature(path) != before:

@@ -77,7 +77,7 @@ CASES: list[tuple[str, Spoil, int, str]] = [
     (IMPORT, lambda f: ((f / "mic_a.mrc").unlink(), (f / "mic_a.mrc").mkdir()), 1,
      "{here}/mic_a.mrc is a folder; expected a file: name the file itself."),
     (IMPORT, lambda f: ((f / "mic_a.mrc").unlink(), os.mkfifo(f / "mic_a.mrc")), 1,
-     "{here}/mic_a.mrc is no plain file; expected an MRC file: name the file itself."),
+     "{here}/mic_a.mrc is no plain file; expected a file: name the file itself."),
     (IMPORT + " --amplitude-contrast 7", nothing, 1,
      "import_micrographs: amplitude_contrast is '7', but input should be less than or equal to 1."),
     ("import mic_a.mrc --voltage-kv 300 --cs-mm 2.7", nothing, 1,
