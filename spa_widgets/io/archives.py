@@ -84,7 +84,7 @@ def _safe_members(tar: tarfile.TarFile, name: str, max_bytes: int) -> list[tarfi
         path = PurePosixPath(member.name)
         if path.is_absolute() or ".." in path.parts or "\\" in member.name or not _is_plain(member, path):
             raise UserError(
-                f"{name} holds {member.name!r}, which is not a plain file inside the folder; it is refused."
+                f"{name} holds {member.name[:100]!r}, which is not a plain file inside the folder; it is refused."
             )
         total += member.size
         if total > max_bytes or len(members) >= _MAX_MEMBERS:
@@ -114,7 +114,7 @@ def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> Non
     part = target.with_name(target.name + ".part")
     source = tar.extractfile(member)
     if source is None:
-        raise UserError(f"{member.name!r} has no content in the archive; delete the archive and fetch again.")
+        raise UserError(f"{member.name[:100]!r} has no content in the archive; delete the archive and fetch again.")
     part.unlink(missing_ok=True)
     # a new file of ours: in a shared folder somebody may have put a link where it will be
     new = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o666)
