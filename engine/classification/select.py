@@ -121,9 +121,8 @@ def _faint(column: Mapping[str, NDArray[np.float64]], good: NDArray[np.bool_]) -
     detail = _detail(column, good)
     faint = np.flatnonzero(good & (column["mean_score"] < _FAINT * level) & (detail < _POOR))
     faint = faint[np.argsort(detail[faint], kind="stable")]
-    few = (
-        np.cumsum(column["count"][faint]) <= _FAINT_SHARE * column["count"][good].sum()
-    )  # common ones are views of the particle
+    # common ones are views of the particle
+    few = np.cumsum(column["count"][faint]) <= _FAINT_SHARE * column["count"][good].sum()
     return np.isin(np.arange(len(good)), faint[few])
 
 

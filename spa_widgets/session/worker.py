@@ -140,8 +140,10 @@ def _execute(project: Project, row: JobRow, device: str, events: EventWriter, sp
     project.queue.update(row.number, key=job.key)
     reused = project.store.find(job.key) is not None
     key = execute(spec, project.store, device, events, is_cancelled, spread)
-    project.finish(row, project.store.get(key), reused)
-    events({"kind": "finished", "time": time.time()})
+    stored = project.store.get(key)
+    with suppress(OSError):  # before the queue says so: whoever waited for the end finds the event
+        events({"kind": "finished", "time": time.time()})
+    project.finish(row, stored, reused)
     return "finished"
 
 

@@ -162,7 +162,7 @@ def _extraction_rows() -> list[str]:
 def _held_out_sentence() -> str:
     if not DATA.is_dir():
         return ""
-    return f"The seeds are of no set that the pickers were made with, and {HELD_OUT[-1].name} was first looked at here."
+    return f"The seeds are of no set that the pickers were made with, and no setting was chosen on {HELD_OUT[-1].name}."
 
 
 def main() -> None:
