@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.geometry import matrix_to_euler
+from engine.mapping import MOST_CHUNKS, MapAdd, MapHere, Workspace
 from engine.particles import Particles
 from engine.reconstruction.initial_model import InitialModelState, make_preparer, resume_run
 from engine.reconstruction.initial_model_candidates import Poses, posterior
 from engine.reconstruction.initial_model_options import InitialModelOptions
-from engine.reconstruction.initial_model_run import trust_in
+from engine.reconstruction.initial_model_run import Run, trust_in
 from engine.reconstruction.initial_model_sums import FOLDS
 
 _ASSIGNED_AT_ONCE = 250
@@ -46,23 +46,73 @@ class ParticlePoses:
     trust: NDArray[np.float32]
 
 
+@dataclass(frozen=True)
+class _Models:
+    """What all chunks share: the end of a run."""
+
+    options: InitialModelOptions
+    state: InitialModelState
+
+
 def assign_poses(
-    particles: Particles, options: InitialModelOptions, state: InitialModelState, xp: Any = np
-) -> Iterator[ParticlePoses]:
-    """Compare every particle with the final models of the folds it is not in; yields batch after batch."""
-    preparer = make_preparer(particles, options, state.seed, xp)
-    run = resume_run(preparer, options, state.seed, state.start, state.sums)
-    resolution_A = state.resolution_A
-    rest = np.setdiff1d(np.arange(particles.count), np.concatenate(run.folds))
-    for fold, members in enumerate([*run.folds, rest]):
-        without = fold if fold < FOLDS else None
-        models = run.models(resolution_A, without)
-        ordered = np.sort(members)
-        for i in range(0, len(ordered), _ASSIGNED_AT_ONCE):
-            chosen = ordered[i : i + _ASSIGNED_AT_ONCE]
-            images = preparer.prepare(chosen)
-            poses = run.search(images, models, resolution_A, np.random.default_rng([state.seed, 9, fold, i]))
-            yield _poses_of(chosen, poses, run.grid.pixel_size_A, options.classes, preparer.usable[chosen])
+    particles: Particles,
+    options: InitialModelOptions,
+    state: InitialModelState,
+    xp: Any = np,
+    map_add: MapAdd | None = None,
+) -> ParticlePoses:
+    """Compare every particle with the final models of the folds it is not in.
+
+    Parameters
+    ----------
+    particles : Particles
+    options, state
+        Of the run, and its last state.
+    xp : module
+        Array namespace of the device to compute on.
+    map_add : MapAdd or None
+        Who maps the particles (see `engine.mapping`); None maps them here.
+    """
+    share = map_add or MapHere(particles, xp)
+    parts = min(MOST_CHUNKS, -(-particles.count // _ASSIGNED_AT_ONCE))
+    [(found, _)] = share(_assign_chunk, _Models(options, state), [[(part, parts) for part in range(parts)]])
+    return _joined([poses for chunk in found for poses in chunk])
+
+
+def _assign_chunk(workspace: Workspace, shared: _Models, chunk: tuple[int, int]) -> tuple[list[ParticlePoses], None]:
+    """Assign the poses of one of so many parts of all batches."""
+    if "run" not in workspace.kept:
+        preparer = make_preparer(workspace.particles, shared.options, shared.state.seed, workspace.xp)
+        workspace.kept["run"] = resume_run(
+            preparer, shared.options, shared.state.seed, shared.state.start, shared.state.sums
+        )
+    run: Run = workspace.kept["run"]
+    part, parts = chunk
+    batches = _batches(run)
+    mine = slice(part * len(batches) // parts, (part + 1) * len(batches) // parts)
+    return [_assign_batch(workspace, shared.state, *batch) for batch in batches[mine]], None
+
+
+def _batches(run: Run) -> list[tuple[int, int, NDArray[np.intp]]]:
+    """Cut all particles into batches of one fold each; particles of none come last: fold, place in it, indices."""
+    rest = np.setdiff1d(np.arange(run.preparer.particles.count), np.concatenate(run.folds))
+    return [
+        (fold, first, ordered[first : first + _ASSIGNED_AT_ONCE])
+        for fold, ordered in enumerate([*map(np.sort, run.folds), rest])
+        for first in range(0, len(ordered), _ASSIGNED_AT_ONCE)
+    ]
+
+
+def _assign_batch(
+    workspace: Workspace, state: InitialModelState, fold: int, first: int, chosen: NDArray[np.intp]
+) -> ParticlePoses:
+    run: Run = workspace.kept["run"]
+    if workspace.kept.get("models", (None,))[0] != fold:  # batches of one fold come one after the other
+        workspace.kept["models"] = fold, run.models(state.resolution_A, fold if fold < FOLDS else None)
+    images = run.preparer.prepare(chosen)
+    rng = np.random.default_rng([state.seed, 9, fold, first])
+    poses = run.search(images, workspace.kept["models"][1], state.resolution_A, rng)
+    return _poses_of(chosen, poses, run.grid.pixel_size_A, run.options.classes, run.preparer.usable[chosen])
 
 
 def _poses_of(
@@ -82,7 +132,7 @@ def _poses_of(
     )
 
 
-def join_poses(parts: list[ParticlePoses]) -> ParticlePoses:
+def _joined(parts: list[ParticlePoses]) -> ParticlePoses:
     """Put batches together, in the order of the particles."""
     order = np.argsort(np.concatenate([p.indices for p in parts]))
     return ParticlePoses(

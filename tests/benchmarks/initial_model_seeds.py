@@ -19,7 +19,7 @@ import numpy as np
 
 from engine.reconstruction.alignment import map_fsc_to_truth
 from engine.reconstruction.initial_model import InitialModelOptions, InitialModelState, initial_model
-from engine.reconstruction.initial_model_poses import assign_poses, join_poses
+from engine.reconstruction.initial_model_poses import assign_poses
 from tests.benchmarks.initial_model_cases import BOX_PX, CASES, PIXEL_A, Images
 from tests.benchmarks.run import BUILD, REPOSITORY
 
@@ -57,7 +57,7 @@ def _one(name: str, seed: int, starts: int | None, count: int, snr: float) -> di
 
 def _sorted(images: Images, options: InitialModelOptions, last: InitialModelState, best: int) -> dict[str, float]:
     """Share of the good particles that are in the best class, and share of junk in it."""
-    poses = join_poses(list(assign_poses(images.particles, options, last)))
+    poses = assign_poses(images.particles, options, last)
     chosen = poses.model == best
     return {
         "good_kept": float(chosen[images.good].mean()),

@@ -14,7 +14,8 @@ from engine.classification.options import ClassificationOptions
 from engine.mapping import GROUP, MOST_CHUNKS, MapHere, Work, Workspace, added, as_tree, cut, on_host
 from engine.optics import Optics
 from engine.particles import Particles
-from engine.reconstruction import refinement, refinement_chunks
+from engine.reconstruction import initial_model_poses, refinement, refinement_chunks
+from engine.reconstruction.initial_model import InitialModelOptions, initial_model
 from engine.reconstruction.refinement_state import RefinementOptions
 from engine.simulation.particles import simulate_particles
 from engine.simulation.phantom import channel_in_nanodisc
@@ -157,3 +158,18 @@ def test_classes_are_the_same_whoever_maps(particles: Particles, monkeypatch: py
     here, elsewhere = run(None), run(MapElsewhere(particles))
     for name, value in here.to_dict().items():
         assert np.array_equal(value, getattr(elsewhere, name)), name
+
+
+def test_poses_of_a_first_model_are_the_same_whoever_maps(
+    particles: Particles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(initial_model_poses, "_ASSIGNED_AT_ONCE", 16)
+    options = InitialModelOptions(160.0, starts=1, start_iterations=2, iterations=3, final_resolution_A=20.0)
+    *_, last = initial_model(particles, options, np.random.default_rng(5))
+    here, elsewhere = (
+        initial_model_poses.assign_poses(particles, options, last, map_add=mapper)
+        for mapper in (None, MapElsewhere(particles))
+    )
+    assert np.array_equal(here.indices, np.arange(COUNT))
+    for name in here.__dataclass_fields__:
+        assert np.array_equal(getattr(here, name), getattr(elsewhere, name)), name

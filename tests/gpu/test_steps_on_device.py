@@ -23,7 +23,7 @@ from engine.picking.pick import PickSettings, pick_micrograph
 from engine.reconstruction.accumulator import Accumulator
 from engine.reconstruction.from_poses import reconstruct_from_poses
 from engine.reconstruction.initial_model import InitialModelOptions, InitialModelState, initial_model
-from engine.reconstruction.initial_model_poses import assign_poses, join_poses
+from engine.reconstruction.initial_model_poses import assign_poses
 from engine.reconstruction.refinement import refine
 from engine.reconstruction.refinement_state import RefinementOptions
 from engine.validation.comparison import HalfMapComparison
@@ -146,7 +146,7 @@ def test_initial_model(xp: Any) -> None:
         ours = next(initial_model(particles, options, np.random.default_rng(1), kept, xp))
         assert ours.score == pytest.approx(after.score, rel=0.01)
         assert_close(ours.volumes, after.volumes, 0.02)
-    poses, expected = (join_poses(list(assign_poses(particles, options, plain[-1], x))) for x in (xp, np))
+    poses, expected = (assign_poses(particles, options, plain[-1], x) for x in (xp, np))
     assert np.mean(poses.model == expected.model) > 0.95
     assert np.mean(np.abs(poses.angles_deg - expected.angles_deg).max(axis=1) < 0.1) > 0.9
 

@@ -132,8 +132,8 @@ CASES: list[tuple[str, Spoil, int, str]] = [
      "{here}/mic_a.mrc holds 1 pixels that are no numbers (NaN or infinite): make the image again."),
     (BLOBS, lambda f: [img(f / f"mic_{x}.mrc", lambda a: a * 0 + 5) for x in "ab"], 1,
      "{here}/mic_a.mrc is constant; expected an image: leave this micrograph out."),
-    (BLOBS, lambda f: (f / "mic_a.mrc").unlink(), 1,
-     "None of the 20 candidates lies within the thresholds (min_ncc 0.266); expected at least one: widen them,"
+    (BLOBS + " --min-ncc 0.9", lambda f: (f / "mic_a.mrc").unlink(), 1,
+     "None of the 18 candidates lies within the thresholds (min_ncc 0.9); expected at least one: widen them,"
      " or check the diameter, and that templates show particles in white."),
     (TEMPLATES, lambda f: shutil.rmtree(f / "classes"), 1,
      "pick_templates: no file matches 'classes/class_averages.mrcs' for templates; check the path."),

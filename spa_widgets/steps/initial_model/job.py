@@ -12,7 +12,7 @@ from engine.reconstruction.initial_model import (
     central_slices,
     initial_model,
 )
-from engine.reconstruction.initial_model_poses import ParticlePoses, assign_poses, join_poses
+from engine.reconstruction.initial_model_poses import ParticlePoses, assign_poses
 from engine.reconstruction.initial_model_state import starts_that_agree
 from spa_widgets.errors import UserError
 from spa_widgets.guard.particles import particle_warnings
@@ -34,8 +34,9 @@ def run(ctx: JobContext) -> None:
             state = _search(ctx, dataset, options)
     except ValueError as error:
         raise UserError(f"{dataset.path}: {error}.") from error
-    with ctx.stage("assign"):
-        poses = _assign(ctx, dataset, options, state)
+    particles = dataset.to_engine()
+    with ctx.stage("assign"), ctx.mapping(particles, dataset.path) as map_add:
+        poses = assign_poses(particles, options, state, ctx.xp, map_add)
     with ctx.stage("write"):
         _write(ctx, dataset, options, state, poses)
 
@@ -68,16 +69,6 @@ def _show(ctx: JobContext, state: InitialModelState) -> str:
         class_fraction=[float(share) for share in state.class_fraction],
     )
     return message
-
-
-def _assign(
-    ctx: JobContext, dataset: ParticleSet, options: InitialModelOptions, state: InitialModelState
-) -> ParticlePoses:
-    parts: list[ParticlePoses] = []
-    for part in assign_poses(dataset.to_engine(), options, state, ctx.xp):
-        parts.append(part)
-        ctx.check_cancelled()
-    return join_poses(parts)
 
 
 def _write(

@@ -22,7 +22,7 @@ from engine.reconstruction.initial_model import (
 from engine.reconstruction.initial_model_candidates import Poses
 from engine.reconstruction.initial_model_images import ImagePreparer, PreparedImages
 from engine.reconstruction.initial_model_marginal import _product, marginal_sums
-from engine.reconstruction.initial_model_poses import assign_poses, join_poses
+from engine.reconstruction.initial_model_poses import assign_poses
 from engine.reconstruction.initial_model_run import Run, trust_in
 from engine.reconstruction.initial_model_search import (
     climb,
@@ -80,7 +80,7 @@ def test_poses_of_all_particles_agree_with_the_model(
     simulated: tuple[Particles, Any, np.ndarray], states: list[InitialModelState]
 ) -> None:
     particles, truth, true_map = simulated
-    poses = join_poses(list(assign_poses(particles, OPTIONS, states[-1])))
+    poses = assign_poses(particles, OPTIONS, states[-1])
     assert np.array_equal(poses.indices, np.arange(COUNT))
     found = map_fsc_to_truth(states[-1].volumes[0], true_map, PIXEL_A, "C8")
     turn = found["rotation"]

@@ -72,8 +72,9 @@ def test_a_gpu_is_chosen_by_hand_or_is_any_free_one() -> None:
             return dict(json.loads(job.wait(LONG_S).path("where").read_text()))
 
         second = session.toy_take(seconds=3600, mark=1, device="gpu:1")
+        wait_until(lambda: second.status == "running", LONG_S)
         waiting = session.toy_take(mark=2, device="gpu:1")
-        wait_until(lambda: second.status == "running" and waiting.position == 1, LONG_S)
+        wait_until(lambda: waiting.position == 1, LONG_S)
         anywhere = [session.toy_take(mark=mark, device="gpu") for mark in (3, 4)]
         assert [where(job)["visible"] for job in anywhere] == ["GPU-first"] * 2, "the free one, one after the other"
         assert second.status == "running" and waiting.status == "queued", "who chose a card waits for it"
