@@ -44,14 +44,7 @@ class FoldSums:
         self.preparer, self.options, self.seed = preparer, options, seed
         order = self._rng(0).permutation(np.flatnonzero(preparer.usable))
         self.folds = [order[f::FOLDS] for f in range(FOLDS)]
-        self._take_grid(
-            grid_for(
-                self.preparer.field_px,
-                self.preparer.field_A,
-                self.preparer.disc.radius_px,
-                self.radius_px(options.start_resolution_A),
-            )
-        )
+        self._take_grid(self._grid_at(options.start_resolution_A))
         self.sums = [[self._empty() for _ in range(options.classes)] for _ in range(FOLDS)]
         self.fsc = np.zeros((options.classes, self.grid.box_px // 2 + 1))
 
@@ -65,9 +58,9 @@ class FoldSums:
         """Working radius: cycles in the window that is kept."""
         return min(self.preparer.field_A / resolution_A, self.preparer.disc.radius_px)
 
-    def _grid_at(self, radius_px: float) -> WorkingGrid:
+    def _grid_at(self, resolution_A: float) -> WorkingGrid:
         preparer = self.preparer
-        return grid_for(preparer.field_px, preparer.field_A, preparer.disc.radius_px, radius_px)
+        return grid_for(preparer.field_px, preparer.field_A, preparer.disc.radius_px, self.radius_px(resolution_A))
 
     def _take_grid(self, grid: WorkingGrid) -> None:
         self.grid = grid
@@ -76,9 +69,7 @@ class FoldSums:
 
     def refine_grid(self, resolution_A: float) -> None:
         """Go to a finer grid when the working resolution asks for it: what is there is kept, the rest is empty."""
-        grid = grid_for(
-            self.preparer.field_px, self.preparer.field_A, self.preparer.disc.radius_px, self.radius_px(resolution_A)
-        )
+        grid = self._grid_at(resolution_A)
         if grid.box_px == self.grid.box_px:
             return
         self._take_grid(grid)
