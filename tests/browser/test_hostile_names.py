@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from spa_widgets.io.mrc import write_mrc
-from spa_widgets.io.star import read_star, write_star
-from tests.support.widget_data import PIXEL_A, ball, make_classes, make_fsc, make_micrographs, make_picks, make_spectra
+from tests.support.widget_data import make_hostile
 
 pytestmark = pytest.mark.browser
 
@@ -28,24 +25,9 @@ WIDGETS = [
 ]
 
 
-def make_files(folder: Path) -> None:
-    star = make_micrographs(folder)
-    make_picks(star)
-    make_spectra(star)
-    for name in ("micrographs.star", "picks.star"):
-        tables = read_star(folder / name)
-        main = "micrographs" if "micrographs" in tables else "particles"
-        names = tables[main]["rlnMicrographName"].str.replace("mic_0001", f"{HOSTILE}1")
-        write_star(folder / name, {**tables, main: tables[main].assign(rlnMicrographName=names, rlnNote=HOSTILE)})
-    (folder / "mic_0001.mrc").rename(folder / f"{HOSTILE}1.mrc")
-    make_classes(folder / "classes")
-    make_fsc(folder / "fsc.csv")
-    write_mrc(folder / f"{HOSTILE}.mrc", ball(), PIXEL_A)
-
-
 def test_no_name_becomes_an_element(open_notebook: Any, lab: Any) -> None:
     folder = lab.folder / HOSTILE
-    make_files(folder)
+    make_hostile(folder, HOSTILE)
     start = (
         f"from pathlib import Path\nfrom spa_widgets import *\nhere, hostile = Path({str(folder)!r}), {HOSTILE!r}\n"
         f"s = Session({str(lab.folder / 'hostile-project')!r}, title=hostile, device='cpu')\n"

@@ -29,11 +29,9 @@ from spa_widgets import (
     StepForm,
     VolumeViewer,
 )
-from spa_widgets.io.mrc import write_mrc
-from spa_widgets.io.star import read_star, write_star
 from spa_widgets.session.figures import Figures
 from spa_widgets.tutorial.report import Check, RunReport
-from tests.support.widget_data import PIXEL_A, ball, make_classes, make_fsc, make_micrographs, make_picks, make_spectra
+from tests.support.widget_data import PIXEL_A, make_hostile
 
 HOSTILE = """'"><evil onclick=x()><img src=x onerror=x()>&lt;evil"""
 TAGS = {"b", "br", "caption", "code", "defs", "div", "g", "i", "img", "path", "polyline", "progress", "rect", "span",
@@ -71,18 +69,7 @@ def checked(html: str) -> str:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Files whose names are markup, with STAR cells that are markup."""
     place = tmp_path_factory.mktemp("hostile") / HOSTILE.replace("/", "")
-    star = make_micrographs(place)
-    make_picks(star)
-    make_spectra(star)
-    for name in ("micrographs.star", "picks.star"):
-        tables = read_star(place / name)
-        main = "micrographs" if "micrographs" in tables else "particles"
-        hostile = tables[main]["rlnMicrographName"].str.replace("mic_0001", f"{HOSTILE}1")
-        write_star(place / name, {**tables, main: tables[main].assign(rlnMicrographName=hostile, rlnNote=HOSTILE)})
-    (place / "mic_0001.mrc").rename(place / f"{HOSTILE}1.mrc")
-    make_classes(place / "classes")
-    make_fsc(place / "fsc.csv")
-    write_mrc(place / f"{HOSTILE}.mrc", ball(), PIXEL_A)
+    make_hostile(place, HOSTILE)
     return place
 
 

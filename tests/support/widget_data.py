@@ -13,7 +13,7 @@ from engine.simulation.projection import density
 from engine.validation.fsc import fsc_curves
 from spa_widgets.io.curves import write_fsc_csv
 from spa_widgets.io.mrc import write_mrc
-from spa_widgets.io.star import write_star
+from spa_widgets.io.star import read_star, write_star
 
 PIXEL_A = 2.464
 SIDE = 256
@@ -179,3 +179,19 @@ def ball(n: int = 32, radius_px: float = 8.0) -> np.ndarray:
     z, y, x = np.mgrid[:n, :n, :n] - n // 2
     distance = np.sqrt((x - 3) ** 2 + y**2 + z**2)
     return np.clip(0.5 + (radius_px - distance) / 2, 0, 1).astype(np.float32)
+
+
+def make_hostile(folder: Path, markup: str) -> None:
+    """Write files of all kinds whose names and STAR cells hold some markup."""
+    star = make_micrographs(folder)
+    make_picks(star)
+    make_spectra(star)
+    for name in ("micrographs.star", "picks.star"):
+        tables = read_star(folder / name)
+        main = "micrographs" if "micrographs" in tables else "particles"
+        names = tables[main]["rlnMicrographName"].str.replace("mic_0001", f"{markup}1")
+        write_star(folder / name, {**tables, main: tables[main].assign(rlnMicrographName=names, rlnNote=markup)})
+    (folder / "mic_0001.mrc").rename(folder / f"{markup}1.mrc")
+    make_classes(folder / "classes")
+    make_fsc(folder / "fsc.csv")
+    write_mrc(folder / f"{markup}.mrc", ball(), PIXEL_A)
