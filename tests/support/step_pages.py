@@ -1,6 +1,6 @@
 """Pages of all steps with their inputs, outputs and parameters in English and Japanese, made from the declarations.
 
-``python tests/support/step_pages.py`` writes `docs/steps.md` and `docs/steps.ja.md`; a test compares both with the code.
+``python tests/support/step_pages.py`` writes `docs/steps.md` and `docs/steps.ja.md`; a test compares them with it.
 """
 
 from __future__ import annotations
