@@ -13,9 +13,12 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import tifffile
 
+from spa_widgets.io.bundle import BundleWriter, Manifest
 from spa_widgets.io.cs_file import write_dataset
 from spa_widgets.io.mrc import write_mrc
+from tests.support.eer import encoded, write_eer
 
 PDB = b"""CRYST1   50.000   50.000   50.000  90.00  90.00  90.00 P 1           1
 ATOM      1  CA  ALA A   1       1.000   2.000   3.000  1.00 20.00           C
@@ -168,6 +171,43 @@ def _archives() -> list[bytes]:
     return [*found, gzip.compress(found[0])]
 
 
+def _tiffs() -> list[bytes]:
+    frames = np.random.default_rng(6).integers(0, 9, (3, 16, 24))
+    found = []
+    for dtype, compression in ((np.uint8, "zlib"), (np.uint8, "lzw"), (np.uint16, None), (np.float32, None)):
+        for big in (False, True):
+            buffer = io.BytesIO()
+            tifffile.imwrite(
+                buffer, frames.astype(dtype), compression=compression, photometric="minisblack", bigtiff=big
+            )
+            found.append(buffer.getvalue())
+    return found
+
+
+def _eers() -> list[bytes]:
+    rng = np.random.default_rng(7)
+    found = []
+    for bits in (7, 8):
+        chosen = [np.flatnonzero(rng.random((16, 24)) < 0.1) for _ in range(4)]
+        frames = [encoded(places, rng.integers(0, 16, len(places)), 384, bits) for places in chosen]
+        with tempfile.TemporaryDirectory() as folder:
+            write_eer(Path(folder) / "a.eer", frames, (16, 24), bits)
+            found.append((Path(folder) / "a.eer").read_bytes())
+    return found
+
+
+def _bundles() -> list[bytes]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.spa"
+        with BundleWriter(path) as writer:
+            writer.add_bytes("history/decisions.jsonl", b"{}\n")
+            writer.add_bytes("history/J1.jsonl", b'{"kind": "started"}\n')
+            writer.finish(
+                Manifest(kind="spa-bundle", format=1, title="Test", created=0.0, members=dict(writer.members))
+            )
+        return [path.read_bytes()]
+
+
 _CSV = [b"x,y\n10,20\n30.5,40\n", b"filename,x,y,diameter\nm.mrc,1,2,3\n", b"10 20\n30 40\n"]
 _CURVES = [b"resolution_A,corrected\n10,1\n5,0.5\n3,0\n"]
 _MANIFEST = {"data_set": "a", "archive": {"name": "a.tar", "bytes": 3, "sha256": "00"}, "files": {"a/b.mrc": 5}}
@@ -185,6 +225,12 @@ _MADE: dict[str, Callable[[], list[bytes]]] = {
     ".cif": lambda: [CIF],
     ".npz": _arrays,
     ".tar": _archives,
+    ".tif": _tiffs,
+    ".tif.gz": _tiffs,
+    ".tif.bz2": lambda: [bz2.compress(_tiffs()[0])],
+    ".eer": _eers,
+    ".gain": _tiffs,
+    ".spa": _bundles,
     "": lambda: [json.dumps(_MANIFEST).encode()],
 }
 

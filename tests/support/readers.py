@@ -15,11 +15,14 @@ from spa_widgets.errors import UserError
 from spa_widgets.guard.particles import particle_warnings
 from spa_widgets.io.archives import unpack
 from spa_widgets.io.atoms import read_atoms
+from spa_widgets.io.bundle import BundleFile
+from spa_widgets.io.bundle.reader import _opened
 from spa_widgets.io.coordinates import read_box, read_csv
 from spa_widgets.io.cryosparc import read_cs
 from spa_widgets.io.curves import read_fsc_csv
 from spa_widgets.io.datasets import MicrographSet, ParticleSet
 from spa_widgets.io.fetch import read_manifest
+from spa_widgets.io.movies import open_movie, read_gain
 from spa_widgets.io.mrc import mrc_shape, read_mrc, read_mrc_slices
 from spa_widgets.io.npz import read_npz
 from spa_widgets.io.picks import read_picks
@@ -45,6 +48,15 @@ def _unpack(path: Path) -> list[Path]:
     files = unpack(path, folder, _MOST_UNPACKED)
     assert all(file.resolve().is_relative_to(folder.resolve()) for file in files)
     return files
+
+
+def _movie(path: Path) -> int:
+    return sum(frame.size for frame in open_movie(path, path.parent / "scratch", eer_fractions=2).frames())
+
+
+def _bundle(path: Path) -> None:
+    _opened.cache_clear()  # files that are written within a tick of the clock look the same to it
+    BundleFile.open(path).verify()
 
 
 @dataclass(frozen=True)
@@ -85,6 +97,12 @@ KINDS: dict[str, Kind] = {
     "cif": Kind(".cif", (read_atoms,)),
     "npz": Kind(".npz", (read_npz,)),
     "tar": Kind(".tar", (_unpack,)),
+    "tif": Kind(".tif", (_movie, read_gain)),
+    "eer": Kind(".eer", (_movie, read_gain)),
+    "gain": Kind(".gain", (read_gain,)),
+    "tif in gzip": Kind(".tif.gz", (_movie,), lambda content: gzip.compress(content, 1)),
+    "packed tif": Kind(".tif.bz2", (_movie,)),
+    "bundle": Kind(".spa", (_bundle,)),
     "manifest": Kind("", (lambda path: read_manifest(path.parent),)),
 }
 
