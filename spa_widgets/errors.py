@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import unicodedata
+from collections.abc import Iterable
 
 # control and formatting characters, lone surrogates, ends of lines: they could move a terminal's cursor or hide words
 _UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
@@ -25,3 +27,22 @@ class UserError(Exception):
     def __str__(self) -> str:
         """Return the sentence."""
         return on_one_line(super().__str__())
+
+
+def unknown_name(found: str, name: str, names: Iterable[str], there_are: str = "there are") -> str:
+    """Say that a name is unknown, with the one that was probably meant, else with all that there are.
+
+    >>> unknown_name("There is no step 'clasify_2d'", "clasify_2d", ["classify_2d", "refine"])
+    "There is no step 'clasify_2d'; did you mean classify_2d?"
+    """
+    known = list(names)
+    meant = _nearest(name, known)
+    return f"{found}; did you mean {meant}?" if meant else f"{found}; {there_are} {', '.join(known)}."
+
+
+def _nearest(name: str, names: list[str]) -> str | None:
+    """Give the name that differs by a slip of the finger, or by the order of its words alone."""
+    words = sorted(name.lower().split("_"))
+    same_words = [each for each in names if sorted(each.lower().split("_")) == words]
+    near = same_words or difflib.get_close_matches(name, names, n=1, cutoff=0.75)
+    return near[0] if near else None

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from spa_widgets.errors import UserError
+from spa_widgets.errors import UserError, unknown_name
 
 
 def _known_group(name: str) -> str:
@@ -86,7 +86,7 @@ def validate_params(model: type[StepParams], values: dict[str, Any], step: str) 
 def _sentence(model: type[StepParams], found: Any, step: str) -> str:
     name = ".".join(str(part) for part in found["loc"])
     if found["type"] == "extra_forbidden":
-        return f"{step} has no parameter {name}; it takes {', '.join(model.model_fields)}."
+        return unknown_name(f"{step} has no parameter {name}", name, model.model_fields, "it takes")
     if found["type"] == "missing":
         unit = field_unit(model, name)
         return f"{step} needs the parameter {name}{f' (in {unit})' if unit else ''}; give it."

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from spa_widgets.errors import UserError
+from spa_widgets.errors import UserError, unknown_name
 from spa_widgets.session.params import StepParams
 
 
@@ -151,7 +151,7 @@ def get_step(name: str) -> Step:
     """
     wanted = name.replace("-", "_")
     if wanted not in _STEPS:
-        raise UserError(f"There is no step {name!r}; there are {', '.join(sorted(_STEPS))}.")
+        raise UserError(unknown_name(f"There is no step {name!r}", wanted, sorted(_STEPS)))
     return _STEPS[wanted]
 
 

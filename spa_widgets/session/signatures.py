@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic_core import PydanticUndefined
 
+from spa_widgets.errors import UserError, unknown_name
 from spa_widgets.session.params import field_unit
 from spa_widgets.session.registry import Input, Step
 
@@ -20,9 +21,7 @@ def step_method(step: Step) -> Callable[..., Any]:
     signature = step_signature(step)
 
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        bound = signature.bind(self, *args, **kwargs)
-        given = dict(bound.arguments)
-        given.pop("self")
+        given = _given(step, args, kwargs)
         device = given.pop("device", None)
         inputs = {item.name: given.pop(argument, None) for item, argument in arguments}
         inputs = {name: value for name, value in inputs.items() if value is not None}
@@ -34,6 +33,21 @@ def step_method(step: Step) -> Callable[..., Any]:
     method.__doc__ = step_docstring(step)
     method.__signature__ = signature  # type: ignore[attr-defined]
     return method
+
+
+def _given(step: Step, args: tuple[Any, ...], values: dict[str, Any]) -> dict[str, Any]:
+    """Sort what a call gave by name; what is missing is told where inputs and parameters are checked."""
+    inputs = [step.argument_name(item) for item in step.inputs]
+    if len(args) > len(inputs):
+        few = f"only its inputs ({', '.join(inputs)})" if inputs else "nothing"
+        raise UserError(f"{step.name} takes {few} by position, {len(args)} values were given; name its parameters.")
+    by_position = dict(zip(inputs, args, strict=False))
+    if twice := [name for name in by_position if name in values]:
+        raise UserError(f"{step.name} was given {twice[0]} by position and by name; give it once.")
+    names = [*inputs, *step.params.model_fields, "device"]
+    if unknown := [name for name in values if name not in names]:
+        raise UserError(unknown_name(f"{step.name} has no parameter {unknown[0]}", unknown[0], names, "it takes"))
+    return {**by_position, **values}
 
 
 def step_signature(step: Step) -> inspect.Signature:

@@ -44,8 +44,26 @@ def test_methods_have_real_signatures_and_help(open_session: Opener) -> None:
     )
     assert "Pause (s)" in session.toy_iterate.__doc__
     assert "toy_scale" in dir(session) and "toy_scale" in dir(session.workspace("other"))
-    with pytest.raises(TypeError, match="missing a required argument: 'vector'"):
-        session.toy_scale()
+
+
+@pytest.mark.parametrize(
+    ("args", "values", "sentence"),
+    [
+        ((), {}, "toy_scale needs vector (vector); give a job, one of its outputs or a path."),
+        (("a.npy",), {"facter": 2.0}, "toy_scale has no parameter facter; did you mean factor?"),
+        (("a.npy",), {"mask": 1}, "toy_scale has no parameter mask; it takes vector, factor, device."),
+        (
+            ("a.npy", 2.0),
+            {},
+            "toy_scale takes only its inputs (vector) by position, 2 values were given; name its parameters.",
+        ),
+        (("a.npy",), {"vector": "b.npy"}, "toy_scale was given vector by position and by name; give it once."),
+    ],
+)
+def test_a_wrong_call_gets_one_sentence(open_session: Opener, args: tuple, values: dict, sentence: str) -> None:
+    with pytest.raises(UserError) as wrong:
+        open_session().toy_scale(*args, **values)
+    assert str(wrong.value) == sentence
 
 
 def test_a_chain_of_jobs_runs_and_is_there_at_once_the_next_time(open_session: Opener) -> None:
