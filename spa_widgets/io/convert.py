@@ -9,7 +9,8 @@ import pandas as pd
 
 from spa_widgets.errors import UserError
 from spa_widgets.io.cryosparc_write import write_cs
-from spa_widgets.io.datasets import ParticleSet, read_tables
+from spa_widgets.io.datasets import ParticleSet
+from spa_widgets.io.image_table import read_tables
 from spa_widgets.io.picks import MICROGRAPH, X, Y, read_picks
 from spa_widgets.io.star import write_star
 

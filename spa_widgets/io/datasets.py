@@ -8,18 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from engine.optics import Defocus, Optics
 from engine.particles import Particles
 from spa_widgets.errors import UserError
-from spa_widgets.io.columns import defocus_of, numbers, optics_of, used_value
-from spa_widgets.io.cryosparc import read_cs
+from spa_widgets.io.columns import numbers
 from spa_widgets.io.image_paths import resolve_image_path
+from spa_widgets.io.image_table import ImageTable
 from spa_widgets.io.mrc import finite, mrc_shape, read_mrc
 from spa_widgets.io.particle_images import STACKS, StackImages
-from spa_widgets.io.star import Tables, need_columns, read_star, write_star
+from spa_widgets.io.star import need_columns
 
 IMAGE_SIGN = "spaImageSign"
 """Column: -1 where the protein is black in the stored image; the image is inverted when it is read."""
@@ -28,19 +26,8 @@ _ANGLES = ("rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi")
 _ORIGINS = ("rlnOriginXAngst", "rlnOriginYAngst")
 
 
-def read_tables(path: str | Path) -> Tables:
-    """Read a STAR file, or a cryoSPARC dataset (``.cs``) in the same terms.
-
-    Raises
-    ------
-    UserError
-        When it cannot be read.
-    """
-    return read_cs(path) if Path(path).suffix.lower() == ".cs" else read_star(path)
-
-
 @dataclass(frozen=True)
-class MicrographSet:
+class MicrographSet(ImageTable):
     """The micrographs of a STAR file.
 
     Attributes
@@ -51,49 +38,10 @@ class MicrographSet:
         The STAR file.
     """
 
-    table: pd.DataFrame
-    optics_table: pd.DataFrame
-    path: Path
-
-    @classmethod
-    def read(cls, star_path: str | Path) -> MicrographSet:
-        """Read a ``micrographs.star``.
-
-        Raises
-        ------
-        UserError
-            When it has no micrographs table.
-        """
-        tables = read_tables(star_path)
-        if "micrographs" not in tables or "optics" not in tables:
-            raise UserError(
-                f"{star_path} holds {', '.join(tables)}; expected micrographs and optics: import the micrographs."
-            )
-        need_columns(tables["micrographs"], ("rlnMicrographName",), star_path)
-        if not len(tables["micrographs"]):
-            raise UserError(f"{star_path} holds no micrograph; expected at least one: import the micrographs again.")
-        return cls(tables["micrographs"], tables["optics"], Path(star_path))
-
-    @property
-    def count(self) -> int:
-        """Number of micrographs."""
-        return len(self.table)
-
-    @property
-    def pixel_size_A(self) -> float:
-        """Å per px, the same for all."""
-        names = ("rlnMicrographPixelSize", "rlnMicrographOriginalPixelSize")
-        return used_value(self.optics_table, self.table, names, self.path, "pixel size", "Å")
-
-    @property
-    def optics(self) -> Optics:
-        """Optics, arrays of shape ``(count,)``."""
-        return optics_of(self.optics_table, self.table, self.path)
-
-    @property
-    def defocus(self) -> Defocus:
-        """Defocus at the centre of each micrograph, arrays of shape ``(count,)``."""
-        return defocus_of(self.table, self.path)
+    _KIND, _IMAGE = "micrographs", "rlnMicrographName"
+    _PIXEL_SIZES = ("rlnMicrographPixelSize", "rlnMicrographOriginalPixelSize")
+    _WITHOUT = "expected micrographs and optics: import the micrographs."
+    _EMPTY = "no micrograph; expected at least one: import the micrographs again."
 
     @property
     def defocus_surfaces_A(self) -> NDArray[np.float64]:
@@ -136,17 +84,9 @@ class MicrographSet:
             raise UserError(f"{self.image_path(index)} is constant; expected an image: leave this micrograph out.")
         return finite(image, self.image_path(index))
 
-    def write(self, star_path: str | Path) -> None:
-        """Write the tables to a STAR file."""
-        write_star(star_path, {"optics": self.optics_table, "micrographs": self.table})
-
-    def with_table(self, table: pd.DataFrame) -> MicrographSet:
-        """Return the same set with another table of rows."""
-        return replace(self, table=table.reset_index(drop=True))
-
 
 @dataclass(frozen=True)
-class ParticleSet:
+class ParticleSet(ImageTable):
     """The particles of a STAR file with their images.
 
     Attributes
@@ -157,40 +97,10 @@ class ParticleSet:
         The STAR file.
     """
 
-    table: pd.DataFrame
-    optics_table: pd.DataFrame
-    path: Path
-
-    @classmethod
-    def read(cls, star_path: str | Path) -> ParticleSet:
-        """Read a ``particles.star``.
-
-        Raises
-        ------
-        UserError
-            When it has no particles or no images.
-        """
-        tables = read_tables(star_path)
-        if "particles" not in tables or "optics" not in tables:
-            raise UserError(
-                f"{star_path} holds {', '.join(name or 'a table without name' for name in tables)}; expected tables "
-                "of particles and optics: extract the particles, or export them again."
-            )
-        need_columns(tables["particles"], ("rlnImageName",), star_path)
-        if not len(tables["particles"]):
-            raise UserError(f"{star_path} holds no particle; expected at least one: choose more classes or picks.")
-        return cls(tables["particles"], tables["optics"], Path(star_path))
-
-    @property
-    def count(self) -> int:
-        """Number of particles."""
-        return len(self.table)
-
-    @property
-    def pixel_size_A(self) -> float:
-        """Å per px of the images."""
-        names = ("rlnImagePixelSize", "rlnPixelSize")
-        return used_value(self.optics_table, self.table, names, self.path, "pixel size", "Å")
+    _KIND, _IMAGE = "particles", "rlnImageName"
+    _PIXEL_SIZES = ("rlnImagePixelSize", "rlnPixelSize")
+    _WITHOUT = "expected tables of particles and optics: extract the particles, or export them again."
+    _EMPTY = "no particle; expected at least one: choose more classes or picks."
 
     @property
     def half_sets(self) -> NDArray[np.int64]:
@@ -261,8 +171,8 @@ class ParticleSet:
             count=self.count,
             box_px=box_px,
             pixel_size_A=self.pixel_size_A,
-            defocus=defocus_of(self.table, self.path),
-            optics=optics_of(self.optics_table, self.table, self.path),
+            defocus=self.defocus,
+            optics=self.optics,
             resident=STACKS,
             numbers=images.numbers(),
         )
@@ -279,10 +189,6 @@ class ParticleSet:
         numbers_in_stack = np.array([int(number) - 1 if number else 0 for number, _, _ in parts], np.intp)
         found = {name: resolve_image_path(name, self.path) for name in {name for _, _, name in parts}}
         return numbers_in_stack, [found[name] for _, _, name in parts]
-
-    def write(self, star_path: str | Path) -> None:
-        """Write the tables to a STAR file."""
-        write_star(star_path, {"optics": self.optics_table, "particles": self.table})
 
 
 def _box_px(stacks: list[Path], path: str | Path) -> int:

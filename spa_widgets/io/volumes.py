@@ -8,8 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from spa_widgets.errors import UserError
-from spa_widgets.io.datasets import finite
-from spa_widgets.io.mrc import read_mrc
+from spa_widgets.io.mrc import finite, read_mrc
 
 _TOLERANCE = 1e-3
 

@@ -1,0 +1,99 @@
+"""What micrographs and particles have in common: rows of a STAR file with the optics of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar, Self
+
+import pandas as pd
+
+from engine.optics import Defocus, Optics
+from spa_widgets.errors import UserError
+from spa_widgets.io.columns import defocus_of, optics_of, used_value
+from spa_widgets.io.cryosparc import read_cs
+from spa_widgets.io.star import Tables, need_columns, read_star, write_star
+
+
+def read_tables(path: str | Path) -> Tables:
+    """Read a STAR file, or a cryoSPARC dataset (``.cs``) in the same terms.
+
+    Raises
+    ------
+    UserError
+        When it cannot be read.
+    """
+    return read_cs(path) if Path(path).suffix.lower() == ".cs" else read_star(path)
+
+
+@dataclass(frozen=True)
+class ImageTable:
+    """Images of one kind, as a STAR file lists them.
+
+    Attributes
+    ----------
+    table, optics_table : DataFrame
+        The rows and the optics groups.
+    path : Path
+        The STAR file.
+    """
+
+    table: pd.DataFrame
+    optics_table: pd.DataFrame
+    path: Path
+
+    _KIND: ClassVar[str]
+    """Name of the table of rows."""
+    _IMAGE: ClassVar[str]
+    """Column that names the image of a row."""
+    _PIXEL_SIZES: ClassVar[tuple[str, ...]]
+    """Columns that may tell the pixel size."""
+    _WITHOUT: ClassVar[str]
+    """What to say of a file without these tables, ``_EMPTY`` of one without rows."""
+    _EMPTY: ClassVar[str]
+
+    @classmethod
+    def read(cls, star_path: str | Path) -> Self:
+        """Read a STAR file, or a cryoSPARC dataset.
+
+        Raises
+        ------
+        UserError
+            When it has no such table, no row in it, or no images.
+        """
+        tables = read_tables(star_path)
+        if cls._KIND not in tables or "optics" not in tables:
+            found = ", ".join(name or "a table without name" for name in tables)
+            raise UserError(f"{star_path} holds {found}; {cls._WITHOUT}")
+        need_columns(tables[cls._KIND], (cls._IMAGE,), star_path)
+        if not len(tables[cls._KIND]):
+            raise UserError(f"{star_path} holds {cls._EMPTY}")
+        return cls(tables[cls._KIND], tables["optics"], Path(star_path))
+
+    @property
+    def count(self) -> int:
+        """Number of images."""
+        return len(self.table)
+
+    @property
+    def pixel_size_A(self) -> float:
+        """Å per px, the same for all."""
+        return used_value(self.optics_table, self.table, self._PIXEL_SIZES, self.path, "pixel size", "Å")
+
+    @property
+    def optics(self) -> Optics:
+        """Optics, arrays of shape ``(count,)``."""
+        return optics_of(self.optics_table, self.table, self.path)
+
+    @property
+    def defocus(self) -> Defocus:
+        """Defocus of each image (of a micrograph: at its centre), arrays of shape ``(count,)``."""
+        return defocus_of(self.table, self.path)
+
+    def with_table(self, table: pd.DataFrame) -> Self:
+        """Return the same set with another table of rows."""
+        return replace(self, table=table.reset_index(drop=True))
+
+    def write(self, star_path: str | Path) -> None:
+        """Write the tables to a STAR file."""
+        write_star(star_path, {"optics": self.optics_table, self._KIND: self.table})
