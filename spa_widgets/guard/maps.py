@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from engine.checks.axial_order import axial_scores, most_likely_order
 from engine.reconstruction.symmetry_axis import SymmetryAlignment, find_symmetry
 from engine.symmetry import parse_symmetry
+from spa_widgets.guard.finding import Finding
 
 _DOUBTFUL = 0.3
 _SURE_HAND = 0.02
@@ -15,7 +16,7 @@ _SURE_HAND = 0.02
 
 def symmetry_warnings(
     volume: NDArray[np.float32], found: SymmetryAlignment, pixel_size_A: float, symmetry: str
-) -> list[str]:
+) -> list[Finding]:
     """Return what a map that was turned to its symmetry axes says against the point group.
 
     Parameters
@@ -35,28 +36,22 @@ def symmetry_warnings(
     likely = most_likely_order(scores)
     if found.score >= _DOUBTFUL and (likely == 1 or scores[likely] - scores[order] < _DOUBTFUL):
         if likely > order and likely % order == 0:
-            return [
-                f"The initial model fits {family}{likely} (score {scores[likely]:.2f}) as well as {family}{order} "
-                f"({scores[order]:.2f}); with the lower order fewer views are averaged: try {family}{likely}, and keep "
-                "it if the resolution improves."
-            ]
+            return [_order("higher_order", f"{family}{likely}", scores[likely], f"{family}{order}", scores[order])]
         return []
     if likely == 1 and family == "C":
         likely, scores = _neighbour(volume, pixel_size_A, order, scores)
     if likely in (1, order):
         return [_little(found, symmetry)]
-    return [
-        f"The initial model looks like {family}{likely} (score {scores[likely]:.2f}), not {symmetry} "
-        f"({found.score:.2f}; 1 is perfect); a wrong order smears all that differs between the subunits: refine in C1 "
-        f"or {family}{likely} and compare."
-    ]
+    return [_order("other_order", f"{family}{likely}", scores[likely], symmetry, found.score)]
 
 
-def _little(found: SymmetryAlignment, symmetry: str) -> str:
-    return (
-        f"The initial model shows little {symmetry} symmetry (score {found.score:.2f}, 1 is perfect); "
-        "compare with a refinement in C1."
-    )
+def _order(key: str, likely: str, likely_score: float, asked: str, asked_score: float) -> Finding:
+    values = {"likely": likely, "likely_score": likely_score, "asked": asked, "asked_score": asked_score}
+    return Finding(key, {"symmetry": likely}, **values)
+
+
+def _little(found: SymmetryAlignment, symmetry: str) -> Finding:
+    return Finding("little_symmetry", {"symmetry": "C1"}, asked=symmetry, asked_score=found.score)
 
 
 def _neighbour(
@@ -72,7 +67,7 @@ def _neighbour(
     return 1, scores
 
 
-def hand_warnings(mirrored: float, as_it_is: float) -> list[str]:
+def hand_warnings(mirrored: float, as_it_is: float) -> list[Finding]:
     """Return what a comparison with a reference says about the hand of a map whose mirror image fits better.
 
     Parameters
@@ -80,12 +75,5 @@ def hand_warnings(mirrored: float, as_it_is: float) -> list[str]:
     mirrored, as_it_is : float
         Correlation with the reference of the mirror image and of the map itself, each at its best place.
     """
-    if mirrored - as_it_is < _SURE_HAND:
-        return [
-            f"The map and its mirror image fit the reference equally well (correlation {as_it_is:.2f} and "
-            f"{mirrored:.2f}); at this resolution the hand is not seen: decide on it once helices are resolved."
-        ]
-    return [
-        f"The map is the mirror image of the reference (correlation {mirrored:.2f} mirrored, {as_it_is:.2f} as it is); "
-        "helices would be left-handed and no model would fit: mirror it, and the poses with it, with flip_hand."
-    ]
+    key = "hand_unseen" if mirrored - as_it_is < _SURE_HAND else "mirrored"
+    return [Finding(key, mirrored=mirrored, as_it_is=as_it_is)]

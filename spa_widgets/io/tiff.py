@@ -56,13 +56,14 @@ class TiffStack:
         """
         with _opened(self.path) as handle:
             for index in range(start, stop):
-                page = np.asarray(handle.pages[index].asarray())
+                page = handle.pages[index]
+                # by its header: a damaged one may announce more than the memory holds
                 if page.shape != self.shape[1:]:
                     raise UserError(
                         f"{self.path}: image {index + 1} has the shape {page.shape}, the first one {self.shape[1:]}; "
                         "expected one size: export the movie again."
                     )
-                yield page[::-1]
+                yield np.asarray(page.asarray())[::-1]
 
     def fractions(self, groups: int, size: int, upsampling: int) -> Iterator[NDArray[np.uint16]]:
         """Add up frames of an EER movie, so many to each image (h, w), one image after the other.
@@ -114,7 +115,7 @@ def open_tiff(path: str | Path) -> TiffStack:
                 f"{file} is an EER movie of a later kind (65002); expected 65000 or 65001: export it as TIFF."
             )
         # a page cannot hold more than a packer could have made so small
-        if packing not in RUN_BITS and page.nbytes > max(file.stat().st_size, 1024) * _MOST_PACKED:
+        if page.nbytes > max(file.stat().st_size, 1024) * _MOST_PACKED:
             raise UserError(f"{file} is too small for what its header announces: it is damaged or cut short.")
     return TiffStack(file, (count, shape[0], shape[1]), RUN_BITS.get(packing, 0))
 

@@ -121,6 +121,13 @@ def test_a_bundle_that_is_gone_or_another_one_is_named(bundle: Path, tmp_path: P
         bring(stack)
 
 
+def test_an_archive_of_nothing_is_no_bundle(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "empty.spa", "w"):
+        pass
+    with pytest.raises(UserError, match=r"empty.spa is not a bundle of spa: it has no manifest.json"):
+        BundleFile.open(tmp_path / "empty.spa")
+
+
 def test_an_export_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "data.mrc").write_bytes(b"x" * 100)
     target = tmp_path / "out" / "made.spa"
