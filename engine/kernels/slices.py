@@ -24,8 +24,8 @@ from engine.kernels.threads import kernel_threads, run_tasks, split_range
 Float32 = NDArray[np.float32]
 Complex64 = NDArray[np.complex64]
 
-_FEW_SLABS, _MANY_SLABS = 2, 8
-"""Parts of a half cube for up to two threads and for more: each looks at every sample, so fewer are less work."""
+_MANY_SLABS = 8
+"""Parts of a half cube for more than two threads: each looks at every sample, so fewer are less work."""
 
 
 @njit(
@@ -83,7 +83,7 @@ def _extract(
 @njit(
     [
         "void(complex64[:,::1], float32[:,::1], float32[:,:,::1], int16[::1], int16[::1], float64,"
-        " float32[:,:,::1], float32[:,:,::1], int64, int64)"
+        " float32[::1], float32[::1], int64, int64, int64)"
     ],
     cache=True,
     fastmath=True,
@@ -99,30 +99,40 @@ def _insert(
     padding: float,
     numerator: Float32,
     denominator: Float32,
+    side: int,
     z_start: int,
     z_stop: int,
 ) -> None:  # pragma: no cover - compiled
     # Each task owns the slab z_start <= z < z_stop and walks over all samples, so a voxel's sum has one order.
-    centre, one, step = np.float32(numerator.shape[0] // 2), np.float32(1.0), np.float32(padding)
+    centre, one, step = np.float32(side // 2), np.float32(1.0), np.float32(padding)
+    c1, c2, c3 = np.uint64(1), np.uint64(2), np.uint64(3)
+    row = np.int64(denominator.shape[0] // (side * side))
     count, length = values.shape
+    parts_x, parts_y, parts_z = np.empty(64, np.float32), np.empty(64, np.float32), np.empty(64, np.float32)
+    planes, place, signs = np.empty(64, np.int64), np.empty(64, np.int64), np.empty(64, np.float32)
     for start in range(0, count, 16):
         for tile in range(0, length, 64):
+            size = min(64, length - tile)
             for m in range(start, min(start + 16, count)):
                 ax, ay, az = step * rotations[m, 0, 0], step * rotations[m, 0, 1], step * rotations[m, 0, 2]
                 bx, by, bz = step * rotations[m, 1, 0], step * rotations[m, 1, 1], step * rotations[m, 1, 2]
-                for j in range(tile, min(tile + 64, length)):
-                    u, v = np.float32(kx[j]), np.float32(ky[j])
+                for j in range(size):  # a loop of its own: the compiler makes vectors of it
+                    u, v = np.float32(kx[tile + j]), np.float32(ky[tile + j])
                     px = u * ax + v * bx
                     sign = -one if px < 0 else one
                     px *= sign
+                    py = sign * (u * ay + v * by) + centre
                     pz = sign * (u * az + v * bz) + centre
-                    z = np.int64(pz)
+                    x, y, z = np.int32(px), np.int32(py), np.int32(pz)
+                    parts_x[j], parts_y[j], parts_z[j] = px - np.float32(x), py - np.float32(y), pz - np.float32(z)
+                    signs[j], planes[j], place[j] = sign, z, y * row + x
+                for j in range(size):
+                    z = planes[j]
                     if z + 1 < z_start or z >= z_stop:
                         continue
-                    py = sign * (u * ay + v * by) + centre
-                    x, y = np.int64(px), np.int64(py)
-                    fx, fy, fz = px - np.float32(x), py - np.float32(y), pz - np.float32(z)
-                    re, im, weight = values[m, j].real, sign * values[m, j].imag, weights[m, j]
+                    fx, fy, fz = parts_x[j], parts_y[j], parts_z[j]
+                    value, weight = values[m, tile + j], weights[m, tile + j]
+                    re, im = value.real, signs[j] * value.imag
                     for dz in range(2):
                         if z + dz < z_start or z + dz >= z_stop:
                             continue
@@ -130,12 +140,14 @@ def _insert(
                         for dy in range(2):
                             wzy = wz * (fy if dy == 1 else one - fy)
                             wa, wb = wzy * (one - fx), wzy * fx
-                            numerator[z + dz, y + dy, 2 * x] += wa * re
-                            numerator[z + dz, y + dy, 2 * x + 1] += wa * im
-                            numerator[z + dz, y + dy, 2 * x + 2] += wb * re
-                            numerator[z + dz, y + dy, 2 * x + 3] += wb * im
-                            denominator[z + dz, y + dy, x] += wa * weight
-                            denominator[z + dz, y + dy, x + 1] += wb * weight
+                            d = np.uint64((z + dz) * side * row + dy * row + place[j])
+                            n = d + d
+                            numerator[n] += wa * re
+                            numerator[n + c1] += wa * im
+                            numerator[n + c2] += wb * re
+                            numerator[n + c3] += wb * im
+                            denominator[d] += wa * weight
+                            denominator[d + c1] += wb * weight
 
 
 @njit(
@@ -232,7 +244,7 @@ def extract_slices(
 
 
 def _slabs(planes: int) -> list[tuple[int, int]]:
-    slabs = _FEW_SLABS if kernel_threads() <= 2 else _MANY_SLABS
+    slabs = kernel_threads() if kernel_threads() <= 2 else _MANY_SLABS
     return split_range(planes, -(-planes // slabs))
 
 
@@ -258,10 +270,10 @@ def insert_slices(
         Changed in place. Only samples with x >= 0 after Friedel's symmetry are written: the plane x = 0 holds half of
         its sum until it is completed with its own mate.
     """
-    view = _float_view(numerator)
+    side, sums = numerator.shape[0], (_float_view(numerator).reshape(-1), denominator.reshape(-1))
     run_tasks(
-        lambda start, stop: _insert(values, weights, rotations, kx, ky, padding, view, denominator, start, stop),
-        _slabs(numerator.shape[0]),
+        lambda start, stop: _insert(values, weights, rotations, kx, ky, padding, *sums, side, start, stop),
+        _slabs(side),
     )
 
 

@@ -11,12 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 from engine.arrays import Array, array_namespace, on, to_numpy
 from engine.fourier.disc import HalfDisc
 from engine.kernels.slices import cube_radius
+from engine.kernels.threads import split_range
 from engine.reconstruction.fourier_volume import _check_disc, slice_kernels
 from engine.reconstruction.half_cube import (
-    complete_plane,
-    cube_shells,
+    COLUMNS,
+    column_shells,
     divide_by_gridding,
-    from_half_cube,
+    first_plane,
+    from_columns,
     padded_size,
 )
 from engine.symmetry import point_group
@@ -119,28 +121,41 @@ class Accumulator:
         if len(group) == 1:
             return self
         onto_grid, others = _factors(group)
-        # half the plane x = 0 lies in its mate: completed for reading, halved again so that sums stay additive
-        sums = complete_plane(self.numerator), complete_plane(self.denominator)
         kernels = slice_kernels(self.numerator)
+        sums = self.numerator, self.denominator
+        # half the plane x = 0 lies in its mate: complete while it is read, halved again so that sums stay additive
+        planes = [xp.asarray(array[:, :, 0], copy=True) for array in sums]
+        for array in sums:
+            array[:, :, 0] = first_plane(array)
         for part, radius in ((onto_grid, 2.0 * self.radius), (others, float(self.radius - 1))):
             if len(part) > 1:
                 sums = kernels.symmetrise(*sums, np.ascontiguousarray(part, np.float32), radius)
+        self.numerator[:, :, 0], self.denominator[:, :, 0] = planes
         half = xp.asarray(0.5, dtype=xp.float32)
         for array in sums:
             array[:, :, 0] *= half
         return self._like(*sums)
 
-    def _mean_weights(self, weights: NDArray[np.float32], shells: NDArray[np.int16]) -> NDArray[np.float64]:
-        length = self.box_px // 2 + 2
-        sums, counts = np.zeros(length), np.zeros(length)
-        for flat, plane in zip(shells.reshape(len(shells), -1), weights, strict=True):  # plane by plane: little memory
-            counts += np.bincount(flat, minlength=length)
-            sums += np.bincount(flat, plane.ravel(), minlength=length)
-        return (sums / np.maximum(counts, 1))[:-1]
+    def _columns(self, cube: Array, start: int, stop: int) -> Array:
+        """Columns of a cube (a copy), the plane x = 0 complete."""
+        part = array_namespace(cube).asarray(cube[:, :, start:stop], copy=True)
+        if start == 0:
+            part[:, :, 0] = first_plane(cube)
+        return part
 
-    def _shells(self, distance: NDArray[np.float32]) -> NDArray[np.int16]:
-        """Shell of each voxel; n // 2 + 1 takes all beyond the last shell."""
-        return np.minimum(np.rint(distance), self.box_px // 2 + 1).astype(np.int16)
+    def _shells(self, distance: NDArray[np.float32], most: int) -> NDArray[np.int16]:
+        return np.minimum(np.rint(distance), most).astype(np.int16)
+
+    def _mean_weights(self) -> NDArray[np.float64]:
+        """Mean weight of the voxels of each shell."""
+        length = self.box_px // 2 + 2  # the last takes all beyond the last shell
+        sums, counts = np.zeros(length), np.zeros(length)
+        for start, stop in split_range(self.radius + 1, COLUMNS):
+            shells = self._shells(column_shells(self.radius, self.padding, start, stop), length - 1).ravel()
+            counts += np.bincount(shells, minlength=length)
+            weights = to_numpy(self._columns(self.denominator, start, stop))
+            sums += np.bincount(shells, weights.ravel(), minlength=length)
+        return (sums / np.maximum(counts, 1))[:-1]
 
     def solve(self, ssnr: ArrayLike | None = None, radius_px: float | None = None) -> Array:
         """Return the volume: numerator / (denominator + mean weight of the shell / SSNR).
@@ -159,21 +174,24 @@ class Accumulator:
         (n, n, n) float32
         """
         xp = array_namespace(self.numerator)
-        distance = cube_shells(self.radius, self.padding)
-        shells = self._shells(distance)
-        weight = complete_plane(self.denominator)
-        mean = self._mean_weights(to_numpy(weight), shells)
-        added = np.full(len(mean), 0.0) if ssnr is None else mean / np.maximum(np.asarray(ssnr, np.float64), 1e-6)
-        floor = np.maximum(_WEIGHT_FLOOR * mean, np.finfo(np.float32).tiny)
-        np.minimum(shells, len(mean) - 1, out=shells)
-        if ssnr is not None:
-            weight = weight + xp.asarray(added.astype(np.float32)[shells])
-        weight = xp.maximum(weight, xp.asarray(floor.astype(np.float32)[shells]))
-        limit = self.radius_px if radius_px is None else min(radius_px, self.radius_px)
-        inside = xp.asarray((distance <= limit + 0.5 / self.padding).astype(np.float32))
-        del distance, shells
-        cube = complete_plane(self.numerator) * (inside / weight)
-        return divide_by_gridding(from_half_cube(cube, self.box_px, self.padded_px), self.padded_px)
+        mean = self._mean_weights()
+        added = np.zeros(len(mean)) if ssnr is None else mean / np.maximum(np.asarray(ssnr, np.float64), 1e-6)
+        added = added.astype(np.float32)
+        floor = np.maximum(_WEIGHT_FLOOR * mean, np.finfo(np.float32).tiny).astype(np.float32)
+        limit = (self.radius_px if radius_px is None else min(radius_px, self.radius_px)) + 0.5 / self.padding
+
+        def quotient(start: int, stop: int) -> Array:
+            distance = column_shells(self.radius, self.padding, start, stop)
+            shells = self._shells(distance, len(mean) - 1)
+            weight = self._columns(self.denominator, start, stop)
+            if ssnr is not None:
+                weight = weight + xp.asarray(added[shells])
+            weight = xp.maximum(weight, xp.asarray(floor[shells]))
+            inside = xp.asarray((distance <= limit).astype(np.float32))
+            return self._columns(self.numerator, start, stop) * (inside / weight)
+
+        volume = from_columns(quotient, self.radius, self.box_px, self.padded_px, xp)
+        return divide_by_gridding(volume, self.padded_px)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the sums as arrays and numbers."""

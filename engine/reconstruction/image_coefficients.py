@@ -52,7 +52,7 @@ class ImageCoefficients:
         ratio = disc.box_px / particles.box_px
         self.factor = cropping_factor(particles, disc.box_px)
         self.pixel_size_A = particles.pixel_size_A / ratio
-        self._source = disc if ratio == 1 else HalfDisc(particles.box_px, disc.radius_px)
+        self._source = disc if ratio == 1 else HalfDisc(particles.box_px, disc.radius_px, by_ring=disc.by_ring)
         self._shift_A = np.zeros(particles.count)
         self._known = np.zeros(particles.count, bool)
         self._keep = particles.count * len(disc) * 12 <= limit_bytes

@@ -158,11 +158,15 @@ def _iterate(
     pixel_size_A = field_A / shared.box_px
     chunks = [cut_half(state, half, subset, pixel_size_A) for half, subset in enumerate(subsets)]
     results = map_add(pass_chunk, shared, chunks)
-    found = [PassResult.joined(parts) for parts, _ in results]
-    sums = [part.on(xp) for _, part in results]
-    slices = [part.slices.symmetrised(options.symmetry) for part in sums]
+    found, residuals, slices = [], [], []
+    while results:  # the sums are large: those of a half are free before the next half's are symmetrised
+        parts, sums = results.pop(0)
+        found.append(PassResult.joined(parts))
+        residuals.append(sums.residual)
+        slices.append(sums.slices.on(xp).symmetrised(options.symmetry))
+        del sums
     state = _take_poses(state, subsets, found, options, shared, pixel_size_A, last)
-    state = state.evolve(noise=_unexplained(state.noise, [part.residual for part in sums], shared, particles))
+    state = state.evolve(noise=_unexplained(state.noise, residuals, shared, particles))
     given = None if mask is None else resized_mask(mask, shared.box_px)
     return solve_iteration(state, slices, options, field_A, given, rng, last)
 
@@ -194,7 +198,7 @@ def _unexplained(
 ) -> NDArray[np.float64]:
     """Return the noise of each half where this iteration measured it, as it was beyond."""
     noise = noise.copy()
-    known = int(disc_of_box(shared.box_px).shell[-1]) + 1
+    known = int(disc_of_box(shared.box_px).shell.max()) + 1
     for half, residual in enumerate(residuals):
         noise[half, :known] = residual.mean()[:known] / cropping_factor(particles, shared.box_px) ** 2
     return noise

@@ -66,7 +66,7 @@ class Chunk:
 
 def disc_of_box(box_px: int) -> HalfDisc:
     """Return all frequencies of a box that have their mate in it."""
-    return HalfDisc(box_px, (box_px - 1) / 2)
+    return HalfDisc(box_px, (box_px - 1) / 2, by_ring=True)
 
 
 def cut_half(state: RefinementState, half: int, subset: NDArray[np.intp], pixel_size_A: float) -> list[Chunk]:

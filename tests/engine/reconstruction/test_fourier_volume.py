@@ -71,3 +71,17 @@ def test_slices_beyond_the_volume_are_refused(rng: np.random.Generator) -> None:
         extract_slices(volume, random_rotations(1, rng), HalfDisc(24, 10))
     with pytest.raises(ValueError, match="expected a cube"):
         fourier_volume(np.ones((24, 24, 12), np.float32))
+
+
+@pytest.mark.parametrize("box_px", [32, 33])
+def test_a_disc_by_ring_has_the_same_coefficients_in_whole_rings(box_px: int) -> None:
+    by_radius, by_ring = (HalfDisc(box_px, (box_px - 1) / 2, by_ring=ring) for ring in (False, True))
+    assert set(zip(by_ring.kx, by_ring.ky, strict=True)) == set(zip(by_radius.kx, by_radius.ky, strict=True))
+    assert by_ring.count_within(by_ring.radius_px) == len(by_ring)
+    for radius_px in (5, 7.4, 12):
+        count = by_ring.count_within(radius_px)
+        assert count == by_radius.count_within(int(radius_px))
+        assert by_ring.radius[:count].max() <= int(radius_px) < by_ring.radius[count:].min()
+    # a step along the vector is a step to a neighbour in the plane, except from one ring to the next
+    steps = np.hypot(np.diff(by_ring.kx.astype(float)), np.diff(by_ring.ky.astype(float)))
+    assert np.median(steps) < 1.5
