@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine import display
+from engine import display, volume_display
 
 
 def test_binning_averages_squares() -> None:
@@ -59,17 +59,17 @@ def test_atlas_places_images_row_by_row() -> None:
 
 def test_volume_levels_invert_to_map_values() -> None:
     volume = np.random.default_rng(1).normal(0, 1, (9, 10, 11)).astype(np.float32)
-    levels, low, high = display.volume_to_uint8(volume)
+    levels, low, high = volume_display.volume_to_uint8(volume)
     assert np.abs(low + levels * (high - low) / 255 - volume).max() <= (high - low) / 509
-    assert display.level_histogram(levels).sum() == volume.size
-    assert display.level_histogram(levels)[0] == (levels == 0).sum()
-    assert display.bin_volume(volume, 2).shape == (4, 5, 5)
+    assert volume_display.level_histogram(levels).sum() == volume.size
+    assert volume_display.level_histogram(levels)[0] == (levels == 0).sum()
+    assert volume_display.bin_volume(volume, 2).shape == (4, 5, 5)
 
 
 def test_shaded_surface_shows_the_nearest_ball() -> None:
     z, y, x = np.mgrid[:40, :40, :40]
     volume = np.exp(-((x - 28) ** 2 + (y - 10) ** 2 + (z - 20) ** 2) / 30).astype(np.float32)
-    picture = display.shaded_surface(volume, 0.5)
+    picture = volume_display.shaded_surface(volume, 0.5)
     rows, columns = np.nonzero(picture < 250)
     assert abs(columns.mean() - 28) < 0.6, "x runs to the right"
     assert abs(39 - rows.mean() - 10) < 0.6, "y points up"

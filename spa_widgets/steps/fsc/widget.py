@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import math
 import zlib
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import traitlets
 
-from engine.validation.curves import FSCCurves, randomisation_start
+from engine.validation.curves import FSCCurves
 from spa_widgets.errors import UserError
 from spa_widgets.io.mrc import write_mrc
-from spa_widgets.steps.fsc.curves import CURVES, JobCurves, angstrom, read_job
-from spa_widgets.steps.fsc.figures import Shown, fsc_figure
+from spa_widgets.steps.fsc.curves import CURVES, read_job
+from spa_widgets.steps.fsc.drawing import THRESHOLD, Drawing
 from spa_widgets.steps.fsc.live import DEFAULTS, LiveMaps
-from spa_widgets.steps.fsc.more_figures import direction_figure, guinier_figure, orientation_figure
-from spa_widgets.steps.fsc.sentences import too_tight
-from spa_widgets.steps.fsc.style import COLOURS, Style
+from spa_widgets.steps.fsc.style import Style
 from spa_widgets.viewers.base import STATIC, Answer, SpaWidget, bundle
 from spa_widgets.viewers.encode import PNG, encode
 from spa_widgets.viewers.labels import translator
-from spa_widgets.viewers.svg import Line, chart
 
-THRESHOLD = 0.143
 TABS = ("fsc", "guinier", "directions", "orientations")
 _OPTIONS = ("mask_threshold", "dilation_A", "soft_edge_A")
 
@@ -73,20 +67,20 @@ class FSCPlot(SpaWidget):
         if wrong:
             raise UserError(f"there is no curve {wrong[0]!r}; there are {', '.join(CURVES)}")
         self._sources, self._labels, self._chosen = jobs, list(labels or ()), tuple(curves)
-        self._errors: dict[str, dict[str, Any]] = {}
         super().__init__(**options)
         self._given = any(name in options for name in _OPTIONS)
         self._when_ready(jobs, self._load)
 
     def _load(self) -> None:
         names = [self._labels[i] if i < len(self._labels) else None for i in range(len(self._sources))]
-        self._jobs = [read_job(job, name) for job, name in zip(self._sources, names, strict=True)]
-        self._live = LiveMaps(self._jobs[0])
+        jobs = [read_job(job, name) for job, name in zip(self._sources, names, strict=True)]
+        self._live = LiveMaps(jobs[0])
+        self._drawing = Drawing(jobs, self._live, self._chosen)
         self.can_mask = self._live.can_compare
         self.tabs = [
             "fsc",
             *["guinier", "directions"] * self.can_mask,
-            *["orientations"] * ("particles" in self._jobs[0].files),
+            *["orientations"] * ("particles" in jobs[0].files),
         ]
         if self._given:
             self.set_mask()
@@ -96,26 +90,19 @@ class FSCPlot(SpaWidget):
     def tables(self) -> dict[str, pd.DataFrame]:
         """The curves of each job as a table: resolution_A and a column for each curve."""
         self._need()
-        return {job.name: job.table for job in self._jobs}
+        return {job.name: job.table for job in self._drawing.jobs}
 
     @property
     def resolutions(self) -> dict[str, dict[str, float]]:
         """Resolution in Å of each curve of each job; with a mask tried, of the first job inside that mask."""
         self._need()
-        return {
-            job.name: {c: job.resolution(c, self.threshold) for c in self._chosen if c in job.table}
-            for job in self._shown_jobs()
-        }
+        return self._drawing.resolutions(self.threshold)
 
     @property
     def intervals(self) -> dict[str, tuple[float, float]]:
         """Resolutions in Å (finer, coarser) between which each job's corrected curve crosses, by its standard error."""
         self._need()
-        return {
-            each.job.name: each.job.interval("corrected", each.errors["corrected"], self.threshold)
-            for each in self._shown()
-            if "corrected" in each.errors and not each.faint
-        }
+        return self._drawing.intervals(self.threshold)
 
     @property
     def found(self) -> FSCCurves | None:
@@ -188,74 +175,16 @@ class FSCPlot(SpaWidget):
             parts += [f"{name}={getattr(self, name):g}" for name in _OPTIONS]
         return f"FSCPlot({', '.join(parts)})"
 
-    # ---- what is drawn -------------------------------------------------------------------------------------------
-    def _shown_jobs(self) -> list[JobCurves]:
-        table = self._live.table()
-        first = self._jobs[0] if table is None else replace(self._jobs[0], table=table)
-        return [first, *self._jobs[1:]]
-
-    def _shown(self, before: str = "") -> list[Shown]:
-        live, several = self._live.found, len(self._jobs) > 1
-        chosen = [c for c in self._chosen if not several or c in ("no_mask", "corrected")] or list(self._chosen)
-        shown = [Shown(job, chosen, self._error_of(job)) for job in self._jobs]
-        if live is not None:
-            shown[0] = Shown(self._shown_jobs()[0], chosen, live.errors)
-            # the job's own curve stays in sight, to see what the mask changed
-            shown.append(Shown(replace(self._jobs[0], name=before), ["corrected"], faint=True))
-        return shown
-
-    def _error_of(self, job: JobCurves) -> dict[str, Any]:
-        if job.name not in self._errors:
-            self._errors[job.name] = job.errors()
-        return self._errors[job.name]
-
+    # ---- questions from the views --------------------------------------------------------------------------------
     def _figure(self, tab: str, language: str, dark: bool) -> tuple[dict[str, Any], str]:
         """Give a tab's figure and its text for those who do not see it."""
         self._need()
-        style = Style(translator(language), dark)
-        if tab == "guinier":
-            fit = self._live.guinier()
-            b = f"{fit.cautious_b_factor_A2:.0f}"
-            return guinier_figure(fit, style), style.label("guinier_text", b=b)
-        if tab == "directions":
-            cones = self._live.directions()
-            figure = direction_figure(cones, self._shown_jobs()[0], self.threshold, style)
-            return figure, style.label("direction_text", ratio=f"{cones.area_ratio:.2f}")
-        if tab == "orientations":
-            views = self._live.orientations()
-            values = {"count": f"{views.views:,}", "efficiency": f"{views.efficiency:.2f}"}
-            return orientation_figure(views, style), style.label("orientation_text", **values)
-        shown = self._shown(style.label("fsc_mask_own"))
-        return fsc_figure(shown, self.threshold, self._randomised_from_A(), style), self._text(style)
+        return self._drawing.figure(tab, self.threshold, Style(translator(language), dark))
 
-    def _randomised_from_A(self) -> float | None:
-        if self._live.found is not None:
-            return self._live.found.randomised_from_A
-        job = self._jobs[0]
-        if "no_mask" not in job.table:
-            return None
-        return job.box_px * job.pixel_size_A / randomisation_start(job.values("no_mask"), THRESHOLD)
-
-    def _text(self, style: Style) -> str:
-        parts = []
-        for name, found in self.resolutions.items():
-            best = found.get("corrected", next(iter(found.values())))
-            interval = self.intervals.get(name)
-            text = f"{name}: {angstrom(best)}"
-            if interval and math.isfinite(interval[1]):
-                text += f" ({interval[0]:.2f}–{angstrom(interval[1])})"
-            parts.append(text)
-        return style.label("fsc_text", resolutions="; ".join(parts), threshold=f"{self.threshold:g}")
-
-    # ---- questions from the views --------------------------------------------------------------------------------
     def _ask_figure(self, tab: str, language: str, dark: bool) -> dict[str, Any]:
         figure, text = self._figure(tab, language, dark)
-        return {
-            "figure": figure,
-            "text": text,
-            "rows": self._rows(Style(translator(language), dark)),
-            "warning": self._warning(),
-        }
+        rows = self._drawing.rows(self.threshold, Style(translator(language), dark))
+        return {"figure": figure, "text": text, "rows": rows, "warning": self._drawing.warning()}
 
     def _ask_mask(self, threshold: float, dilation_A: float, soft_edge_A: float) -> None:
         self.set_mask(threshold, dilation_A, soft_edge_A)
@@ -274,35 +203,7 @@ class FSCPlot(SpaWidget):
             raise UserError("the widget is not built: run python -m spa_widgets.build_static")
         return {}, [zlib.compress(path.read_bytes(), 6)]
 
-    def _rows(self, style: Style) -> list[dict[str, str]]:
-        rows = []
-        for job, chosen in [(each.job, each.curves) for each in self._shown() if not each.faint]:
-            for curve in [c for c in chosen if c in job.table]:
-                interval = self.intervals.get(job.name) if curve == "corrected" else None
-                known = interval is not None and math.isfinite(interval[1])
-                rows.append({
-                    "job": job.name if len(self._jobs) > 1 else "", "curve": style.label(f"fsc_{curve}"),
-                    "colour": style.colour(curve), "resolution": angstrom(job.resolution(curve, self.threshold)),
-                    "half": angstrom(job.resolution(curve, 0.5)),
-                    "interval": f"{interval[0]:.2f}–{interval[1]:.2f}" if known and interval else "",
-                })  # fmt: skip
-        return rows
-
-    def _warning(self) -> str:
-        found = self._live.found
-        return too_tight(found) if found is not None and found.mask_is_too_tight else ""
-
     def static_html(self) -> str:
         """Give the curves as SVG, for reports without a kernel."""
         self._need()
-        label = translator(self.language)
-        lines = [
-            Line(each.job.frequency_per_A, each.job.table[curve].to_numpy(),
-                 f"{label('fsc_' + curve)} {angstrom(each.job.resolution(curve, self.threshold))}",
-                 COLOURS[curve], 2.6 if curve == "corrected" else 1.4)
-            for each in self._shown()
-            for curve in each.curves
-            if curve in each.job.table and not each.faint
-        ]  # fmt: skip
-        axes = label("fsc_axis"), label("fsc_correlation")
-        return chart(lines, *axes, (-0.05, 1.02), level=self.threshold, as_resolution=True)
+        return self._drawing.svg(self.threshold, translator(self.language))

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.display import central_slices, contrast_by_sigma
+from engine.display import contrast_by_sigma
+from engine.volume_display import central_slices
 from spa_widgets.errors import UserError
 from spa_widgets.viewers.encode import WEBP, encode
 

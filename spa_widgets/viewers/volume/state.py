@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import traitlets
 
-from engine.display import suggested_contour
+from engine.volume_display import suggested_contour
 from spa_widgets.errors import UserError
 from spa_widgets.viewers.volume import objects
 from spa_widgets.viewers.volume.cameras import Cameras

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import traitlets
 
-from engine.display import central_slices, shaded_surface
+from engine.volume_display import central_slices, shaded_surface
 from spa_widgets.errors import UserError
 from spa_widgets.viewers.base import Answer, bundle
 from spa_widgets.viewers.encode import img_tag

@@ -16,9 +16,10 @@ import pytest
 
 from spa_widgets.cli import main
 from spa_widgets.errors import UserError
-from spa_widgets.io import fetch as module
+from spa_widgets.io import download as transfer
 from spa_widgets.io.archives import unpack
-from spa_widgets.io.fetch import DATA_SETS, DataSet, download, fetch
+from spa_widgets.io.download import download
+from spa_widgets.io.fetch import DATA_SETS, DataSet, fetch
 
 
 def make_tar(members: dict[str, bytes], change: Callable[[tarfile.TarInfo], None] | None = None) -> bytes:
@@ -90,7 +91,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(transfer.time, "sleep", lambda seconds: None)
 
 
 def data_set(server: Server, **changes: object) -> DataSet:
