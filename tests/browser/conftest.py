@@ -23,14 +23,21 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     running.close()
 
 
-@pytest.fixture
-def open_notebook(
-    lab: Lab, browser: Any, request: pytest.FixtureRequest
-) -> Iterator[Callable[[Sequence[str]], Notebook]]:
-    """Open and run a notebook of the given cells; takes a screenshot at the end and fails on errors of the page."""
+@pytest.fixture(scope="session")
+def window(browser: Any) -> Iterator[Any]:
+    """One window for all tests: JupyterLab's scripts are loaded and compiled once, each test has a page of its own."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page = context.new_page()
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def open_notebook(
+    lab: Lab, window: Any, request: pytest.FixtureRequest
+) -> Iterator[Callable[[Sequence[str]], Notebook]]:
+    """Open and run a notebook of the given cells; takes a screenshot at the end and fails on errors of the page."""
+    page = window.new_page()
     page.set_default_timeout(60_000)  # the machine may be busy with other tests
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
@@ -45,5 +52,5 @@ def open_notebook(
     page.screenshot(path=str(SCREENSHOTS / f"{request.node.name}.png"))
     for notebook in opened:
         notebook.close()
-    context.close()
+    page.close()
     assert not [error for error in errors if "ResizeObserver" not in error], errors
