@@ -13,6 +13,7 @@ import click
 
 from spa_widgets import __version__
 from spa_widgets.cli_bundle import export_command, open_command
+from spa_widgets.cli_check import check_command
 from spa_widgets.cli_other import convert_command, fetch_command, list_command, tutorial_command, verify_command
 from spa_widgets.cli_service import service_command
 from spa_widgets.errors import UserError, on_one_line
@@ -26,6 +27,7 @@ _OTHER = {
     "service": service_command,
     "export": export_command,
     "open": open_command,
+    "check": check_command,
 }
 EXIT_BAD_INPUT, EXIT_USAGE, EXIT_INTERNAL, EXIT_INTERRUPTED = 1, 2, 3, 130
 

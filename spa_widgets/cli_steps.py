@@ -39,6 +39,17 @@ def command_name(step: Step) -> str:
 
 def step_command(step: Step, name: str) -> click.Command:
     """Make the command of a step: inputs as arguments, parameters as options."""
+    return click.Command(
+        name,
+        params=[*step_options(step), *common_options()],
+        callback=_callback(step),
+        help=f"{step.title}. {step.summary}\n\n{_inputs_help(step)}",
+        short_help=step.title,
+    )
+
+
+def step_options(step: Step) -> list[click.Parameter]:
+    """Make arguments of a step's inputs and options of its parameters."""
     positional = [item for item in step.inputs if not is_option(item)]
     arguments: list[click.Parameter] = [
         click.Argument([f"input_{item.name}"], nargs=-1 if takes_many(step, item) else 1, metavar=_metavar(step, item))
@@ -51,13 +62,7 @@ def step_command(step: Step, name: str) -> click.Command:
         own = set(step.params.model_fields)
         options += [param_option(model, field, note="when image files are given") for field in model.model_fields
                     if field not in own]  # fmt: skip
-    return click.Command(
-        name,
-        params=[*arguments, *options, *common_options()],
-        callback=_callback(step),
-        help=f"{step.title}. {step.summary}\n\n{_inputs_help(step)}",
-        short_help=step.title,
-    )
+    return [*arguments, *options]
 
 
 def is_option(item: Input) -> bool:

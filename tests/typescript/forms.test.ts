@@ -72,6 +72,25 @@ test("inputs are chosen from results or given as a path; hostile titles stay tex
   expect([path.style.display, path.value]).toEqual(["", "/data/x.star"]);
 });
 
+test.each(["en", "ja"])("what looks wrong is told, with what mends it, and keeps nobody from running (%s)", (language) => {
+  const { model, element } = form(language);
+  const place = element.querySelector<HTMLElement>(".spa-findings")!;
+  expect([place.children.length, place.getAttribute("role"), place.getAttribute("aria-live")]).toEqual([0, "status", "polite"]);
+  model.set("findings", [{ text: `Odd ${hostile}.`, text_ja: "おかしい。", fix: { low_pass_A: 25 } }, { text: "Odd too.", text_ja: "これも。", fix: {} }, { text: "Ring.", text_ja: "リング。", fix: { ring: true } }]);
+  const [first, second, third] = place.children;
+  expect(first.querySelector(".spa-grow")!.textContent).toBe(language === "ja" ? "おかしい。" : `Odd ${hostile}.`);
+  expect(element.querySelector("img")).toBeNull();
+  expect(place.getAttribute("aria-label")).toContain("3");
+  expect(first.querySelector("button")!.textContent).toBe(language === "ja" ? "ローパスを 25 Å にする" : "Set Low-pass to 25 Å");
+  expect(second.querySelector("button")).toBeNull();
+  expect(third.querySelector("button")!.textContent).toBe(language === "ja" ? "ローパスを入れる" : "Switch on: Ring");
+  expect(element.querySelector<HTMLButtonElement>("button[type=submit]")!.disabled).toBe(false);
+  first.querySelector("button")!.click();
+  expect(model.sent.at(-1)).toMatchObject({ ask: "form_fix", args: { number: 0 } });
+  model.set("findings", []);
+  expect(place.children.length).toBe(0);
+});
+
 test("labels follow the language", () => {
   const { element } = form("ja");
   expect(element.querySelector("[data-field=low_pass_A] label")!.textContent).toBe("ローパス");

@@ -8,6 +8,8 @@ interface Schema { step: string; title: string; title_ja: string; summary: strin
 interface Choice { value: string; job: string; title: string; title_ja: string; output: string; state: string }
 interface Filled { values: Record<string, string | boolean>; inputs: Record<string, string>; choices: Record<string, Choice[]>; problems: Record<string, string>; changed: string[]; code: string; device: string; job: string }
 
+interface Finding { text: string; text_ja: string; fix: Record<string, string | number | boolean> }
+
 const PATH = "\u0000path";
 
 /** The bounds of a number for people: "4 … 200", "> 0", "≤ 1". */
@@ -28,6 +30,7 @@ export class FormView {
   private shown = new Map<string, Shown>();
   private code = h("div", { class: "spa-code", style: "white-space: pre-wrap; max-height: 88px" });
   private together = h("div", { class: "spa-problem", role: "alert" });
+  private findings = h("div", { class: "spa-findings", role: "status", "aria-live": "polite" });
   private runButton = h("button", { class: "spa-primary", type: "submit" });
   private device = h("select");
   private count = h("span", { class: "spa-dim" });
@@ -51,6 +54,28 @@ export class FormView {
     this.device.addEventListener("change", () => this.set("device", this.device.value));
     link.watch(["schema"], () => this.build());
     link.watch(["filled"], () => this.update());
+    link.watch(["findings", "schema"], () => this.tellFindings());
+  }
+
+  /** What looks wrong about the data: it does not keep anybody from running the step. */
+  private tellFindings(): void {
+    const { t, link } = this.frame;
+    const found = link.get<Finding[]>("findings") ?? [];
+    this.findings.setAttribute("aria-label", t("findings", { count: found.length }));
+    this.findings.replaceChildren(...found.map((each, number) => h("div", { class: "spa-finding" },
+      h("span", { "aria-hidden": "true" }, "⚠"), h("span", { class: "spa-grow" }, this.words(each, "text")),
+      Object.keys(each.fix).length ? h("button", { type: "button", onclick: () => this.frame.guard(link.ask("form_fix", { number })) }, this.remedy(each.fix)) : "")));
+  }
+
+  private remedy(fix: Finding["fix"]): string {
+    const { t, link } = this.frame;
+    const fields = link.get<Schema>("schema")?.fields ?? [];
+    return Object.entries(fix).map(([name, value]) => {
+      const field = fields.find((each) => each.name === name);
+      const label = field ? this.words(field, "label") : name;
+      if (typeof value === "boolean") return t(value ? "switch_on" : "switch_off", { label });
+      return t("set_to", { label, value: `${value}${field?.unit ? ` ${field.unit}` : ""}` });
+    }).join(", ");
   }
 
   private words(entry: object, name: string): string {
@@ -91,7 +116,7 @@ export class FormView {
       schema.inputs.length ? h("div", { class: "spa-form-fields" }, ...schema.inputs.map((input) => this.input(input))) : "",
       fieldset(basic),
       advanced.length ? h("details", {}, h("summary", {}, t("advanced"), " ", this.count), fieldset(advanced)) : "",
-      this.together,
+      this.together, this.findings,
       h("div", { class: "spa-form-foot" }, this.runButton, h("label", { class: "spa-slider" }, h("span", {}, t("device")), this.device),
         h("button", { type: "button", onclick: () => this.frame.guard(this.frame.link.ask("form_reset", { names: [] })) }, t("reset_all")), ...this.extra),
       this.code);

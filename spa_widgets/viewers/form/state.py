@@ -46,7 +46,7 @@ class FormState:
 
     def __init__(self, session: Any, step: str, device: str = "") -> None:
         self.session, self.step = session, get_step(step)
-        self._project: Project = getattr(session, "session", session).project
+        self.project: Project = getattr(session, "session", session).project
         self._fields = {field.name: field for field in param_fields(self.step.params)}
         self._names = {self.step.argument_name(item): item for item in self.step.inputs}
         self.values = {field.name: field.default for field in self._fields.values() if not field.required}
@@ -111,7 +111,7 @@ class FormState:
             self.inputs[item.name] = {"job": int(number[1:]), "file": file}
             return
         try:
-            self.inputs[item.name] = input_ref(self.step, item, value, self._project)
+            self.inputs[item.name] = input_ref(self.step, item, value, self.project)
         except UserError:
             if not isinstance(value, str):
                 raise
@@ -148,7 +148,7 @@ class FormState:
         if isinstance(given, Mapping):
             return ""
         try:
-            self.inputs[item.name] = input_ref(self.step, item, given, self._project)
+            self.inputs[item.name] = input_ref(self.step, item, given, self.project)
         except UserError as problem:
             return first_large(str(problem).split(": ", 1)[-1])
         return ""
@@ -225,7 +225,7 @@ class FormState:
         return found
 
     def _rows(self) -> list[JobRow]:
-        return [row for row in self._project.queue.jobs() if row.state not in (FAILED, CANCELLED)]
+        return [row for row in self.project.queue.jobs() if row.state not in (FAILED, CANCELLED)]
 
 
 def first_large(text: str) -> str:

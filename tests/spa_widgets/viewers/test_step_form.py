@@ -106,3 +106,37 @@ def test_a_workspace_has_forms(session: Session) -> None:
     workspace = session.workspace("side")
     form: Any = StepForm(workspace, "pick_blobs", micrographs=session["J1"], diameter_A=60)
     assert form.submit().workspace == "side"
+
+
+def test_what_looks_wrong_is_told_before_anything_runs_and_mended_by_a_word(session: Session) -> None:
+    folder = Path(session["J1"].inputs["files"]["files"][0]).parent
+    values = {**OPTICS, "pixel_size_A": 2 * PIXEL_A, "amplitude_contrast": 0.6}
+    form = StepForm(session, "import_micrographs", files=str(folder / "*.mrc"), **values)
+    first, second = form.check()
+    assert first.startswith("The header of ") and "a factor of 2: is one the size before binning?" in first
+    assert first.fix == {"pixel_size_A": PIXEL_A} and "ピクセル" in first.ja
+    shown = form.findings
+    assert [each["text"] for each in shown] == [first, second] and shown[0]["text_ja"] == first.ja
+    assert form.problems == {}, "nobody is kept from running it"
+    assert session.check("import_micrographs", str(folder / "*.mrc"), **values) == [first, second]
+    assert form.fix() == {"pixel_size_A": PIXEL_A} and form.values["pixel_size_A"] == PIXEL_A
+    assert len(form.check()) == 1
+    form._ask_form_fix(0)
+    assert form.values["amplitude_contrast"] == 0.1
+    assert form.check() == [] and form.findings == []
+    with pytest.raises(UserError, match="there is no finding 0; there are 0"):
+        form.fix()
+    form.set(voltage_kv=250)
+    assert [each.key for each in form.check()] == ["voltage"]
+    with pytest.raises(UserError, match="no parameter of this step mends that"):
+        form.fix()
+    form.set(pixel_size_A="")
+    assert form.check() == [], "what is wrong in itself is told beside its field"
+
+
+def test_results_that_are_not_there_yet_are_not_looked_at(session: Session) -> None:
+    form = StepForm(session.workspace("later"), "extract")
+    assert form.check() == []
+    assert session.check("estimate_ctf", session["J1"]) == []
+    with pytest.raises(UserError, match="estimate_ctf takes 1 inputs, 2 were given"):
+        session.check("estimate_ctf", session["J1"], session["J1"])
