@@ -24,7 +24,6 @@ from engine.motion.local import LocalMotion, fit_local_motion, no_local_motion, 
 
 _STRIP = 256
 _SEEN_PX = 0.02
-PASSES = 3
 
 
 @dataclass(frozen=True)
