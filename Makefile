@@ -40,13 +40,10 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 tutorial: $(VENV)/.installed
 	$(BIN)/spa tutorial --preset small --out $(OUT)
 
-notebooks/tutorial.ipynb: notebooks/tutorial.py $(VENV)/.installed
+notebooks/%.ipynb: notebooks/%.py $(VENV)/.installed
 	$(BIN)/jupytext --quiet --to ipynb --output $@ $<
 
-notebooks/tutorial.ja.ipynb: notebooks/tutorial.ja.py $(VENV)/.installed
-	$(BIN)/jupytext --quiet --to ipynb --output $@ $<
-
-lab: notebooks/tutorial.ipynb notebooks/tutorial.ja.ipynb
+lab: $(patsubst %.py,%.ipynb,$(wildcard notebooks/*.py))
 	SPA_TUTORIAL='{"out": "$(abspath $(OUT))"}' $(BIN)/jupyter lab $(LAB_FLAGS) notebooks/tutorial.ipynb
 
 build: $(VENV)/.installed-dev

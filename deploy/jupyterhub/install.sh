@@ -20,8 +20,8 @@ if [ -d /run/systemd/system ]; then "$prefix/bin/python" -m pip install --quiet 
 npm install --silent --no-fund --no-audit --prefix "$prefix" configurable-http-proxy@5
 
 mkdir -p "$prefix/notebooks" "$prefix/hub"
-for name in tutorial tutorial.ja; do
-  "$prefix/bin/jupytext" --quiet --to ipynb --output "$prefix/notebooks/$name.ipynb" "$here/../../notebooks/$name.py"
+for source in "$here"/../../notebooks/*.py; do
+  "$prefix/bin/jupytext" --quiet --to ipynb --output "$prefix/notebooks/$(basename "$source" .py).ipynb" "$source"
 done
 cp -R "$here/spa_hub" "$here/jupyterhub_config.py" "$here/server_config.py" "$here/start-server" "$prefix/hub/"
 printf '#!/bin/sh\nPYTHONPATH="%s/hub" exec "%s/bin/python" -m spa_hub --folder "%s" "$@"\n' \

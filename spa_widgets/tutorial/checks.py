@@ -65,7 +65,8 @@ def check_ctf(truth: Path, job: Any) -> Check:
     )
 
 
-def _truth_objects(truth: Path) -> pd.DataFrame:
+def truth_objects(truth: Path) -> pd.DataFrame:
+    """Return the objects of simulated micrographs: places, kinds, poses."""
     return read_star(truth / "particles.star")["particles"]
 
 
@@ -85,7 +86,7 @@ def _match(table: pd.DataFrame, objects: pd.DataFrame, tolerance_px: float) -> N
 
 def check_picks(truth: Path, job: Any) -> Check:
     """Compare picks with the places of the objects: particles and empty nanodiscs."""
-    objects = _truth_objects(truth)
+    objects = truth_objects(truth)
     objects = objects[objects["spaObjectKind"].isin(OBJECTS)].reset_index(drop=True)
     table = job.table("picks")
     tolerance_px = MATCH_DISTANCE_A / pixel_size_A(truth / "micrographs.star")
@@ -103,7 +104,7 @@ def check_picks(truth: Path, job: Any) -> Check:
 
 def check_classes(truth: Path, selected: Any, extracted: Any) -> Check:
     """Tell how many of the selected images are particles, and how many of the extracted particles they hold."""
-    objects = _truth_objects(truth)
+    objects = truth_objects(truth)
     table = extracted.table("particles")
     tolerance_px = MATCH_DISTANCE_A / pixel_size_A(truth / "micrographs.star")
     matched = _match(table, objects, tolerance_px)
@@ -129,7 +130,7 @@ def true_poses(truth: Path, particles: ParticleSet) -> tuple[NDArray[np.intp], N
     (indices, angles_deg, shifts_A)
         Rows of ``particles``; rot, tilt, psi; the centring shift from the extracted to the true centre.
     """
-    objects = _truth_objects(truth)
+    objects = truth_objects(truth)
     micrograph_pixel_A = pixel_size_A(truth / "micrographs.star")
     matched = _match(particles.table, objects, MATCH_DISTANCE_A / micrograph_pixel_A)
     kinds = objects["spaObjectKind"].to_numpy()

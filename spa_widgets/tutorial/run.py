@@ -102,6 +102,8 @@ def _execute(notebook: Any, settings: TutorialSettings, out: Path, timeout_s: fl
         on_cell_start=announce,
         coalesce_streams=True,
     )
+    client.create_kernel_manager()
+    client.km.transport = "ipc"  # sockets of this user's alone, not ports that anybody on the machine can reach
     try:
         client.execute(env={**os.environ, **settings.to_environment()})
     except CellExecutionError as error:

@@ -80,7 +80,7 @@ def test_post_build_and_start_run_in_a_clean_copy(copy: Path, python: Path, tmp_
         pytest.skip("the build's own packages cannot be fetched here")
     assert built.returncode == 0, built.stderr[-3000:]
     assert (copy / "notebooks" / "tutorial.ipynb").exists()
-    assert (copy / "notebooks" / "tutorial.ja.ipynb").exists()
+    assert all((copy / "notebooks" / f"{name}.ipynb").exists() for name in ("tutorial.ja", "experiments"))
 
     code = "import spa_widgets, os; print(spa_widgets.__file__, os.environ['SPA_THREADS'], os.getcwd())"
     for limit, threads in (("1.5", "1"), ("0.5", "1"), ("4", "4"), ("", "2")):

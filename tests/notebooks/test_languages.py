@@ -1,10 +1,11 @@
-"""The tutorial in every language is the same program."""
+"""A notebook in every language is the same program."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import jupytext
+import pytest
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 
@@ -13,9 +14,10 @@ def cells(name: str, kind: str) -> list[str]:
     return [cell.source for cell in jupytext.read(NOTEBOOKS / name).cells if cell.cell_type == kind]
 
 
-def test_the_code_is_the_same_in_both_languages() -> None:
-    assert cells("tutorial.py", "code") == cells("tutorial.ja.py", "code")
-    english, japanese = cells("tutorial.py", "markdown"), cells("tutorial.ja.py", "markdown")
+@pytest.mark.parametrize("name", ["tutorial", "experiments"])
+def test_the_code_is_the_same_in_both_languages(name: str) -> None:
+    assert cells(f"{name}.py", "code") == cells(f"{name}.ja.py", "code")
+    english, japanese = cells(f"{name}.py", "markdown"), cells(f"{name}.ja.py", "markdown")
     assert len(english) == len(japanese)
     assert english != japanese
 

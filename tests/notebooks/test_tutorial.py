@@ -9,8 +9,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import jupytext
 import nbformat
+import pandas as pd
 import pytest
+from nbclient import NotebookClient
+
+from spa_widgets.tutorial.data import TutorialSettings
 
 pytestmark = pytest.mark.timeout(1500)
 
@@ -84,3 +89,40 @@ def test_it_leaves_notebook_report_and_maps_and_says_where(run: tuple[Path, dict
     steps = [job["step"] for job in results["jobs"]]
     assert all(name in printed for name in steps)
     assert "refine" in steps
+
+
+_TABLES = """
+import json
+tables = {
+    "picks": truth_table(data, "picks", kept),
+    "cs": truth_table(data, "ctf", both),
+    "symmetry": as_table({"C8": known.refined, **turned}, {"resolution_A": "claimed", "symmetry_score": "agreement"}),
+    "ice": as_table(noise, {"resolution_A": "claimed"}),
+}
+print(json.dumps({name: table.to_dict() for name, table in tables.items()}))
+"""
+
+
+@pytest.fixture(scope="module")
+def experiments(run: tuple[Path, dict[str, Any], str]) -> dict[str, pd.DataFrame]:
+    """The notebook of experiments, run where the tutorial ran: the tables that it shows."""
+    notebook = jupytext.read(Path(__file__).resolve().parents[2] / "notebooks" / "experiments.py")
+    notebook.cells.append(nbformat.v4.new_code_cell(_TABLES))
+    settings = TutorialSettings(out=str(run[0]), device="cpu")
+    client = NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(run[0])}})
+    client.execute(env={**os.environ, **settings.to_environment()})
+    shown = json.loads(notebook.cells[-1].outputs[0]["text"])
+    return {name: pd.DataFrame(table) for name, table in shown.items()}
+
+
+def test_experiments_show_what_their_answers_say(experiments: dict[str, pd.DataFrame]) -> None:
+    recall, precision = experiments["picks"].iloc[:, 0], experiments["picks"].iloc[:, 1]
+    assert recall["0.2"] > recall["0.45"] and precision.drop("automatic").is_monotonic_increasing
+    f1 = 2 * recall * precision / (recall + precision)
+    assert f1["automatic"] > f1.max() - 0.03
+    error = experiments["cs"]["mean error of defocus in Å"]
+    assert error["Cs 1.6 mm"] < error["Cs 2.7 mm"] < 2 * error["Cs 1.6 mm"]
+    claimed, agreement = experiments["symmetry"]["claimed"], experiments["symmetry"]["agreement"]
+    assert claimed["C7"] < claimed["C1"] and agreement["C7"] < 0.2 < 0.5 < agreement["C8"]
+    ice = experiments["ice"]["claimed"]
+    assert ice["8 Å"] < ice["30 Å"] - 2.0 < 25.0
