@@ -27,6 +27,11 @@ def bin_image(image: Array, factor: int) -> Array:
     Returns
     -------
     array, shape (..., h // factor, w // factor), float32
+
+    Raises
+    ------
+    ValueError
+        If fewer pixels than one square are there.
     """
     xp = array_namespace(image)
     height, width = image.shape[-2] // factor, image.shape[-1] // factor
@@ -80,6 +85,11 @@ def to_uint8(values: Array, low: float, high: float) -> Array:
     Returns
     -------
     array, same shape, uint8
+
+    Raises
+    ------
+    ValueError
+        If black and white are the same grey value.
     """
     xp = array_namespace(values)
     if high == low:
@@ -89,7 +99,13 @@ def to_uint8(values: Array, low: float, high: float) -> Array:
 
 
 def sigma_limits(image: Array, sigma: float = 3.0) -> tuple[float, float]:
-    """Give the grey values that lie ``sigma`` standard deviations below and above the mean (``image`` (..., h, w))."""
+    """Give the grey values that lie ``sigma`` standard deviations below and above the mean (``image`` (..., h, w)).
+
+    Raises
+    ------
+    ValueError
+        If ``sigma`` is not positive.
+    """
     if sigma <= 0:
         raise ValueError(f"the contrast is {sigma} standard deviations; give a value above 0, usually 3")
     mean, std = grey_statistics(image)
@@ -170,6 +186,11 @@ def atlas(images: Array, columns: int, sigma: float = 4.0) -> Array:
     -------
     array, shape (rows * h, columns * w), uint8
         Places that are left over are 0.
+
+    Raises
+    ------
+    ValueError
+        If ``images`` is no stack, or there is no column.
     """
     xp = array_namespace(images)
     if images.ndim != 3 or columns < 1:

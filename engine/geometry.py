@@ -89,7 +89,13 @@ def fibonacci_directions(count: int) -> NDArray[np.float64]:
 
 
 def directions_grid(step_deg: float) -> NDArray[np.float64]:
-    """Return unit view directions ``(m, 3)`` about ``step_deg`` apart over the whole sphere."""
+    """Return unit view directions ``(m, 3)`` about ``step_deg`` apart over the whole sphere.
+
+    Raises
+    ------
+    ValueError
+        If the step is not positive.
+    """
     if step_deg <= 0:
         raise ValueError(f"Angular step is {step_deg}°; expected a positive angle.")
     area = np.deg2rad(step_deg) ** 2

@@ -63,6 +63,11 @@ def denoised(image: Array) -> Array:
     Returns
     -------
     array, shape (h, w), float32
+
+    Raises
+    ------
+    ValueError
+        If it is no image, or smaller than 64 px.
     """
     xp = array_namespace(image)
     if image.ndim != 2 or min(image.shape) < _LEAST_SIDE_PX:

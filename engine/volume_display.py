@@ -19,6 +19,11 @@ def volume_to_uint8(volume: Array) -> tuple[Array, float, float]:
     levels : array, shape (z, y, x), uint8
     low, high : float
         Map values of level 0 and 255: value = low + level * (high - low) / 255. The ends are the minimum and maximum.
+
+    Raises
+    ------
+    ValueError
+        If it holds what is no finite number.
     """
     xp = array_namespace(volume)
     low, high = float(xp.min(volume)), float(xp.max(volume))
@@ -67,6 +72,11 @@ def bin_volume(volume: Array, factor: int) -> Array:
     Returns
     -------
     array, shape (z // factor, y // factor, x // factor), float32
+
+    Raises
+    ------
+    ValueError
+        If fewer planes than one cube are there.
     """
     planes = bin_image(volume, factor)
     depth = planes.shape[0] // factor

@@ -20,7 +20,18 @@ def delocalisation_A(defocus_A: float, optics: Optics, resolution_A: float) -> f
 
 
 def aliasing_resolution_A(defocus_A: float, optics: Optics, box_A: float, nyquist_A: float) -> float:
-    """Return the resolution in Å from which on the CTF is aliased in a box; 0 where it is not up to Nyquist."""
+    """Return the resolution in Å from which on the CTF is aliased in a box; 0 where it is not up to Nyquist.
+
+    Parameters
+    ----------
+    defocus_A : float
+        Å, underfocus positive.
+    optics : Optics
+    box_A : float
+        Side of the box in Å.
+    nyquist_A : float
+        Twice the pixel size in Å.
+    """
     over = np.flatnonzero(np.abs(_displacements_A(defocus_A, optics, nyquist_A)) > box_A / 2)
     return float(nyquist_A * _STEPS / (over[0] + 1)) if over.size else 0.0
 

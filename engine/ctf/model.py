@@ -94,7 +94,19 @@ def ctf_rfft2(
 
 
 def ctf_on_disc(disc: HalfDisc, pixel_size_A: float, defocus: Defocus, optics: Optics, xp: Any = np) -> Array:
-    """Evaluate the CTF on the coefficients of a `HalfDisc`: ``(m, K)`` float32 (``(K,)`` for one image)."""
+    """Evaluate the CTF on the coefficients of a `HalfDisc`: ``(m, K)`` float32 (``(K,)`` for one image).
+
+    Parameters
+    ----------
+    disc : HalfDisc
+        K coefficients.
+    pixel_size_A : float
+        Å per px of the images.
+    defocus, optics : Defocus, Optics
+        Of one image or of m.
+    xp : namespace
+        Array library of the result.
+    """
     scale = 1.0 / (disc.box_px * pixel_size_A)
     kx = xp.asarray(disc.kx.astype(np.float64) * scale)
     ky = xp.asarray(disc.ky.astype(np.float64) * scale)

@@ -24,6 +24,24 @@ def low_pass_gain(
     """Return the gain of a low-pass filter on the half spectrum of an image or volume of ``shape``.
 
     Gain 0.5 is at ``resolution_A``; the cosine edge is ``edge_shells`` Fourier pixels wide.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the image or volume, in px.
+    pixel_size_A, resolution_A : float
+        Å per px, and Å.
+    edge_shells : float
+
+    Returns
+    -------
+    array, float32
+        Gain at each coefficient of the half spectrum, 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        If the resolution is not positive.
     """
     if resolution_A <= 0:
         raise ValueError(f"Low-pass resolution is {resolution_A} Å; expected a positive length.")
@@ -33,12 +51,50 @@ def low_pass_gain(
 
 
 def low_pass(x: Array, pixel_size_A: float, resolution_A: float, edge_shells: float = 2.0, ndim: int = 2) -> Array:
-    """Remove detail finer than ``resolution_A`` Å from images (``ndim=2``) or volumes (``ndim=3``)."""
+    """Remove detail finer than ``resolution_A`` Å from images (``ndim=2``) or volumes (``ndim=3``).
+
+    Parameters
+    ----------
+    x : (..., n, n) or (..., n, n, n) array
+        Real images or volumes.
+    pixel_size_A, resolution_A : float
+        Å per px, and Å.
+    edge_shells : float
+        Width of the cosine edge in Fourier pixels.
+
+    Returns
+    -------
+    array, same shape and library
+
+    Raises
+    ------
+    ValueError
+        If the resolution is not positive.
+    """
     return _apply(x, low_pass_gain(tuple(x.shape[-ndim:]), pixel_size_A, resolution_A, edge_shells), ndim)
 
 
 def high_pass(x: Array, pixel_size_A: float, resolution_A: float, edge_shells: float = 2.0, ndim: int = 2) -> Array:
-    """Remove variation coarser than ``resolution_A`` Å from images (``ndim=2``) or volumes (``ndim=3``)."""
+    """Remove variation coarser than ``resolution_A`` Å from images (``ndim=2``) or volumes (``ndim=3``).
+
+    Parameters
+    ----------
+    x : (..., n, n) or (..., n, n, n) array
+        Real images or volumes.
+    pixel_size_A, resolution_A : float
+        Å per px, and Å.
+    edge_shells : float
+        Width of the cosine edge in Fourier pixels.
+
+    Returns
+    -------
+    array, same shape and library
+
+    Raises
+    ------
+    ValueError
+        If the resolution is not positive.
+    """
     gain = 1.0 - low_pass_gain(tuple(x.shape[-ndim:]), pixel_size_A, resolution_A, edge_shells)
     return _apply(x, gain, ndim)
 

@@ -128,7 +128,13 @@ def _normalised(
 
 
 def fourier_shell_correlation(a: Array, b: Array) -> NDArray[np.float64]:
-    """Return the FSC of two volumes ``(n, n, n)`` for shells 0 … n // 2."""
+    """Return the FSC of two volumes ``(n, n, n)`` for shells 0 … n // 2.
+
+    Raises
+    ------
+    ValueError
+        If they are no volumes.
+    """
     _same_shape(a, b)
     if a.ndim != 3:
         raise ValueError(f"Expected volumes (n, n, n), got shape {tuple(a.shape)}.")
@@ -155,6 +161,17 @@ def resolution_at(curve: NDArray[np.floating], box_px: int, pixel_size_A: float,
 
     Linear interpolation between shells. A curve that never drops gives the resolution of its last shell
     (Nyquist); one that is below from shell 1 on gives infinity.
+
+    Parameters
+    ----------
+    curve : (n // 2 + 1,) array
+        Correlation of each shell.
+    box_px : int
+        Side n of the box.
+    pixel_size_A : float
+        Å per px.
+    threshold : float
+        0.143 between half maps, 0.5 against the truth (Rosenthal and Henderson, J Mol Biol 333, 721, 2003).
     """
     below = np.flatnonzero(np.asarray(curve[1:]) < threshold)
     if below.size == 0:

@@ -19,6 +19,16 @@ def masked_fsc(half_a: Volume, half_b: Volume, mask: Volume, rng: np.random.Gene
     """Return the FSC of half maps inside a mask, corrected for what the mask itself correlates.
 
     Noise substitution (Chen et al., Ultramicroscopy 135, 24, 2013), see `engine.validation.fsc`.
+
+    Parameters
+    ----------
+    half_a, half_b, mask : (n, n, n) arrays
+    rng : Generator
+        Draws the random phases.
+
+    Returns
+    -------
+    (n // 2 + 1,) array
     """
     start = randomisation_start(fourier_shell_correlation(half_a, half_b), 0.143)
     inside = fourier_shell_correlation(half_a * mask, half_b * mask)
@@ -50,7 +60,20 @@ def levelled(volume: Volume, empty: NDArray[np.bool_]) -> Volume:
 
 
 def resample_volume(volume: Array, pixel_size_A: float, box_px: int, new_pixel_size_A: float) -> Volume:
-    """Return a volume on another grid, its centre kept: cubic splines, for models that are low-passed afterwards."""
+    """Return a volume on another grid, its centre kept: cubic splines, for models that are low-passed afterwards.
+
+    Parameters
+    ----------
+    volume : (n, n, n) array
+    pixel_size_A, new_pixel_size_A : float
+        Å per px, before and after.
+    box_px : int
+        Side of the new box.
+
+    Returns
+    -------
+    (box_px, box_px, box_px) array
+    """
     ratio = new_pixel_size_A / pixel_size_A
     source = np.asarray(volume, np.float32)
     if source.shape == (box_px,) * 3 and abs(ratio - 1) < 1e-4:

@@ -97,7 +97,17 @@ def micrograph_truths(settings: MicrographSettings, rng: np.random.Generator) ->
 def simulate_micrograph(
     atoms: Atoms, settings: MicrographSettings, mean_defocus_A: float, rng: np.random.Generator
 ) -> SimulatedMicrograph:
-    """Make one micrograph with a given mean defocus."""
+    """Make one micrograph with a given mean defocus.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        Of the particle.
+    settings : MicrographSettings
+    mean_defocus_A : float
+        Å, underfocus positive.
+    rng : Generator
+    """
     scene = simulate_scene(atoms, settings, mean_defocus_A, rng)
     intensity = scene.contrast
     intensity += 1.0
@@ -123,7 +133,17 @@ def counted(intensity: NDArray[np.float32], rng: np.random.Generator) -> NDArray
 def simulate_scene(
     atoms: Atoms, settings: MicrographSettings, mean_defocus_A: float, rng: np.random.Generator
 ) -> Scene:
-    """Lay out objects and ice, and image them without noise."""
+    """Lay out objects and ice, and image them without noise.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        Of the particle.
+    settings : MicrographSettings
+    mean_defocus_A : float
+        Å, underfocus positive.
+    rng : Generator
+    """
     truth = draw_layout(settings, mean_defocus_A, rng)
     objects, signal = _objects_image(atoms, settings, truth, rng)
 

@@ -48,6 +48,11 @@ def project_atoms(
     -------
     (m, n, n) float32 array
         Projected potential above the ice, V Å.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many offsets as rotations.
     """
     matrices = np.asarray(rotations, dtype=np.float64).reshape(-1, 3, 3)
     offsets = np.asarray(offsets_A, dtype=np.float64).reshape(-1, 2)

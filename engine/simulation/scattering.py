@@ -69,7 +69,13 @@ class FormFactor:
 
 
 def element(symbol: str) -> FormFactor:
-    """Form factor of one of the elements that the built-in models use (H, C, N, O, P)."""
+    """Form factor of one of the elements that the built-in models use (H, C, N, O, P).
+
+    Raises
+    ------
+    ValueError
+        If no form factor of it is built in.
+    """
     if symbol not in _PENG:
         raise ValueError(f"no built-in form factor for element {symbol!r}; built in are {', '.join(_PENG)}")
     a, b = _PENG[symbol]

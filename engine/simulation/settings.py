@@ -117,7 +117,13 @@ def preset(name: str, **changes: object) -> MicrographSettings:
 
 
 def share_of_kinds(junk_fraction: float) -> tuple[float, ...]:
-    """Shares of the `OBJECT_KINDS` for a share of junk: two thirds of it nanodiscs, the rest aggregates and ice."""
+    """Shares of the `OBJECT_KINDS` for a share of junk: two thirds of it nanodiscs, the rest aggregates and ice.
+
+    Raises
+    ------
+    ValueError
+        If the share is not from 0 up to less than 1.
+    """
     if not 0 <= junk_fraction < 1:
         raise ValueError(f"share of junk must lie between 0 and 1, got {junk_fraction}")
     nanodiscs, aggregates = junk_fraction * 2 / 3, junk_fraction / 5

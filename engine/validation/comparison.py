@@ -181,7 +181,13 @@ def _single(values: Array) -> Array:
 
 
 def check_cubes(*maps: Array) -> None:
-    """Raise a ValueError unless all maps are cubes of one size."""
+    """Raise a ValueError unless all maps are cubes of one size.
+
+    Raises
+    ------
+    ValueError
+        If they are not.
+    """
     shapes = [tuple(each.shape) for each in maps]
     if len(set(shapes)) != 1 or len(shapes[0]) != 3 or len(set(shapes[0])) != 1:
         found = ", ".join(str(s) for s in shapes)

@@ -152,7 +152,18 @@ def resolution_interval(
     pixel_size_A: float,
     threshold: float = 0.143,
 ) -> tuple[float, float]:
-    """Resolutions in Å (finer, coarser) where a curve plus and minus its error first crosses a threshold."""
+    """Resolutions in Å (finer, coarser) where a curve plus and minus its error first crosses a threshold.
+
+    Parameters
+    ----------
+    curve, error : (n // 2 + 1,) arrays
+        Correlation of each shell and its standard error.
+    box_px : int
+        Side n of the box.
+    pixel_size_A : float
+        Å per px.
+    threshold : float
+    """
     curve, error = np.asarray(curve, np.float64), np.asarray(error, np.float64)
     finer, coarser = (resolution_at(curve + sign * error, box_px, pixel_size_A, threshold) for sign in (1.0, -1.0))
     return finer, coarser

@@ -176,7 +176,23 @@ def fit_guinier(
     expected: NDArray[np.floating] | None = None,
     weights: NDArray[np.floating] | None = None,
 ) -> GuinierFit:
-    """Fit a straight line to the chosen points of a Guinier plot, less what is expected without a B-factor."""
+    """Fit a straight line to the chosen points of a Guinier plot, less what is expected without a B-factor.
+
+    Parameters
+    ----------
+    k2_per_A2, log_amplitude : (shells,) arrays
+        Squared frequency in 1/Å² and natural logarithm of the mean amplitude.
+    fitted : (shells,) bool array
+        The points that the line goes through.
+    expected : (shells,) array, optional
+        Logarithms that a map without a B-factor would have.
+    weights : (shells,) array, optional
+
+    Raises
+    ------
+    ValueError
+        If fewer than two points are chosen.
+    """
     x, y = np.asarray(k2_per_A2, np.float64), np.asarray(log_amplitude, np.float64)
     known = np.zeros(len(x)) if expected is None else np.asarray(expected, np.float64)
     if fitted.sum() < 2:

@@ -15,6 +15,11 @@ def flip_hand(volume: Array) -> Array:
     """Mirror a map (..., n, n, n) at the plane z = 0 through its centre ``n // 2``.
 
     A symmetry axis along z stays there, and the settings of all point groups are kept.
+
+    Raises
+    ------
+    ValueError
+        If it is no map.
     """
     xp = array_namespace(volume)
     if volume.ndim < 3:

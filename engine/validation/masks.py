@@ -79,6 +79,22 @@ def refinement_mask(
     """Dynamic mask of a refinement: a low threshold, so specks of noise are left out.
 
     Specks are islands of less than a twentieth of the largest one.
+
+    Parameters
+    ----------
+    volume : (n, n, n) array
+    pixel_size_A : float
+        Å per px.
+    threshold_fraction : float
+        Of the map's maximum.
+    near_A, far_A : float
+        Å from the voxels above the threshold to where the mask begins to fall, and to where it is 0.
+    low_pass_A : float or None
+        Å; the map is low-passed to it first.
+
+    Returns
+    -------
+    (n, n, n) float32 array, 0 to 1
     """
     smooth = _smoothed(volume, pixel_size_A, low_pass_A)
     top = positive_maximum(smooth, threshold_fraction)
@@ -93,6 +109,25 @@ def automatic_mask(
 
     The threshold is the one that parts the voxels of the sphere in the box best into two classes (Otsu, IEEE Trans
     Syst Man Cybern 9, 62-66, 1979); specks are left out.
+
+    Parameters
+    ----------
+    volume : (n, n, n) array
+    pixel_size_A : float
+        Å per px.
+    near_A, far_A : float
+        Å from the voxels above the threshold to where the mask begins to fall, and to where it is 0.
+    low_pass_A : float
+        Å; the map is low-passed to it first.
+
+    Returns
+    -------
+    (n, n, n) float32 array, 0 to 1
+
+    Raises
+    ------
+    ValueError
+        If the map has no positive density.
     """
     smooth = _smoothed(volume, pixel_size_A, low_pass_A)
     values = smooth[spherical_mask(smooth.shape[-1]) > 0.5]
@@ -122,6 +157,19 @@ def soft_mask_from_inside(inside: Array, pixel_size_A: float, near_A: float, far
     """Dilate a binary mask (n, n, n) by `near_A` and let it fall as a cosine to 0 at `far_A`.
 
     The result is float32, on the GPU where `inside` is and as a NumPy array elsewhere.
+
+    Parameters
+    ----------
+    inside : (n, n, n) bool array
+    pixel_size_A : float
+        Å per px.
+    near_A, far_A : float
+        Å.
+
+    Raises
+    ------
+    ValueError
+        If it would end before it begins to fall.
     """
     if not 0 <= near_A <= far_A:
         raise ValueError(f"expected 0 ≤ near ≤ far, got {near_A} Å and {far_A} Å")

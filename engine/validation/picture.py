@@ -21,6 +21,11 @@ def masked_sections(volume: NDArray[np.float32], mask: NDArray[np.float32]) -> N
     Returns
     -------
     (n, 3 n, 3) uint8 array
+
+    Raises
+    ------
+    ValueError
+        If the mask is of another size.
     """
     if volume.shape != mask.shape or volume.ndim != 3:
         raise ValueError(f"expected a map and a mask of one size, got {volume.shape} and {mask.shape}")

@@ -39,6 +39,11 @@ def sharpen(
     -------
     (n, n, n) array
         Same library and type as `volume`.
+
+    Raises
+    ------
+    ValueError
+        If it is no map.
     """
     if volume.ndim != 3:
         raise ValueError(f"expected a map, got shape {tuple(volume.shape)}")
