@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from spa_widgets.errors import UserError
 from spa_widgets.session.registry import Step, all_steps, get_step, load_steps
 from spa_widgets.session.signatures import step_method
-from spa_widgets.session.sweep import Sweep, make_sweep
+from spa_widgets.session.sweep import Sweep
+from spa_widgets.session.sweep_asking import make_sweep
 
 if TYPE_CHECKING:
     from spa_widgets.guard.finding import Finding

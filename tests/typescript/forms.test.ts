@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { FormView, bounds } from "../../spa_widgets/viewers/form/form.ts";
 import { Frame } from "../../spa_widgets/viewers/kit/frame.ts";
-import { lines } from "../../spa_widgets/viewers/sweep/widget.ts";
+import { lines } from "../../spa_widgets/viewers/sweep/chart.ts";
 
 class FakeModel {
   sent: any[] = [];

@@ -1,29 +1,13 @@
 /** SweepView: the view. */
 import type { RenderProps } from "@anywidget/types";
 import { progressBar, type Bar } from "../kit/controls.ts";
-import { h, human, s } from "../kit/dom.ts";
+import { h } from "../kit/dom.ts";
 import { Frame } from "../kit/frame.ts";
 import { bytes } from "../kit/link.ts";
-import { Plot } from "../kit/plot.ts";
-import { duration, INK, SIGN, type Row } from "../jobs/row.ts";
+import { duration, INK, SIGN } from "../jobs/row.ts";
+import { type Axis, type Figure, type Point, SweepChart, type SweepRow } from "./chart.ts";
 
-interface Axis { name: string; label: string; label_ja: string; unit: string; values: string[]; numbers: number[] }
-interface Point { job: string; values: string[] }
-interface Figure { name: string; words: string; unit: string; sign: number }
-interface SweepRow extends Row { picture: number; figures: Record<string, number>; texts: Record<string, string> }
 interface Cell { element: HTMLElement; head: HTMLElement; image: HTMLImageElement; bar: Bar; value: HTMLElement; note: HTMLElement; picture: number }
-
-// Okabe–Ito: told apart with any colour vision
-const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999"];
-
-/** Lines of a plot over the last axis: for each combination of the others the values of its points, in order. */
-export function lines(points: Point[], last: number, value: (job: string) => number | undefined): { name: string; y: (number | undefined)[] }[] {
-  const found: { name: string; y: (number | undefined)[] }[] = [];
-  for (let start = 0; start < points.length; start += last) {
-    found.push({ name: points[start].values.slice(0, -1).join(", "), y: points.slice(start, start + last).map((point) => value(point.job)) });
-  }
-  return found;
-}
 
 class SweepPage {
   private body = h("div", { class: "spa-sweep" });
@@ -34,7 +18,7 @@ class SweepPage {
   private mode = h("select");
   private cancel = h("button");
   private summary = h("span", { class: "spa-dim", role: "status" });
-  private plot?: Plot;
+  private chart?: SweepChart;
   private urls = new Map<string, { picture: number; url: string }>();
   private shownDetail = "";
 
@@ -66,7 +50,7 @@ class SweepPage {
       { keys: ["ArrowUp"], label: t("key_job"), act: () => this.step(-columns()) },
       { keys: ["b"], label: t("key_best"), act: () => link.get("best") && this.focus(this.points.findIndex((point) => point.job === link.get("best"))) },
     ]);
-    frame.onClose(() => { this.plot?.destroy(); for (const { url } of this.urls.values()) URL.revokeObjectURL(url); });
+    frame.onClose(() => { this.chart?.destroy(); for (const { url } of this.urls.values()) URL.revokeObjectURL(url); });
   }
 
   private get axes(): Axis[] { return this.frame.link.get<Axis[]>("axes"); }
@@ -87,13 +71,16 @@ class SweepPage {
   private build(): void {
     const show = this.frame.link.get<string>("show");
     this.mode.value = show;
-    this.plot?.destroy();
-    this.plot = undefined;
+    this.chart?.destroy();
+    this.chart = undefined;
     this.cells = [];
     this.body.dataset.show = show;
     this.body.style.gridTemplateColumns = "";
     if (show === "grid") this.buildGrid();
-    if (show === "plot") this.buildPlot();
+    if (show === "plot") {
+      this.chart = new SweepChart(this.frame, this.axes, this.points, (axis) => this.label(axis));
+      this.body.replaceChildren(this.chart.element);
+    }
     this.update();
   }
 
@@ -134,39 +121,6 @@ class SweepPage {
     return { element, head, image, bar, value, note, picture: 0 };
   }
 
-  private buildPlot(): void {
-    const { t } = this.frame;
-    const last = this.axes[this.axes.length - 1];
-    const numeric = last.numbers.length > 1;
-    this.plot = new Plot({ label: t("sweep_plot"), left: 64, xLabel: `${this.label(last)}${last.unit ? ` (${last.unit})` : ""}`, xTicks: numeric ? undefined : (value) => last.values[value] ?? "", yTicks: (value) => human(value, 4) });
-    this.plot.element.style.cssText = "height: 330px; width: 100%";
-    this.plot.onDraw((layer) => this.paintPlot(layer));
-    this.body.replaceChildren(this.plot.element);
-  }
-
-  private paintPlot(layer: SVGElement): void {
-    const plot = this.plot!;
-    const last = this.axes[this.axes.length - 1];
-    const figure = this.frame.link.get<string>("figure");
-    const best = this.frame.link.get<string>("best");
-    const found = lines(this.points, last.values.length, (job) => this.rows[job]?.figures[figure]);
-    const xs = last.numbers.length > 1 ? last.numbers : last.values.map((_, place) => place);
-    const others = this.axes.slice(0, -1).map((axis) => (axis.unit ? `${this.label(axis)} (${axis.unit})` : this.label(axis))).join(", ");
-    const order = xs.map((_, place) => place).sort((a, b) => xs[a] - xs[b]);
-    found.forEach((line, index) => {
-      const colour = COLOURS[index % COLOURS.length];
-      const y = (place: number): number => line.y[place] ?? Number.NaN;
-      layer.append(s("path", { d: plot.curve(order.map((place) => xs[place]), order.map(y)), fill: "none", stroke: colour, "stroke-width": 2, "stroke-dasharray": index >= COLOURS.length ? "6 3" : null }));
-      for (const place of order) {
-        if (!Number.isFinite(y(place))) continue;
-        const job = this.points[index * xs.length + place].job;
-        layer.append(s("circle", { cx: plot.x(xs[place]), cy: plot.y(y(place)), r: job === best ? 7 : 4, fill: colour, stroke: "var(--spa-bg)", style: "cursor: pointer", onclick: () => this.frame.guard(this.frame.link.ask("select", { name: job })) }, s("title", {}, `${job}: ${human(y(place), 4)}`)));
-        if (job === best) layer.append(s("text", { x: plot.x(xs[place]), y: plot.y(y(place)) - 11, "text-anchor": "middle" }, "★"));
-      }
-      if (line.name) layer.append(s("text", { x: 76, y: 22 + 15 * index, style: `fill: ${colour}; font-weight: 600` }, `${others} ${line.name}`));
-    });
-  }
-
   private update(): void {
     const { t, link } = this.frame;
     const figures = link.get<Figure[]>("figures") ?? [];
@@ -190,19 +144,8 @@ class SweepPage {
     this.cancel.style.display = done === rows.length ? "none" : "";
     this.points.forEach((point, place) => this.cells[place] && this.paint(this.cells[place], point, figure));
     if (link.get("show") === "table") this.paintTable(figure);
-    if (this.plot) this.rangePlot(chosen);
+    this.chart?.draw(this.rows);
     if (this.shownDetail) this.paintDetail();
-  }
-
-  private rangePlot(figure: string): void {
-    const last = this.axes[this.axes.length - 1];
-    const xs = last.numbers.length > 1 ? last.numbers : last.values.map((_, place) => place);
-    const known = Object.values(this.rows).map((row) => row.figures[figure]).filter((value) => Number.isFinite(value));
-    const [low, high] = [Math.min(...known), Math.max(...known)];
-    const room = (high - low) * 0.12 || Math.abs(high) * 0.1 || 1;
-    const wide = (Math.max(...xs) - Math.min(...xs)) * 0.06 || 1;
-    this.plot!.setRange(Math.min(...xs) - wide, Math.max(...xs) + wide, known.length ? low - room : 0, known.length ? high + room : 1);
-    this.plot!.draw();
   }
 
   private paint(cell: Cell, point: Point, figure: Figure | undefined): void {
