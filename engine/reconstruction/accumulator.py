@@ -127,10 +127,12 @@ class Accumulator:
         planes = [xp.asarray(array[:, :, 0], copy=True) for array in sums]
         for array in sums:
             array[:, :, 0] = first_plane(array)
-        for part, radius in ((onto_grid, 2.0 * self.radius), (others, float(self.radius - 1))):
-            if len(part) > 1:
-                sums = kernels.symmetrise(*sums, np.ascontiguousarray(part, np.float32), radius)
-        self.numerator[:, :, 0], self.denominator[:, :, 0] = planes
+        try:
+            for part, radius in ((onto_grid, 2.0 * self.radius), (others, float(self.radius - 1))):
+                if len(part) > 1:
+                    sums = kernels.symmetrise(*sums, np.ascontiguousarray(part, np.float32), radius)
+        finally:
+            self.numerator[:, :, 0], self.denominator[:, :, 0] = planes
         half = xp.asarray(0.5, dtype=xp.float32)
         for array in sums:
             array[:, :, 0] *= half

@@ -72,7 +72,9 @@ def to_half_cube(volume: Array, padded_px: int, radius: int) -> Array:
     n = volume.shape[0]
     full = _frequencies(radius, padded_px)
     half = full[full >= 0]
-    lines = xp.fft.rfft(volume, n=padded_px, axis=2)[:, :, : len(half)]
+    lines = xp.empty((n, n, len(half)), dtype=xp.complex64)
+    for start, stop in split_range(n, COLUMNS):
+        lines[start:stop, :, :] = xp.fft.rfft(volume[start:stop, :, :], n=padded_px, axis=2)[:, :, : len(half)]
     along_x = xp.asarray(_ramp(half, n // 2, padded_px, 1))
     ramp = xp.asarray(_ramp(full, n // 2, padded_px, 1))
     wanted = xp.asarray(full % padded_px)

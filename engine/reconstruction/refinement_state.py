@@ -177,6 +177,7 @@ def initial_state(
 ) -> RefinementState:
     """Return the state before the first iteration."""
     shells = box_px // 2 + 1
+    both = np.broadcast_to(reference, (2, *reference.shape))
     return RefinementState(
         iteration=0,
         seed=seed,
@@ -186,8 +187,8 @@ def initial_state(
         scale=np.ones(count),
         defocus_shift_A=np.zeros(count),
         noise=np.zeros((2, shells)),
-        half_maps=np.stack([reference, reference]),
-        references=np.stack([reference, reference]),
+        half_maps=both,
+        references=both,
         volume=reference,
         mask=mask,
         fsc=np.zeros(shells),

@@ -131,10 +131,9 @@ def find_poses(
         start = spread.take(clear).best(plan.descend)
         parts.append(_descend(reference, images.take(clear), start, plan.levels, plan.free_scale))
     if len(vague):
-        margin = np.full((len(vague), 1), 2 * _ALIKE)
-        level = plan.undecided
+        start = spread.take(vague)
         parts.append(
-            refine_candidates(reference, images.take(vague), spread.take(vague), level, margin, plan.free_scale)
+            refine_candidates(reference, images.take(vague), start, plan.undecided, 2 * _ALIKE, plan.free_scale)
         )
     return Candidates.stacked(parts).take(np.argsort(np.concatenate([clear, vague]), kind="stable"))
 

@@ -1,0 +1,85 @@
+"""The page of figures on refinement, ``docs/benchmarks/refine.md``, from what `tests.benchmarks.refine_table` keeps."""
+
+from __future__ import annotations
+
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from tests.benchmarks.refine_sets import BOXES, CHOSEN_ON, FULL, HELD, LINEAR, SETS
+from tests.benchmarks.report import table
+from tests.benchmarks.run import REPOSITORY
+
+PAGE = REPOSITORY / "docs" / "benchmarks" / "refine.md"
+_GROUPS = {
+    CHOSEN_ON: "Sets that methods were chosen on",
+    HELD: "Sets held out: structures that nothing was chosen on",
+    FULL: "The size of the workshop",
+    BOXES: "Odd boxes, large boxes, stacks of half precision",
+    LINEAR: "More particles",
+}
+_HEAD = """| set | symmetry | particles | box | SNR | iterations | CPU s | peak MB | halves 0.143, Å | truth 0.5, Å \
+| pose error, ° | beyond 10° |
+|---|---|---|---|---|---|---|---|---|---|---|---|"""
+
+
+def _row(found: dict[str, Any]) -> str:
+    made = SETS[found["set"]]
+    poses = f"{found['median_deg']:.2f} | {100 * found['lost']:.1f} %" if "lost" in found else "– | –"
+    snr = "real" if made.real else f"{made.snr:g}"
+    return (
+        f"| {made.name} | {made.symmetry} | {made.count} | {made.box_px}² × {made.pixel_size_A:g} Å | {snr} | "
+        f"{found['iterations']} | {found['cpu_s']:.0f} | {found['peak_MB']:.0f} | {found['half_maps_A']:.2f} | "
+        f"{found['truth_A']:.2f} | {poses} |"
+    )
+
+
+def _section(group: str, kept: dict[str, dict[str, Any]]) -> str:
+    rows = [_row(kept[name]) for name, made in SETS.items() if made.group == group and name in kept]
+    if not rows:
+        return ""
+    return f"## {_GROUPS[group]}\n\n" + "\n".join([_HEAD, *rows]) + "\n\n" + _linear(group, kept)
+
+
+def _linear(group: str, kept: dict[str, dict[str, Any]]) -> str:
+    """What a straight line through the measured costs says of more particles."""
+    names = [name for name, made in SETS.items() if made.group == LINEAR and name in kept]
+    if group != LINEAR or len(names) < 2:
+        return ""
+    counts = np.array([SETS[name].count for name in names])
+    each = np.array([kept[name]["cpu_s"] / kept[name]["iterations"] for name in names])
+    slope, start = np.polyfit(counts, each, 1, w=1 / each)
+    modelled = ", ".join(f"{n:,} particles {start + slope * n:,.0f} s" for n in (100_000, 1_000_000))
+    return (
+        f"An iteration takes {start:.1f} s and {1e3 * slope:.2f} ms a particle by a straight line through these; "
+        f"the same line gives (modelled, not measured) {modelled} an iteration.\n\n"
+    )
+
+
+def write_page(kept: dict[str, dict[str, Any]], peer: list[dict[str, Any]]) -> None:
+    """Write the page.
+
+    Parameters
+    ----------
+    kept : dict
+        Figures of each set.
+    peer : list
+        Rows of the benchmark ``refine`` (`tests.benchmarks.run`), where it has been run.
+    """
+    sections = "".join(_section(group, kept) for group in _GROUPS)
+    compared = f"## Against RELION 3.1.3 in the same run\n\n```\n{table(peer)}\n```\n" if peer else ""
+    text = f"""# Refinement against truth
+
+Made by `python -m tests.benchmarks.refine_table SET …`, last on {datetime.now(UTC):%Y-%m-%d}, {platform.machine()},
+Python {platform.python_version()}, numpy {version("numpy")}, one thread, on a machine that was busy with other work
+(which makes CPU seconds longer). Refinement with default settings from the truth low-passed to 30 Å; simulated
+particles of 0.8–2.2 µm whose centres are wrong by up to 2 px. Both resolutions are inside masks: the half maps' is
+where the curve that is corrected for the mask drops below 0.143, that against truth (0.5) is in a mask about the true
+map. Pose errors are medians over all particles, after the map's own turn is taken away. CPU seconds are those of the
+refinement alone; the memory is the largest of the whole process, images included.
+
+{sections}{compared}"""
+    PAGE.write_text(text.rstrip() + "\n", encoding="utf-8")
