@@ -21,18 +21,20 @@ _GROUPS = {
     BOXES: "Odd boxes, large boxes, stacks of half precision",
     LINEAR: "More particles",
 }
-_HEAD = """| set | symmetry | particles | box | SNR | iterations | CPU s | peak MB | halves 0.143, Å | truth 0.5, Å \
-| pose error, ° | beyond 10° |
-|---|---|---|---|---|---|---|---|---|---|---|---|"""
+_HEAD = """| set | version | symmetry | particles | box | SNR | iterations | CPU s | peak MB | halves 0.143, Å \
+| truth 0.5, Å | pose error, ° | beyond 10° |
+|---|---|---|---|---|---|---|---|---|---|---|---|---|"""
 
 
 def _row(found: dict[str, Any]) -> str:
     made = SETS[found["set"]]
     poses = f"{found['median_deg']:.2f} | {100 * found['lost']:.1f} %" if "lost" in found else "– | –"
     snr = "real" if made.real else f"{made.snr:g}"
+    memory = f"{found['peak_MB']:.0f}" if "peak_MB" in found else "–"
     return (
-        f"| {made.name} | {made.symmetry} | {made.count} | {made.box_px}² × {made.pixel_size_A:g} Å | {snr} | "
-        f"{found['iterations']} | {found['cpu_s']:.0f} | {found['peak_MB']:.0f} | {found['half_maps_A']:.2f} | "
+        f"| {made.name} | {found['version']} | {made.symmetry} | {made.count} | "
+        f"{made.box_px}² × {made.pixel_size_A:g} Å | {snr} | {found['iterations']} | "
+        f"{found['cpu_s']:.0f} | {memory} | {found['half_maps_A']:.2f} | "
         f"{found['truth_A']:.2f} | {poses} |"
     )
 
@@ -79,7 +81,8 @@ Python {platform.python_version()}, numpy {version("numpy")}, one thread, on a m
 particles of 0.8–2.2 µm whose centres are wrong by up to 2 px. Both resolutions are inside masks: the half maps' is
 where the curve that is corrected for the mask drops below 0.143, that against truth (0.5) is in a mask about the true
 map. Pose errors are medians over all particles, after the map's own turn is taken away. CPU seconds are those of the
-refinement alone; the memory is the largest of the whole process, images included.
+refinement alone; the memory is the largest of the whole process, images included. The version is that of the step that
+was measured: rows of older ones have not been measured again.
 
 {sections}{compared}"""
     PAGE.write_text(text.rstrip() + "\n", encoding="utf-8")

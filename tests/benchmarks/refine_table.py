@@ -19,13 +19,14 @@ import numpy as np
 from engine.reconstruction.alignment import align_maps, map_fsc_to_truth
 from engine.reconstruction.refinement import pose_distance_deg, refine
 from engine.reconstruction.refinement_state import RefinementOptions, RefinementState
+from spa_widgets.steps.refine.params import STEP
 from tests.benchmarks.measure import measure
 from tests.benchmarks.refine_page import write_page
 from tests.benchmarks.refine_sets import SETS, Problem, RefineSet
 from tests.benchmarks.run import BUILD, REPOSITORY, THREAD_VARIABLES
 from tests.benchmarks.truth import truth_mask
 
-_KEPT, _PEER = BUILD / "refine-sets.json", BUILD / "benchmarks.json"
+_KEPT = BUILD / "refine-sets.json"
 
 
 def run_set(chosen: RefineSet, trace: bool = False) -> dict[str, Any]:
@@ -43,6 +44,7 @@ def run_set(chosen: RefineSet, trace: bool = False) -> dict[str, Any]:
     state, cost = measure(whole)
     return {
         "set": chosen.name,
+        "version": STEP.version,
         "iterations": state.iteration,
         "cpu_s": cost.cpu_s,
         "peak_MB": cost.peak_bytes / 1e6,
@@ -89,6 +91,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", choices=[[], *SETS], metavar="SET", help=", ".join(SETS))
     parser.add_argument("--trace", action="store_true", help="tell each iteration")
     parser.add_argument("--one", choices=list(SETS), help=argparse.SUPPRESS)
+    parser.add_argument("--peer", type=Path, default=BUILD / "benchmarks.json", help="result of the benchmark `refine`")
     asked = parser.parse_args()
     if asked.one:
         print(json.dumps(run_set(SETS[asked.one], asked.trace)))
@@ -98,7 +101,7 @@ def main() -> None:
         found = in_own_process(name, asked.trace)
         print(json.dumps(found), flush=True)
         _KEPT.write_text(json.dumps({**_read(_KEPT), name: found}, indent=1), encoding="utf-8")
-    rows = [row for row in _read(_PEER).get("rows", []) if row["benchmark"] == "refine"]
+    rows = [row for row in _read(asked.peer).get("rows", []) if row["benchmark"] == "refine"]
     write_page(_read(_KEPT), rows)
 
 
