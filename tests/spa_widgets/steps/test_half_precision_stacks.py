@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,11 @@ import pytest
 from engine.classification.classify import classify_2d
 from engine.classification.options import ClassificationOptions
 from engine.optics import Optics
+from engine.reconstruction.initial_model import InitialModelOptions, initial_model
+from engine.reconstruction.refinement import RefinementOptions, pose_distance_deg, refine
 from engine.simulation.particles import simulate_particles
 from engine.simulation.phantom import channel_in_nanodisc
+from engine.simulation.projection import density
 from spa_widgets.io.datasets import ParticleSet
 from spa_widgets.io.mrc import MrcStackWriter
 from spa_widgets.io.star import write_star
@@ -75,6 +79,33 @@ def test_classes_of_both_are_the_same(sets: list[ParticleSet]) -> None:
     likeness = np.corrcoef(results[0].reshape(-1), results[1].reshape(-1))[0, 1]
     print(f"correlation of the averages {likeness:.6f}")
     assert likeness > 0.999
+
+
+def test_refinements_of_both_are_the_same(sets: list[ParticleSet]) -> None:
+    options = RefinementOptions(symmetry="C8", mask_diameter_A=160.0, max_iterations=3, align_symmetry=False)
+    start = density(channel_in_nanodisc(), BOX_PX, PIXEL_A)
+    full, half = (
+        list(refine(some.to_engine(), some.half_sets, start, options, np.random.default_rng(1)))[-1] for some in sets
+    )
+    apart_deg = pose_distance_deg(full.rotations, half.rotations, "C8")
+    likeness = np.corrcoef(full.half_maps.ravel(), half.half_maps.ravel())[0, 1]
+    print(f"poses {np.median(apart_deg):.4f}° apart, correlation of the half maps {likeness:.6f}")
+    assert np.median(apart_deg) < 0.05
+    assert np.mean(apart_deg < 1.0) > 0.9  # where two poses fit alike, the last bit decides
+    assert likeness > 0.995
+    assert half.resolution_A == pytest.approx(full.resolution_A, rel=0.05)
+
+
+def test_initial_models_of_both_are_the_same(sets: list[ParticleSet]) -> None:
+    options = InitialModelOptions(160.0, symmetry="C8", starts=1, start_iterations=2, candidates=8)
+    results = []
+    for some in sets:
+        *_, last = islice(initial_model(some.to_engine(), options, np.random.default_rng(1)), 2)
+        results.append(last.volumes[0])
+    assert not np.array_equal(results[0], results[1])  # the images are in it
+    likeness = np.corrcoef(results[0].ravel(), results[1].ravel())[0, 1]
+    print(f"correlation of the models {likeness:.6f}")
+    assert likeness > 0.995
 
 
 def test_half_precision_is_a_choice_of_the_extraction() -> None:
