@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spa_widgets.errors import UserError
+from spa_widgets.io.mrc_data import packed_data, section_data
 from spa_widgets.io.mrc_header import HEADER_BYTES, MrcHeader, check_size, parse_header
 
 # takes the place of a label with the time of day, so that equal images are equal files
@@ -27,7 +28,6 @@ _LABEL = "Created by spa_widgets"
 
 _PACKERS = {".gz": gzip.open, ".bz2": bz2.open}
 _BROKEN = (OSError, EOFError, zlib.error)
-_CHUNK = 1 << 20
 # no packer makes real numbers a thousand times smaller: a header that announces more is wrong
 _MOST_PACKED = 2000
 
@@ -83,12 +83,10 @@ def _read_sections(file: Path, wanted: NDArray[np.intp] | None) -> tuple[NDArray
         with _opened(file) as stream:
             header = _checked_header(stream, file)
             if file.suffix in _PACKERS:
-                stack = header.decode(_unpacked(stream, header, file), header.shape[0])
+                stack = header.decode(packed_data(stream, header, file), header.shape[0])
                 return (stack if wanted is None else stack[_within(wanted, header, file)]), header
-        raw = np.memmap(file, np.uint8, "r", header.offset, (header.shape[0], header.section_bytes))
-        if wanted is None:
-            return header.decode(np.asarray(raw).reshape(-1), header.shape[0]), header
-        return header.decode(np.ascontiguousarray(raw[_within(wanted, header, file)]), len(wanted)), header
+            chosen = np.arange(header.shape[0]) if wanted is None else _within(wanted, header, file)
+            return header.decode(section_data(stream, header, chosen).reshape(-1), len(chosen)), header
     except _BROKEN as error:
         raise _unreadable(file, error) from error
 
@@ -101,18 +99,6 @@ def _within(wanted: NDArray[np.intp], header: MrcHeader, file: Path) -> NDArray[
             "the STAR file belongs to another stack."
         )
     return wanted
-
-
-def _unpacked(stream: IO[bytes], header: MrcHeader, file: Path) -> NDArray[np.uint8]:
-    """Read the data of a packed file piece by piece: no more memory than there are data."""
-    stream.seek(header.offset)
-    content = bytearray()
-    while len(content) < header.data_bytes:
-        piece = stream.read(min(_CHUNK, header.data_bytes - len(content)))
-        if not piece:
-            check_size(header, header.offset + len(content), file)
-        content += piece
-    return np.frombuffer(content, np.uint8)
 
 
 def _is_stack(file: Path) -> bool:
@@ -148,7 +134,7 @@ def read_mrc(path: str | Path) -> tuple[NDArray[Any], float]:
         data = np.transpose(data, [2 - order.index(axis) for axis in (3, 2, 1)])
     if len(data) == 1 and not _is_stack(file):
         data = data[0]
-    return np.array(data, np.float32, order="C"), header.pixel_size_A
+    return np.ascontiguousarray(data, np.float32), header.pixel_size_A
 
 
 def read_mrc_slices(path: str | Path, indices: ArrayLike) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""One sentence for a disk that is full, read-only or not for this user."""
+"""One sentence for a disk that is full, read-only, failing, gone from its server or not for this user."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from pathlib import Path
 
 from spa_widgets.errors import UserError
 
-_FULL, _FORBIDDEN, _READ_ONLY, _FAILS = "full", "forbidden", "read-only", "fails"
+_FULL, _FORBIDDEN, _READ_ONLY, _FAILS, _GONE = "full", "forbidden", "read-only", "fails", "gone"
 _BY_ERRNO = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL,
     errno.EACCES: _FORBIDDEN,
     errno.EPERM: _FORBIDDEN,
     errno.EROFS: _READ_ONLY,
+    errno.EIO: _FAILS,
+    errno.ESTALE: _GONE,
 }
 _BY_SQLITE = {
     sqlite3.SQLITE_FULL: _FULL,
@@ -28,6 +30,8 @@ _SENTENCES = {
     _FULL: "The disk of {place} is full; free some space and run the job again: it goes on where it was.",
     _FORBIDDEN: "{place} may not be opened or written by you; ask for the right to, or choose a folder of yours.",
     _FAILS: "The disk of {place} is full or fails; free some space or have it checked, and run the job again.",
+    _GONE: "The server of {place} knows it no more (stale handle: it was moved or exported anew); mount the folder "
+    "again, and run the job again: it goes on where it was.",
     _READ_ONLY: "{place} is on a disk that is read-only; make it writable, or choose another folder.",
 }
 

@@ -18,6 +18,7 @@ from spa_widgets.session.provenance import device_description, plain, versions
 from spa_widgets.session.spec import JobSpec, ResolvedJob, canonical_params, resolve
 from spa_widgets.session.store import Store
 from spa_widgets.session.stored import StoredObject
+from spa_widgets.session.unchanged import RawFilesAtStart
 
 REPORT_FILE = "report.json"
 LIVE_FOLDER = "live"
@@ -131,11 +132,12 @@ def _run(
         spread=spread,
     )
     resumed = any(work.rglob("*.npz"))
-    started = time.time()
+    started, raw_files = time.time(), RawFilesAtStart(job.raw_paths)
     context.event("resumed" if resumed else "started", key=job.key, device=device)
     try:
         job.step.load()(context)
         context.check_cancelled()
+        raw_files.require_unchanged(work)
         published = _publish(job, store, context, _report(job, context, started, resumed))
     except BaseException as error:
         shutil.rmtree(out, ignore_errors=True)  # of no use to the next attempt, and the disk may be full

@@ -20,7 +20,7 @@ from pathlib import Path
 import psutil
 
 from spa_widgets.errors import UserError
-from spa_widgets.session.lease import BEAT_EVERY_S, STALE_S
+from spa_widgets.session.heartbeat import BEAT_EVERY_S, was_touched_lately
 from spa_widgets.session.whole import write_json
 
 KERNEL_FILE = "kernel.json"
@@ -120,10 +120,7 @@ class Kernels:
     def _is_alive(self, kernel: Kernel) -> bool:
         if kernel.host == socket.gethostname():
             return _born(kernel.pid) == kernel.born
-        try:
-            return time.time() - self.file.stat().st_mtime < STALE_S
-        except OSError:
-            return False
+        return was_touched_lately(self.file)
 
     def _beat(self, own: Kernel) -> None:
         """Touch the file while this kernel writes, for other machines, which do not see its process."""

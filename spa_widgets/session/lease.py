@@ -22,11 +22,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from spa_widgets.session.context import Cancelled, EventSink
+from spa_widgets.session.heartbeat import BEAT_EVERY_S, was_touched_lately
 
 LOCK_FILE = "lock"
 OWNER_FILE = "owner.json"
-BEAT_EVERY_S = 3.0
-STALE_S = 30.0
 _POLL_S = 0.1
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
 
@@ -159,23 +158,9 @@ def _facts(path: Path) -> dict[str, object]:
 
 def _others_are_alive(folder: Path, owner: dict[str, object], locked: bool) -> bool:
     """Tell whether the owner's file speaks of a live process that the lock does not tell us of."""
-    try:
-        touched = (folder / OWNER_FILE).stat().st_mtime
-    except FileNotFoundError:
-        return False
     if locked and owner.get("host") == socket.gethostname():
         return False  # on this machine the lock, which we hold, says that it is dead
-    return _file_system_time(folder) - touched < STALE_S
-
-
-def _file_system_time(folder: Path) -> float:
-    """Return the time by the clock that stamps the files here, which may be another machine's."""
-    probe = folder / f".clock.{uuid.uuid4().hex}"
-    try:
-        probe.touch()
-        return probe.stat().st_mtime
-    finally:
-        probe.unlink(missing_ok=True)
+    return was_touched_lately(folder / OWNER_FILE)
 
 
 def _become_owner(folder: Path, token: str, before: dict[str, object]) -> bool:

@@ -11,12 +11,14 @@ import os
 import platform
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from spa_widgets.session.context import JobContext
 from spa_widgets.session.execute import execute
 from spa_widgets.session.spec import JobSpec
 from spa_widgets.session.store import Store
@@ -28,16 +30,24 @@ from tests.support.killing import forked
 from tests.support.tiny_chain import STEPS, run_chain, spec, without
 
 REPORT = REPOSITORY / "docs" / "benchmarks" / "kills.md"
-PROCESS, VICTIMS = "process", ("worker", "runner", "kernel", "service")
-_FULL = {PROCESS: 16, "worker": 4, "runner": 4, "kernel": 3, "service": 2}  # kills of each in each job
-_QUICK = {PROCESS: 2, "worker": 1, "runner": 1, "kernel": 0, "service": 0}
+PROCESS, VICTIMS = "process", ("worker", "runner", "kernel", "service", "everything")
+_LAST = 15  # operations on files while a result is published
+_FULL = {PROCESS: 12, "worker": 3, "runner": 2, "kernel": 2, "service": 2, "everything": 2}  # kills of each in each job
+_QUICK = {PROCESS: 2, "worker": 1, "runner": 1, "kernel": 0, "service": 0, "everything": 1}
 _WHAT = {
     PROCESS: "process that computes, at random operations on files and after random CPU times",
     "worker": "worker of the runner",
     "runner": "runner, with Dask's scheduler",
     "kernel": "kernel",
     "service": "engine service, or its worker",
+    "everything": "kernel, runner and workers at once",
 }
+_HOW = (
+    "Every long job of the tutorial on little data; kill -9 at random points, from the first operation to the "
+    "publishing, several times in one job, until an attempt is left alone; parts of a result and iterations that were "
+    "kept may not be made again. Then the project is opened anew, its store is read byte by byte, and every file of "
+    "the result, its figures and warnings are compared with a run that nobody disturbed, to the last bit."
+)
 
 
 def run(settings: Settings) -> list[Row]:
@@ -88,37 +98,63 @@ def one_trial(victim: str, step: str, wanted: int, undisturbed: Undisturbed, fol
 
 def kill_process(trial: Trial, wanted: int, undisturbed: Undisturbed, folder: Path, rng: np.random.Generator) -> Trial:
     """Kill the process that makes a result so many times, and compare what comes out in the end each time."""
-    job, behind = spec(trial.step, undisturbed.keys), undisturbed.behind[trial.step]
-    operations, cpu_s = _cost(job, Store.open(folder / "cost", [behind]), folder / "note")
+    job, behind = spec(trial.step, undisturbed.keys, undisturbed.store), undisturbed.behind[trial.step]
+    log = folder / "kept"
+    operations, cpu_s = _cost(job, Store.open(folder / "cost", [behind]), folder / "note", log)
+    units = _units(log)
     attempt = 0
     while trial.kills < wanted:
         attempt += 1
-        own = Store.open(folder / str(attempt), [behind])
+        own, log = Store.open(folder / str(attempt), [behind]), folder / f"kept-{attempt}"
         # the last attempt of each is left alone
-        while trial.kills < wanted and not _attempt(job, own, operations, cpu_s, rng):
+        while trial.kills < wanted and not _attempt(job, own, operations, cpu_s, rng, log):
             trial.kills += 1
             trial.faults += [fault for faults in own.verify().values() for fault in faults]
-        _run(job, own)
+        _run(job, own, log)
         trial.faults += undisturbed.differences(trial.step, own)
+        if _units(log) > units:
+            trial.faults.append(f"it kept {_units(log)} parts of the result where {units} suffice: it began anew")
     return trial
 
 
-def _run(job: JobSpec, own: Store, at_operation: int = 0, after_cpu_s: float = 0.0, note: Path | None = None) -> bool:
-    return forked(lambda: execute(job, own, "cpu"), at_operation, after_cpu_s, note)
+def _run(
+    job: JobSpec, own: Store, log: Path, at_operation: int = 0, after_cpu_s: float = 0.0, note: Path | None = None
+) -> bool:
+    return forked(lambda: _execute_noting(job, own, log), at_operation, after_cpu_s, note)
 
 
-def _cost(job: JobSpec, own: Store, note: Path) -> tuple[int, float]:
+def _execute_noting(job: JobSpec, own: Store, log: Path) -> None:
+    """Work at a job and note each part of the result and each checkpoint that is safely kept."""
+    keep = JobContext.keep
+
+    def keep_and_note(context: JobContext, name: str, state: Mapping[str, Any]) -> None:
+        keep(context, name, state)
+        with log.open("a", encoding="utf-8") as stream:
+            stream.write(f"{name}\n")
+
+    JobContext.keep = keep_and_note  # type: ignore[method-assign]
+    execute(job, own, "cpu")
+
+
+def _units(log: Path) -> int:
+    return len(log.read_text(encoding="utf-8").splitlines()) if log.exists() else 0
+
+
+def _cost(job: JobSpec, own: Store, note: Path, log: Path) -> tuple[int, float]:
     """Return how many operations on files and how much CPU time a job takes that nobody kills."""
-    _run(job, own, note=note)
+    _run(job, own, log, note=note)
     operations, cpu_s = note.read_text().split()
     return int(operations), float(cpu_s)
 
 
-def _attempt(job: JobSpec, own: Store, operations: int, cpu_s: float, rng: np.random.Generator) -> bool:
-    """Work at a job until a random point; tell whether it came to its end before."""
-    if rng.random() < 0.5:
-        return _run(job, own, at_operation=int(rng.integers(1, operations + 1)))
-    return _run(job, own, after_cpu_s=float(rng.uniform(0.01, cpu_s)))
+def _attempt(job: JobSpec, own: Store, operations: int, cpu_s: float, rng: np.random.Generator, log: Path) -> bool:
+    """Work at a job until a random point, often while the result is published; tell whether it came to its end."""
+    draw = rng.random()
+    if draw < 0.15:
+        return _run(job, own, log, at_operation=operations - int(rng.integers(0, min(_LAST, operations))))
+    if draw < 0.55:
+        return _run(job, own, log, at_operation=int(rng.integers(1, operations + 1)))
+    return _run(job, own, log, after_cpu_s=float(rng.uniform(0.01, cpu_s)))
 
 
 def _sums(trials: list[Trial]) -> list[tuple[str, int, int, int]]:
@@ -143,10 +179,7 @@ def write_report(trials: list[Trial]) -> None:
         "# Killed processes",
         "",
         f"Figures of `tests/benchmarks/bench_kills.py`, {datetime.now(UTC):%Y-%m-%d}, {platform.machine()} with "
-        f"{os.cpu_count()} cores, Python {platform.python_version()}. Every long job of the tutorial on little data; "
-        "kill -9 at random points, several times in one job, until an attempt is left alone. Then the project is "
-        "opened anew, its store is read byte by byte, and every file of the result, its figures and warnings are "
-        "compared with a run that nobody disturbed, to the last bit.",
+        f"{os.cpu_count()} cores, Python {platform.python_version()}, NumPy {np.__version__}. {_HOW}",
         "",
         f"**{sum(kills.values())} kills, {len(faults)} faults.**",
         "",

@@ -6,10 +6,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -21,7 +22,7 @@ from spa_widgets.session.session import Session
 from spa_widgets.session.store import Store
 from spa_widgets.session.tickets import ServicePlace
 from tests.benchmarks.run import REPOSITORY
-from tests.support.tiny_chain import CHAIN, STEPS, content
+from tests.support.tiny_chain import CHAIN, STEPS, content, movies_of
 
 _PATIENCE_S = 900.0
 _MOST_KILLS_OF_A_JOB = 4  # the queue gives up a job whose process dies five times without getting further
@@ -31,7 +32,7 @@ from tests.benchmarks.kills_in_session import ask
 from spa_widgets import Session
 session = Session(sys.argv[1], device="cpu", class_store=sys.argv[2])
 print("opened", flush=True)
-job = ask(session, sys.argv[3])
+job = ask(session, sys.argv[3], sys.argv[4:])
 print("asked", flush=True)
 job.wait()
 """
@@ -83,10 +84,12 @@ class Undisturbed:
         return [f"{name} differs" for name in before.keys() | now.keys() if before.get(name) != now.get(name)]
 
 
-def ask(session: Session, step: str) -> Job:
+def ask(session: Session, step: str, movies: Sequence[str]) -> Job:
     """Ask for the jobs of the chain that one needs, and for itself."""
     link = CHAIN[STEPS.index(step)]
-    inputs = {name: ask(session, job).output(file) for name, (job, file) in link.inputs.items()}
+    inputs: dict[str, Any] = {name: ask(session, job, movies).output(file) for name, (job, file) in link.inputs.items()}
+    if link.takes_movies:
+        inputs["movies"] = list(movies)
     return session.submit(step, inputs, link.params)
 
 
@@ -95,20 +98,22 @@ def kill_in_session(
 ) -> Trial:
     """Kill one kind of process several times while a session's job is made; compare what it gives in the end."""
     wanted, step, behind = min(wanted, _MOST_KILLS_OF_A_JOB), trial.step, undisturbed.behind[trial.step]
+    movies = [str(path) for path in movies_of(undisturbed.store)]
     with patch.dict(os.environ, {"SPA_RUNNER_IDLE_S": "60", "SPA_THREADS": "1"}):
-        if trial.victim == "kernel":
-            _kill_kernels(trial, wanted, folder / "project", behind, rng)
+        if trial.victim in ("kernel", "everything"):
+            command = [sys.executable, "-c", _KERNEL, str(folder / "project"), str(behind), step, *movies]
+            _kill_kernels(trial, wanted, command, rng)
             session = Session(folder / "project", device="cpu", class_store=behind)
-            _finish(trial, ask(session, step))
+            _finish(trial, ask(session, step, movies))
         elif trial.victim == "service":
             with _service(folder / "srv", behind) as service:
                 session = Session(folder / "project", service=folder / "srv")
-                job = ask(session, step)
+                job = ask(session, step, movies)
                 _kill_often(trial, wanted, job, lambda: service.kill(rng), rng)
                 _finish(trial, job)
         else:
             session = Session(folder / "project", device="cpu", class_store=behind)
-            job = ask(session, step)
+            job = ask(session, step, movies)
             _kill_often(trial, wanted, job, lambda: _kill_of_runner(session, trial.victim), rng)
             _finish(trial, job)
         _look_again(trial, session.path, undisturbed)
@@ -117,11 +122,11 @@ def kill_in_session(
 
 
 def _kill_often(trial: Trial, wanted: int, job: Job, kill: Callable[[], bool], rng: np.random.Generator) -> None:
-    """Kill at random events of the job and at random instants, also before it begins, until it is finished."""
+    """Kill once as soon as there is somebody to kill, then at random events and instants, until it is finished."""
     while trial.kills < wanted and job.status not in ENDED:
-        if rng.random() < 0.7:
+        if trial.kills and rng.random() < 0.7:
             _wait_for_events(job, int(rng.integers(1, 8)))
-        time.sleep(float(rng.exponential(0.1)))
+        time.sleep(float(rng.exponential(0.1 if trial.kills else 0.02)))
         if job.status not in ENDED:
             trial.kills += kill()
 
@@ -147,17 +152,22 @@ def _worker_of(runner: psutil.Process) -> psutil.Process:
     return next(child for child in runner.children() if "spawn_main" in " ".join(child.cmdline()))
 
 
-def _kill_kernels(trial: Trial, wanted: int, project: Path, behind: Path, rng: np.random.Generator) -> None:
+def _kill_kernels(trial: Trial, wanted: int, command: list[str], rng: np.random.Generator) -> None:
+    """Kill kernels, or (`everything`) each with its runner and workers at once, as when the machine goes down."""
     while trial.kills < wanted:
-        command = [sys.executable, "-c", _KERNEL, str(project), str(behind), trial.step]
         with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=REPOSITORY, text=True) as kernel:
             assert kernel.stdout is not None
-            for _ in range(int(rng.integers(0, 3))):  # before it opened, after, or after it asked
+            everything = trial.victim == "everything"
+            for _ in range(2 if everything else int(rng.integers(0, 3))):  # opened, and asked
                 kernel.stdout.readline()
-            time.sleep(float(rng.exponential(0.2)))
+            # the runner and its worker take seconds to come up: some are killed before, most in the middle
+            time.sleep(float(rng.exponential(3.0 if everything else 0.2)))
             if kernel.poll() is not None:
                 return  # the job was finished before this one
-            kernel.kill()
+            family = psutil.Process(kernel.pid).children(recursive=True) if everything else []
+            for one in [kernel, *family]:
+                with suppress(psutil.NoSuchProcess):
+                    one.kill()
             trial.kills += 1
 
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from engine.simulation.movies import MovieSettings, simulate_movie
+from engine.simulation.phantom import channel_in_nanodisc
+from engine.simulation.settings import SMALL
+from spa_widgets.io.mrc import write_mrc
 from spa_widgets.session.execute import execute
 from spa_widgets.session.registry import load_steps
-from spa_widgets.session.spec import JobSpec, StoredFile
+from spa_widgets.session.spec import JobInput, JobSpec, RawFiles, StoredFile
 from spa_widgets.session.store import Store
 from spa_widgets.session.stored import StoredObject
 
@@ -30,15 +34,22 @@ class Link:
         What it runs.
     inputs
         By the name of the input: the job and the file that it takes.
+    takes_movies
+        Whether it takes the raw movies beside the store of the chain (see `movies_of`).
     """
 
     step: str
     params: dict[str, Any]
     inputs: dict[str, tuple[str, str]]
+    takes_movies: bool = False
 
 
 _MICROGRAPHS = {"micrographs": ("estimate_ctf", "micrographs.star")}
+_HALVES = {"half_a": ("refine", "half_A.mrc"), "half_b": ("refine", "half_B.mrc")}
+_MOVIES, _MOVIE_PX, _FRAMES = 3, 256, 6
+_OPTICS = {"pixel_size_A": SMALL.pixel_size_A, "voltage_kv": 300.0, "cs_mm": 1.6}
 CHAIN = (
+    Link("correct_motion", {**_OPTICS, "dose_e_per_A2": 60.0, "patches": 2}, {}, takes_movies=True),
     Link("simulate", {"micrographs": 4, "size_px": 512, "objects_per_micrograph": 16, "junk_percent": 10.0}, {}),
     Link("estimate_ctf", {"fit_patches": False}, {"micrographs": ("simulate", "micrographs.star")}),
     Link("pick_blobs", {"low_pass_A": 30.0}, _MICROGRAPHS),
@@ -71,6 +82,7 @@ CHAIN = (
         {"max_iterations": 5, "coarse_step_deg": 15.0, "mask_diameter_A": 160.0},
         {"particles": ("extract", "particles.star"), "volume": ("initial_model", "volume_1.mrc")},
     ),
+    Link("local_resolution", {}, _HALVES),
 )
 STEPS = tuple(link.step for link in CHAIN)
 
@@ -80,14 +92,33 @@ def run_chain(store: Store, on_event: Callable[[dict[str, Any]], None] = lambda 
     load_steps()
     keys: dict[str, str] = {}
     for link in CHAIN:
-        keys[link.step] = execute(spec(link.step, keys), store, "cpu", on_event)
+        keys[link.step] = execute(spec(link.step, keys, store), store, "cpu", on_event)
     return keys
 
 
-def spec(step: str, keys: dict[str, str]) -> JobSpec:
-    """Return the specification of one job, given the keys of those before it."""
+def spec(step: str, keys: dict[str, str], store: Store) -> JobSpec:
+    """Return the specification of one job, given the keys of those before it, and the store beside the movies."""
     link = CHAIN[STEPS.index(step)]
-    return JobSpec(step, link.params, {name: StoredFile(keys[job], file) for name, (job, file) in link.inputs.items()})
+    inputs: dict[str, JobInput] = {name: StoredFile(keys[job], file) for name, (job, file) in link.inputs.items()}
+    if link.takes_movies:
+        inputs["movies"] = RawFiles(movies_of(store))
+    return JobSpec(step, link.params, inputs)
+
+
+def movies_of(store: Store) -> tuple[Path, ...]:
+    """Return the movies that lie beside a store; simulated when they are not there, always the same."""
+    folder = store.path / "movies"
+    paths = tuple(folder / f"movie_{index}.mrcs" for index in range(_MOVIES))
+    folder.mkdir(exist_ok=True)
+    settings = replace(SMALL, shape=(_MOVIE_PX, _MOVIE_PX), objects_per_micrograph=3, dose_e_per_A2=60.0, margin_A=60.0)
+    for index, path in enumerate(paths):
+        if not path.exists():
+            rng = np.random.default_rng([11, index])
+            movie = simulate_movie(channel_in_nanodisc(), settings, MovieSettings(_FRAMES), 11000.0, rng)
+            part = path.with_name(f".{path.name}.{os.getpid()}.mrcs")
+            write_mrc(part, np.stack(list(movie.frames)), SMALL.pixel_size_A, is_stack=True)
+            part.replace(path)
+    return paths
 
 
 def without(store: Store, key: str, folder: Path) -> Path:

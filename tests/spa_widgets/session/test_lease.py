@@ -15,6 +15,8 @@ import pytest
 
 from spa_widgets.session import lease as leases
 from spa_widgets.session.execute import execute
+from spa_widgets.session.heartbeat import STALE_S
+from spa_widgets.session.kernels import Kernels
 from spa_widgets.session.lease import OWNER_FILE, acquire
 from spa_widgets.session.spec import JobSpec, resolve
 from spa_widgets.session.store import Store
@@ -33,7 +35,7 @@ def another_machine(folder: Path, silent_s: float) -> Path:
 def test_a_live_process_elsewhere_keeps_its_folder_and_a_dead_one_loses_it(tmp_path: Path) -> None:
     owner = another_machine(tmp_path, silent_s=1)
     assert acquire(tmp_path) is None
-    another_machine(tmp_path, silent_s=leases.STALE_S + 5)
+    another_machine(tmp_path, silent_s=STALE_S + 5)
     held = acquire(tmp_path)
     assert held is not None
     with held as taken:
@@ -41,11 +43,25 @@ def test_a_live_process_elsewhere_keeps_its_folder_and_a_dead_one_loses_it(tmp_p
     assert not owner.exists()
 
 
+def test_a_clock_that_was_put_back_makes_nobody_immortal(tmp_path: Path) -> None:
+    """A dead machine's sign may bear a time that is still to come; a live one touches its own again at once."""
+    owner = another_machine(tmp_path, silent_s=-3600)
+    kernels = Kernels(tmp_path)
+    kernels.file.write_text('{"host": "elsewhere", "pid": 1, "born": 5.0, "token": "t", "since": 5.0}')
+    os.utime(kernels.file, (owner.stat().st_mtime,) * 2)
+    assert kernels.notice() == ""
+    held = acquire(tmp_path)
+    assert held is not None
+    with held as taken:
+        os.utime(owner, (time.time() + 3600,) * 2)  # our own clock is put back while we work
+        assert taken.is_ours() and acquire(tmp_path) is None
+
+
 @pytest.mark.parametrize("locks", [True, False], ids=["locks", "no locks"])
 def test_of_many_that_come_at_once_one_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locks: bool) -> None:
     if not locks:
         monkeypatch.setattr(leases, "try_lock", _no_locks)
-    another_machine(tmp_path, silent_s=leases.STALE_S + 5)
+    another_machine(tmp_path, silent_s=STALE_S + 5)
     start, won = threading.Barrier(8), []
 
     def come() -> None:
