@@ -23,6 +23,9 @@ from engine.windows import cosine_edge
 COARSEST_A = 30.0
 """Voxels that agree nowhere are given this resolution."""
 
+LEAST_WINDOW_PX = 4
+"""Narrower neighbourhoods hold too few coefficients to be compared; the widest is half the box."""
+
 _MOST_BANDS = 60
 _BAND_WIDTH = 0.5  # in units of one over the window's width
 
@@ -62,9 +65,10 @@ def local_resolution(
     check_cubes(half_a, half_b)
     n = int(half_a.shape[0])
     box_A = n * pixel_size_A
-    if not 4 * pixel_size_A <= window_A <= box_A / 2:
+    if not LEAST_WINDOW_PX * pixel_size_A <= window_A <= box_A / 2:
         raise ValueError(
-            f"the window is {window_A:g} Å; expected {4 * pixel_size_A:.3g} to {box_A / 2:.3g} Å for this box and pixel"
+            f"the window is {window_A:g} Å; expected {LEAST_WINDOW_PX * pixel_size_A:.3g} to {box_A / 2:.3g} Å for "
+            "this box and pixel"
         )
     frequencies = _band_frequencies(pixel_size_A, window_A, coarsest_A)
     curves = list(_local_curves(half_a, half_b, pixel_size_A, window_A, frequencies))

@@ -57,6 +57,8 @@ def unpack(archive: Path, folder: Path, max_bytes: int, progress: Progress | Non
                 report(done, total, f"unpacking {member.name}")
     except tarfile.ReadError as error:
         raise _damaged(archive, str(error).partition(":")[0]) from error
+    except MemoryError as error:  # an unpacker is told by the file how much to take
+        raise _damaged(archive, "it asks for more memory than there is") from error
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
         raise _damaged(archive, str(error)) from error
     except OSError as error:

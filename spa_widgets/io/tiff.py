@@ -60,8 +60,8 @@ class TiffStack:
                 # by its header: a damaged one may announce more than the memory holds
                 if page.shape != self.shape[1:]:
                     raise UserError(
-                        f"{self.path}: image {index + 1} has the shape {page.shape}, the first one {self.shape[1:]}; "
-                        "expected one size: export the movie again."
+                        f"{self.path}: image {index + 1} has the shape {str(page.shape)[:40]}, the first one "
+                        f"{self.shape[1:]}; expected one size: export the movie again."
                     )
                 yield np.asarray(page.asarray())[::-1]
 
@@ -105,7 +105,8 @@ def open_tiff(path: str | Path) -> TiffStack:
         shape = tuple(int(n) for n in page.shape)
         if len(shape) != 2 or page.dtype is None or page.dtype.kind not in "biuf":
             raise UserError(
-                f"{file} has images of the shape {shape} and type {page.dtype}; expected grey values: export it again."
+                f"{file} has images of the shape {str(shape)[:40]} and type {page.dtype}; expected grey values: export "
+                "it again."
             )
         if shape[0] * shape[1] > _MOST_PX or not shape[0] * shape[1]:
             raise UserError(f"{file} announces images of {shape[1]} × {shape[0]} px; it is damaged: copy it again.")

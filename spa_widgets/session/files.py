@@ -52,7 +52,7 @@ class ContentHashes:
 
     def known(self, path: Path) -> str | None:
         """Return the remembered hash of an unchanged file, else None."""
-        path = path.resolve()
+        path = _real(path)
         try:
             signature = stat_signature(path)
         except OSError as error:
@@ -68,7 +68,7 @@ class ContentHashes:
 
     def sha256(self, path: Path) -> str:
         """Return the hash of a file's content, reading it only when it is new or changed."""
-        path = path.resolve()
+        path = _real(path)
         if (known := self.known(path)) is not None:
             return known
         if not path.is_file():  # a pipe would be waited for without end
@@ -110,6 +110,14 @@ class ContentHashes:
     def unknown_bytes(self, paths: Iterable[Path]) -> int:
         """Return how many bytes of these files would have to be read to know their hashes."""
         return sum(path.stat().st_size for path in paths if self.known(path) is None)
+
+
+def _real(path: Path) -> Path:
+    """Follow links to the file itself."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError) as error:  # the second until Python 3.12
+        raise UserError(f"{path} is a link that leads back to itself; expected a file: make the link again.") from error
 
 
 def _hash_or_explain(path: Path) -> str:

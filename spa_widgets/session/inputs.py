@@ -101,8 +101,15 @@ def raw_files(value: Any, name: str, step: str) -> list[Path]:
         matches = [text] if Path(text).exists() else sorted(glob.glob(text, recursive=True))
         if not matches:
             raise UserError(f"{step}: no file matches {text!r} for {name}; check the path.")
-        found += [Path(match).absolute() for match in matches]
+        found += [_waits_for_nobody(Path(match).absolute()) for match in matches]
     return sorted(dict.fromkeys(found), key=lambda path: (path.name, str(path)))
+
+
+def _waits_for_nobody(path: Path) -> Path:
+    """Refuse pipes and devices, from which a reader would wait for more without end."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise UserError(f"{path} is no plain file; expected a file: name the file itself.")
+    return path
 
 
 def raw_signatures(refs: Mapping[str, Any]) -> list[list[Any]]:

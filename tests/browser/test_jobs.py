@@ -25,8 +25,15 @@ def opening(lab: Any, request: pytest.FixtureRequest) -> str:
 
 
 def test_a_form_is_filled_in_run_and_there_again_in_a_new_kernel(open_notebook: Any, opening: str) -> None:
-    notebook = open_notebook([opening, "f = StepForm(s, 'pick_blobs')\nf"])
+    doubled = f"pixel_size_A={2 * PIXEL_A}, voltage_kv=300, cs_mm=1.6"
+    importing = f"g = StepForm(s, 'import_micrographs', files=m.inputs['files']['files'][0], {doubled})\ng"
+    notebook = open_notebook([opening, "f = StepForm(s, 'pick_blobs')\nf", importing])
     page, root = notebook.page, notebook.widget()
+    told = page.get_by_role("status", name="What looks wrong: 1")
+    told.get_by_text("a factor of 2: is one the size before binning?").wait_for()
+    told.get_by_role("button", name=f"Set Pixel size to {PIXEL_A} Å").click()
+    page.wait_for_function("!document.querySelector('.spa-finding')")
+    notebook.wait_python("g.values['pixel_size_A']", PIXEL_A)
     diameter = root.locator("[data-field=diameter_A] input")
     diameter.fill("7")
     diameter.press("Enter")

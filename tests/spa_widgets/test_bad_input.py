@@ -6,6 +6,7 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,15 +14,20 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from bad_input import keep_rows, make_project
 from bad_input_cases import BLOBS, CASES, EXTRACT, OPTICS, Spoil, cut, img, nan
+from bad_input_more import MORE
 
 from spa_widgets.cli import main
 from spa_widgets.io.mrc import mrc_pixel_size_A, read_mrc
 from spa_widgets.io.star import read_star
+from spa_widgets.session.execute import execute
+from spa_widgets.session.spec import JobSpec, RawFiles
+from spa_widgets.session.store import Store
 
 pytestmark = pytest.mark.filterwarnings("ignore:Data array contains NaN:RuntimeWarning")
 
-WITHOUT_OUT = ("fetch", "verify", "transmogrify")
-IDS = [f"{number}: {command[:60]}" for number, (command, *_) in enumerate(CASES)]
+WITHOUT_OUT = ("fetch", "verify", "transmogrify", "open", "export")
+ALL = [*CASES, *MORE]
+IDS = [f"{number}: {command[:60]}" for number, (command, *_) in enumerate(ALL)]
 
 
 @pytest.fixture(scope="module")
@@ -49,13 +55,12 @@ def spa(command: str) -> int:
 
 
 def test_there_are_enough_cases_and_none_twice() -> None:
-    assert len(CASES) >= 120
-    assert len({(command, spoil.__code__.co_code, spoil.__code__.co_consts) for command, spoil, *_ in CASES}) == len(
-        CASES
-    )
+    assert len(ALL) >= 200
+    assert len({(command, sentence, spoil.__code__.co_code, spoil.__code__.co_consts)
+                for command, spoil, _, sentence in ALL}) == len(ALL)  # fmt: skip
 
 
-@pytest.mark.parametrize(("command", "spoil", "status", "sentence"), CASES, ids=IDS)
+@pytest.mark.parametrize(("command", "spoil", "status", "sentence"), ALL, ids=IDS)
 def test_one_sentence(
     here: Path, capsys: pytest.CaptureFixture[str], command: str, spoil: Spoil, status: int, sentence: str
 ) -> None:
@@ -138,3 +143,20 @@ def test_one_class_of_two_particles_is_no_mistake(here: Path) -> None:
     assert spa("select-2d out --classes 1 --out chosen") == 0
     assert len(read_star(here / "chosen" / "particles.star")["particles"]) == 2
     assert read_mrc(here / "chosen" / "templates.mrcs")[0].shape == (1, 32, 32)
+
+
+def test_a_micrograph_that_vanishes_in_the_middle_of_the_job_is_named(here: Path) -> None:
+    said: list[str] = []
+
+    def watch(event: dict[str, Any]) -> None:
+        if event["kind"] == "stage" and event["name"] == "extract":
+            (here / "mic_b.mrc").unlink()
+        if event["kind"] == "warning":
+            said.append(event["message"])
+
+    files = {name: RawFiles((here / f"{name}.star",)) for name in ("micrographs", "picks")}
+    spec = JobSpec("extract", {"diameter_A": 60, "box_px": 64}, files)
+    store = Store.open(here / "store")
+    found = store.get(execute(spec, store, "cpu", watch))
+    assert len(read_star(found.file("particles.star"))["particles"]) == 2
+    assert any("1 pick(s) left out" in text and "mic_b.mrc" in text for text in said), said

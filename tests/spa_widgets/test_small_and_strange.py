@@ -122,6 +122,47 @@ def test_an_odd_box_is_no_obstacle(  # type: ignore[no-untyped-def]
     assert found.shape == shape and np.isfinite(found).all() and found.std() > 0
 
 
+WINDOW = "The window of 25 Å does not suit {} voxels of {:.3g} Å (from 4 voxels to half the box), so {:.3g} Å are taken"
+
+
+@pytest.mark.parametrize("side", [15, 16, 31])
+def test_maps_of_any_small_box_are_judged(here: Path, tmp_path: Path, monkeypatch, capsys, side: int) -> None:  # type: ignore[no-untyped-def]
+    voxel_A = PIXEL_A * bad_input.BOX_PX / side
+    for name in ("map", "half_a", "half_b"):
+        write_mrc(here / f"{name}{side}.mrc", fourier_resize_volume(read_mrc(here / f"{name}.mrc")[0], side), voxel_A)
+    halves = f"half_a{side}.mrc half_b{side}.mrc"
+    for command, output in (
+        (f"fsc {halves}", "mask_auto.mrc"),
+        (f"sharpen map{side}.mrc --resolution-A 30", "map_sharp.mrc"),
+        (f"compare-maps map{side}.mrc half_a{side}.mrc --no-align", "aligned.mrc"),
+        (f"local-resolution {halves}", "local_resolution.mrc"),
+    ):
+        said = run(here, monkeypatch, capsys, command, tmp_path / command[:6])
+        found = read_mrc(tmp_path / command[:6] / output)[0]
+        assert found.shape == (side,) * 3 and np.isfinite(found).all()
+    assert (WINDOW.format(side, voxel_A, 4 * voxel_A) in said) == (4 * voxel_A > 25)
+
+
+@pytest.mark.parametrize(
+    ("command", "count", "sentence"),
+    [
+        ("initial-model {} --mask-diameter-A 150", 12,
+         "{here}/few12.star: there are 12 particles; an initial model needs at least 24: choose more."),
+        ("refine {} --reference map.mrc", 3,
+         "{here}/few3.star holds 3 particle(s); expected at least 10 for a refinement: choose more classes or picks."),
+        ("classify-2d {} --classes 1", 1,
+         "{here}/few1.star holds 1 particle; expected at least 2 to make a class: pick more."),
+    ],
+)  # fmt: skip
+def test_too_few_to_mean_anything_are_told_at_once(  # type: ignore[no-untyped-def]
+    here: Path, tmp_path: Path, monkeypatch, capsys, command: str, count: int, sentence: str
+) -> None:
+    monkeypatch.chdir(here)
+    arguments = shlex.split(command.format(few(here, count)))
+    assert main([*arguments, "--quiet", "--out", str(tmp_path / "out")]) == 1
+    assert capsys.readouterr().err.replace(str(here), "{here}").strip() == f"spa: {sentence}"
+
+
 def test_a_dozen_particles_are_refined(here: Path, tmp_path: Path, monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]
     command = f"refine {few(here, 12)} --reference map.mrc --symmetry C8 --no-align-symmetry --max-iterations 2"
     run(here, monkeypatch, capsys, command, tmp_path / "out")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -60,6 +61,8 @@ class BundleFile:
             state = file.stat()
         except OSError as error:
             raise UserError(f"{file} cannot be opened as a bundle: {error.strerror}; check its path.") from error
+        if not stat.S_ISREG(state.st_mode):  # a pipe would be waited for without end
+            raise UserError(f"{file} is no plain file; expected a bundle: name the file itself.")
         return _opened(file, state.st_size, state.st_mtime_ns, state.st_ino)
 
     def span(self, name: str) -> Span:
