@@ -1,8 +1,8 @@
 """How often the guard speaks of good data, and of data with one mistake in them.
 
-``python -m tests.benchmarks.guard_table``, about a minute of CPU. Judged are simulated particles of the built-in channel
-at three signal-to-noise ratios, two samplings and several seeds, the same with each mistake, and the real particles of
-../shared/data where these are there.
+``python -m tests.benchmarks.guard_table``, about a minute of CPU. Judged are simulated particles of the built-in
+channel at three signal-to-noise ratios, two samplings and several seeds, the same with each mistake, and the real
+particles of ../shared/data where these are there.
 """
 
 from __future__ import annotations

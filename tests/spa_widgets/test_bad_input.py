@@ -20,6 +20,7 @@ from spa_widgets.cli import main
 from spa_widgets.io.mrc import mrc_pixel_size_A, read_mrc
 from spa_widgets.io.star import read_star
 from spa_widgets.session.execute import execute
+from spa_widgets.session.registry import load_steps
 from spa_widgets.session.spec import JobSpec, RawFiles
 from spa_widgets.session.store import Store
 
@@ -155,6 +156,7 @@ def test_a_micrograph_that_vanishes_in_the_middle_of_the_job_is_named(here: Path
             said.append(event["message"])
 
     files = {name: RawFiles((here / f"{name}.star",)) for name in ("micrographs", "picks")}
+    load_steps()
     spec = JobSpec("extract", {"diameter_A": 60, "box_px": 64}, files)
     store = Store.open(here / "store")
     found = store.get(execute(spec, store, "cpu", watch))

@@ -52,7 +52,7 @@ def _fitting_window_A(ctx: JobContext, box_px: int, pixel_size_A: float) -> floa
     if fitting_A != asked_A:
         ctx.warn(
             f"The window of {asked_A:g} Å does not suit {box_px} voxels of {pixel_size_A:.3g} Å (from "
-            f"{LEAST_WINDOW_PX} voxels to half the box), so {fitting_A:.3g} Å are taken: give maps that are binned less to see finer "
-            "differences."
+            f"{LEAST_WINDOW_PX} voxels to half the box), so {fitting_A:.3g} Å are taken: give maps that are "
+            "binned less to see finer differences."
         )
     return fitting_A
