@@ -16,6 +16,7 @@ from engine.picking.blob import round_bank
 from engine.picking.grid import PickingGrid, picking_grid
 from engine.picking.templates import TemplateBank, template_bank
 from engine.simulation.micrographs import SimulatedMicrograph, simulate_micrographs
+from engine.simulation.movies import MovieSettings, simulate_movie
 from engine.simulation.particles import simulate_particles
 from engine.simulation.phantom import channel_in_nanodisc
 from engine.simulation.projection import density, project_atoms
@@ -54,6 +55,13 @@ def particle_case() -> ParticleCase:
 @cache
 def micrograph() -> SimulatedMicrograph:
     return next(iter(simulate_micrographs(channel_in_nanodisc(), MICROGRAPHS, np.random.default_rng(5))))
+
+
+@cache
+def movie_frames() -> list[NDArray[np.float32]]:
+    settings = replace(MICROGRAPHS, shape=(256, 256), objects_per_micrograph=3, dose_e_per_A2=60.0, margin_A=60.0)
+    rng = np.random.default_rng(11)
+    return list(simulate_movie(channel_in_nanodisc(), settings, MovieSettings(6), 11000.0, rng).frames)
 
 
 @cache

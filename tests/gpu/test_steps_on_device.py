@@ -7,7 +7,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import BOX, DIAMETER_A, MICROGRAPHS, OPTICS, PIXEL_A, banks, half_maps, micrograph, particle_case
+from cases import (
+    BOX,
+    DIAMETER_A,
+    MICROGRAPHS,
+    OPTICS,
+    PIXEL_A,
+    banks,
+    half_maps,
+    micrograph,
+    movie_frames,
+    particle_case,
+)
 from cupy_on_cpu import Traffic
 
 from engine.arrays import is_gpu, to_numpy
@@ -19,6 +30,7 @@ from engine.ctf.estimate import estimate_ctf
 from engine.extraction.extract import ExtractSettings, extract_particles
 from engine.fourier.filters import high_pass, low_pass
 from engine.fourier.shells import fourier_ring_correlation, radial_average
+from engine.motion.correct import MotionSettings, correct_movie
 from engine.picking.pick import PickSettings, pick_micrograph
 from engine.reconstruction.accumulator import Accumulator
 from engine.reconstruction.from_poses import reconstruct_from_poses
@@ -43,6 +55,15 @@ def assert_close(ours: Any, plain: Any, share: float = SINGLE) -> None:
     assert ours.shape == plain.shape
     assert ours.dtype == plain.dtype
     assert np.abs(ours - plain).max() <= share * np.abs(plain).max()
+
+
+def test_motion_of_a_movie(xp: Any) -> None:
+    frames = movie_frames()
+    settings = MotionSettings(MICROGRAPHS.pixel_size_A, dose_e_per_A2=60.0, patches=2)
+    ours, plain = (correct_movie(lambda: iter(frames), settings, None, x) for x in (xp, np))
+    assert is_gpu(ours.image)
+    assert np.abs(ours.shifts_A - plain.shifts_A).max() < 0.01 * MICROGRAPHS.pixel_size_A
+    assert_close(ours.image, plain.image, 1e-3)
 
 
 def test_ctf_of_a_micrograph(xp: Any) -> None:
