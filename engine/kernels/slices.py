@@ -1,4 +1,4 @@
-"""Central slices of a Fourier volume: read, insert, score and symmetrise (CPU).
+"""Central slices of a Fourier volume: read and insert (CPU); `symmetrise` is the third operation on half cubes.
 
 The projection theorem makes every projection a central slice of the volume's transform; reading and inserting it by
 trilinear interpolation in a volume padded in real space is the classical compromise of direct Fourier methods (Penczek,
@@ -19,13 +19,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from engine.kernels.threads import kernel_threads, run_tasks, split_range
+from engine.kernels.symmetrise import symmetrise as symmetrise
+from engine.kernels.threads import run_tasks, slabs, split_range
 
 Float32 = NDArray[np.float32]
 Complex64 = NDArray[np.complex64]
-
-_MANY_SLABS = 8
-"""Parts of a half cube for more than two threads: each looks at every sample, so fewer are less work."""
 
 
 @njit(
@@ -150,66 +148,6 @@ def _insert(
                             denominator[d + c1] += wb * weight
 
 
-@njit(
-    [
-        "void(float32[:,:,::1], float32[:,:,::1], float32[:,:,::1], float64, float32[:,:,::1], float32[:,:,::1],"
-        " int64, int64)"
-    ],
-    cache=True,
-    fastmath=True,
-    nogil=True,
-)
-def _symmetrise(
-    numerator: Float32,
-    denominator: Float32,
-    operators: Float32,
-    radius: float,
-    out_numerator: Float32,
-    out_denominator: Float32,
-    z_start: int,
-    z_stop: int,
-) -> None:  # pragma: no cover - compiled
-    centre = numerator.shape[0] // 2
-    shift, one, limit = np.float32(centre), np.float32(1.0), np.float32(radius * radius)
-    for z in range(z_start, z_stop):
-        for y in range(numerator.shape[1]):
-            for x in range(denominator.shape[2]):
-                qx, qy, qz = np.float32(x), np.float32(y - centre), np.float32(z - centre)
-                if qx * qx + qy * qy + qz * qz > limit:
-                    continue
-                re, im, weight = np.float32(0), np.float32(0), np.float32(0)
-                for s in range(operators.shape[0]):
-                    px = operators[s, 0, 0] * qx + operators[s, 0, 1] * qy + operators[s, 0, 2] * qz
-                    py = operators[s, 1, 0] * qx + operators[s, 1, 1] * qy + operators[s, 1, 2] * qz
-                    pz = operators[s, 2, 0] * qx + operators[s, 2, 1] * qy + operators[s, 2, 2] * qz
-                    sign = one
-                    if px < 0:
-                        px, py, pz, sign = -px, -py, -pz, -one
-                    py += shift
-                    pz += shift
-                    i, j, k = int(px), int(py), int(pz)
-                    fx, fy, fz = px - np.float32(i), py - np.float32(j), pz - np.float32(k)
-                    if fx == 0 and fy == 0 and fz == 0:  # the operator maps the grid onto itself
-                        re += numerator[k, j, 2 * i]
-                        im += sign * numerator[k, j, 2 * i + 1]
-                        weight += denominator[k, j, i]
-                        continue
-                    for dz in range(2):
-                        wz = fz if dz == 1 else one - fz
-                        for dy in range(2):
-                            wzy = wz * (fy if dy == 1 else one - fy)
-                            wa, wb = wzy * (one - fx), wzy * fx
-                            re += wa * numerator[k + dz, j + dy, 2 * i]
-                            re += wb * numerator[k + dz, j + dy, 2 * i + 2]
-                            im += sign * wa * numerator[k + dz, j + dy, 2 * i + 1]
-                            im += sign * wb * numerator[k + dz, j + dy, 2 * i + 3]
-                            weight += wa * denominator[k + dz, j + dy, i]
-                            weight += wb * denominator[k + dz, j + dy, i + 1]
-                out_numerator[z, y, 2 * x] = re
-                out_numerator[z, y, 2 * x + 1] = im
-                out_denominator[z, y, x] = weight
-
-
 def _float_view(volume: Complex64) -> Float32:
     return volume.view(np.float32)
 
@@ -243,11 +181,6 @@ def extract_slices(
     return out
 
 
-def _slabs(planes: int) -> list[tuple[int, int]]:
-    slabs = kernel_threads() if kernel_threads() <= 2 else _MANY_SLABS
-    return split_range(planes, -(-planes // slabs))
-
-
 def insert_slices(
     values: Complex64,
     weights: Float32,
@@ -273,35 +206,8 @@ def insert_slices(
     side, sums = numerator.shape[0], (_float_view(numerator).reshape(-1), denominator.reshape(-1))
     run_tasks(
         lambda start, stop: _insert(values, weights, rotations, kx, ky, padding, *sums, side, start, stop),
-        _slabs(side),
+        slabs(side),
     )
-
-
-def symmetrise(
-    numerator: Complex64, denominator: Float32, operators: Float32, radius: float
-) -> tuple[Complex64, Float32]:
-    """Sum of two half cubes over the rotations of a point group, inside ``radius`` voxels (zero outside).
-
-    Parameters
-    ----------
-    numerator, denominator : (Z, Z, X) complex64 and float32
-        Half cubes whose plane x = 0 is complete.
-    operators : (s, 3, 3) float32
-        Rotation operators, the identity included.
-    radius : float
-        In voxels of the half cube; at most ``Z // 2 - 1``, or anything where all operators map the grid onto itself.
-
-    Returns
-    -------
-    numerator, denominator : (Z, Z, X) complex64 and float32
-    """
-    out_numerator, out_denominator = np.zeros_like(numerator), np.zeros_like(denominator)
-    view, out_view = _float_view(numerator), _float_view(out_numerator)
-    run_tasks(
-        lambda start, stop: _symmetrise(view, denominator, operators, radius, out_view, out_denominator, start, stop),
-        _slabs(numerator.shape[0]),
-    )
-    return out_numerator, out_denominator
 
 
 def cube_radius(padding: float, radius_px: float) -> int:

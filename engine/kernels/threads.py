@@ -13,6 +13,8 @@ from functools import cache
 
 from numba import config
 
+_MANY_SLABS = 8
+
 
 def split_range(count: int, size: int) -> list[tuple[int, int]]:
     """Ranges (start, stop) of at most ``size`` elements that cover ``count``."""
@@ -22,6 +24,12 @@ def split_range(count: int, size: int) -> list[tuple[int, int]]:
 def kernel_threads() -> int:
     """Return how many threads kernels may use: as many as Numba is allowed."""
     return int(config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
+
+
+def slabs(planes: int) -> list[tuple[int, int]]:
+    """Cut the planes of a volume into a part for each task: each looks at every sample, so fewer are less work."""
+    count = kernel_threads() if kernel_threads() <= 2 else _MANY_SLABS
+    return split_range(planes, -(-planes // count))
 
 
 @cache

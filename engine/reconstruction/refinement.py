@@ -23,7 +23,7 @@ from engine.reconstruction.refinement_chunks import (
     CHUNK,
     PassInput,
     cut_half,
-    disc_of_box,
+    measured_noise,
     pass_chunk,
     power_chunk,
 )
@@ -37,7 +37,6 @@ from engine.reconstruction.refinement_plan import (
 from engine.reconstruction.refinement_solve import resized_mask, solve_iteration, sphere_mask
 from engine.reconstruction.refinement_state import RefinementOptions, RefinementState, initial_state
 from engine.reconstruction.refinement_steps import PassResult
-from engine.reconstruction.refinement_sums import ShellSums
 from engine.symmetry import point_group
 
 _JUMP_DEG = 10.0
@@ -166,7 +165,7 @@ def _iterate(
         slices.append(sums.slices.on(xp).symmetrised(options.symmetry))
         del sums
     state = _take_poses(state, subsets, found, options, shared, pixel_size_A, last)
-    state = state.evolve(noise=_unexplained(state.noise, residuals, shared, particles))
+    state = state.evolve(noise=measured_noise(state.noise, residuals, shared, particles))
     given = None if mask is None else resized_mask(mask, shared.box_px)
     return solve_iteration(state, slices, options, field_A, given, rng, last)
 
@@ -191,17 +190,6 @@ def _pass_input(
         defocus_shift_A=state.defocus_shift_A if np.any(state.defocus_shift_A) else None,
         plan=plan_search(state, options, field_A, box_px, working_px, rng),
     )
-
-
-def _unexplained(
-    noise: NDArray[np.float64], residuals: Sequence[ShellSums], shared: PassInput, particles: Particles
-) -> NDArray[np.float64]:
-    """Return the noise of each half where this iteration measured it, as it was beyond."""
-    noise = noise.copy()
-    known = int(disc_of_box(shared.box_px).shell.max()) + 1
-    for half, residual in enumerate(residuals):
-        noise[half, :known] = residual.mean()[:known] / cropping_factor(particles, shared.box_px) ** 2
-    return noise
 
 
 def _take_poses(

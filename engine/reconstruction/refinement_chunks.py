@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +10,10 @@ from numpy.typing import NDArray
 
 from engine.fourier.disc import HalfDisc
 from engine.mapping import Workspace, cut
+from engine.particles import Particles
 from engine.reconstruction.accumulator import Accumulator
 from engine.reconstruction.fourier_volume import FourierVolume, fourier_volume
-from engine.reconstruction.image_coefficients import ImageCoefficients
+from engine.reconstruction.image_coefficients import ImageCoefficients, cropping_factor
 from engine.reconstruction.refinement_plan import SearchPlan
 from engine.reconstruction.refinement_state import RefinementState
 from engine.reconstruction.refinement_steps import PassResult, process_particles
@@ -117,3 +119,14 @@ def _reference(workspace: Workspace, shared: PassInput, half: int) -> FourierVol
         workspace.kept["reference"] = which, fourier_volume(volume, shared.padding, shared.working_px)
     found: FourierVolume = workspace.kept["reference"][1]
     return found
+
+
+def measured_noise(
+    noise: NDArray[np.float64], residuals: Sequence[ShellSums], shared: PassInput, particles: Particles
+) -> NDArray[np.float64]:
+    """Return the noise of each half (2, n // 2 + 1) where the iteration measured it, as it was beyond."""
+    noise = noise.copy()
+    known = int(disc_of_box(shared.box_px).shell.max()) + 1
+    for half, residual in enumerate(residuals):
+        noise[half, :known] = residual.mean()[:known] / cropping_factor(particles, shared.box_px) ** 2
+    return noise
