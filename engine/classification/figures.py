@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from engine.arrays import Array, to_numpy
 from engine.classification.averages import Solution, reference_spectra
+from engine.classification.kinship import objects_of
 from engine.classification.maximisation import Sums
 from engine.classification.setup import Sampling
 from engine.classification.state import ClassificationState
@@ -87,13 +88,21 @@ def shell_resolutions_A(state: ClassificationState) -> NDArray[np.float64]:
         return state.box_px * state.pixel_size_A / shells
 
 
+def _objects(state: ClassificationState) -> NDArray[np.int64]:
+    if not state.finished:
+        return np.ones(len(state.weight), np.int64)
+    return objects_of(to_numpy(state.averages), state.pixel_size_A)
+
+
 def class_figures(state: ClassificationState) -> Columns:
     """Return the figures of each class, columns of length C.
 
     ``class`` (from 1), ``count`` (particles assigned), ``resolution_A`` and ``resolution_05_A`` (where the even–odd
     FRC drops below 0.143 and 0.5), ``effective_classes`` (mean over its particles of the exponential of the entropy
     of their class probabilities), ``mean_score`` (mean log-likelihood gain of its particles), ``max_probability``
-    (mean posterior probability of their best pose), ``detail_gain`` and ``streak`` (see `detail_gain`), ``width_A``.
+    (mean posterior probability of their best pose), ``detail_gain`` and ``streak`` (see `detail_gain`), ``width_A``,
+    ``mass`` (density of the whole average, in grey values times Å²: the same for all views of one particle),
+    ``object`` (number of the object that a class shows, by common lines; 1 for all before the last iteration).
     """
     classes = len(state.weight)
     seen = state.class_index >= 0
@@ -118,4 +127,6 @@ def class_figures(state: ClassificationState) -> Columns:
         "detail_gain": state.detail,
         "streak": state.streak,
         "width_A": widths_A(state.averages, state.pixel_size_A),
+        "mass": to_numpy(state.averages).sum(axis=(1, 2), dtype=np.float64) * state.pixel_size_A**2,
+        "object": _objects(state),
     }

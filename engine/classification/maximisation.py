@@ -22,7 +22,7 @@ from engine.optics import Defocus
 from engine.particles import Particles
 
 _SMALLEST_WEIGHT = 0.02
-_CLASSES_AT_ONCE = 4
+_CLASSES_AT_ONCE = 8
 
 
 @dataclass
@@ -78,28 +78,34 @@ def add_block(
 ) -> None:
     """Add the images of a block, aligned by their poses, to the first ``count`` coefficients of the sums (in place)."""
     image, slot = np.nonzero(poses.weight > _SMALLEST_WEIGHT)
-    classes = poses.classes[image, slot]
+    classes, halves = poses.classes[image, slot], indices[image] % 2
     x, ctf = x[:, :count], ctf[:, :count]
     for start in range(0, sums.numerator.shape[1], _CLASSES_AT_ONCE):
-        group = (classes >= start) & (classes < start + _CLASSES_AT_ONCE)
-        if group.any():
-            entries = _Entries(image[group], slot[group], start, poses, indices)
-            _add_numerators(sums, x, ctf, entries, sampling)
-            _add_denominators(sums, entries, particles, sampling, count)
+        for half in (0, 1):
+            group = (classes >= start) & (classes < start + _CLASSES_AT_ONCE) & (halves == half)
+            if group.any():
+                entries = _Entries(image[group], slot[group], start, half, poses, indices)
+                _add_numerators(sums, x, ctf, entries, sampling)
+                _add_denominators(sums, entries, particles, sampling, count)
 
 
 class _Entries:
-    """The (image, kept pose) pairs of a few neighbouring classes."""
+    """The (image, kept pose) pairs of one half of a few neighbouring classes, the first of which is ``start``."""
 
     def __init__(
-        self, image: NDArray[np.intp], slot: NDArray[np.intp], start: int, poses: Poses, indices: NDArray[np.intp]
+        self,
+        image: NDArray[np.intp],
+        slot: NDArray[np.intp],
+        start: int,
+        half: int,
+        poses: Poses,
+        indices: NDArray[np.intp],
     ) -> None:
-        self.image, self.start = image, start
+        self.image, self.start, self.half = image, start, half
         self.classes = poses.classes[image, slot] - start
         self.angle, self.weight = poses.angle[image, slot], poses.weight[image, slot]
         self.shift_px = poses.shift_px[image, slot]
         self.particle = indices[image]
-        self.half = self.particle % 2
 
 
 def _add_numerators(sums: Sums, x: Array, ctf: Array, entries: _Entries, sampling: Sampling) -> None:
@@ -110,15 +116,15 @@ def _add_numerators(sums: Sums, x: Array, ctf: Array, entries: _Entries, samplin
     moved *= ctf[where] * xp.asarray(entries.weight)[:, None]
     angles = len(sampling.rotation.angles_deg)
     count = min(_CLASSES_AT_ONCE, sums.numerator.shape[1] - entries.start)
-    bins = (entries.half * count + entries.classes) * angles + entries.angle
-    binned = xp.reshape(_bin(xp, moved, bins, 2 * count * angles), (2 * count, angles, -1))
+    bins = entries.classes * angles + entries.angle
+    binned = xp.reshape(_bin(xp, moved, bins, count * angles), (count, angles, -1))
     spectra = sampling.disc.gather(rfft2_centred(sampling.rotation.adjoint(binned)))
     # what the halves share must not reach their finer rings: turned images are cut off by the box, which would leak
     shared = min(sampling.shared, x.shape[1])
     coarse = sampling.disc.gather(rfft2_centred(sampling.rotation.adjoint(binned[:, :, :shared])))
     spectra[:, shared:] -= coarse[:, shared:]
     chosen = slice(entries.start, entries.start + count)
-    sums.numerator[:, chosen, : x.shape[1]] += xp.reshape(spectra, (2, count, -1))[:, :, : x.shape[1]]
+    sums.numerator[entries.half, chosen, : x.shape[1]] += spectra[:, : x.shape[1]]
 
 
 def _add_denominators(
@@ -135,11 +141,10 @@ def _add_denominators(
     psi = sampling.rotation.angles_deg[entries.angle[first]]
     squared = _turned_ctf(particles, sampling, entries.particle[first], psi, xp)[:, :limit] ** 2
     count = min(_CLASSES_AT_ONCE, sums.numerator.shape[1] - entries.start)
-    row = entries.half[first] * count + entries.classes[first]
-    select = np.zeros((2 * count, len(first)), np.float32)
-    select[row, np.arange(len(first))] = weight
+    select = np.zeros((count, len(first)), np.float32)
+    select[entries.classes[first], np.arange(len(first))] = weight
     chosen = slice(entries.start, entries.start + count)
-    sums.denominator[:, chosen, : squared.shape[1]] += xp.reshape(xp.asarray(select) @ squared, (2, count, -1))
+    sums.denominator[entries.half, chosen, : squared.shape[1]] += xp.asarray(select) @ squared
 
 
 def _bin(xp: Any, rows: Array, bins: NDArray[np.int64], count: int) -> Array:

@@ -5,10 +5,17 @@ A class shows particles when each of its images fits it far better than an empty
 share where there is nothing but aligned noise). The three are weighed in one sum, a logistic regression over classes
 of simulated particles and junk; its weights hold for structures that were left out. How much better an image of a
 particle fits depends on its mass, the dose and the pixel size, so scores are judged between what noise reaches and
-what the better part of the images reach. Narrow stripes among wider
-particles, with little detail for their contrast, are membrane discs seen from the side. What is strong but agrees in
-nothing finer than the halves share anyway is ice, and what is both fainter than the particles and poorer in detail
-is a mixture or a smaller object.
+what the better part of the images reach.
+
+Projections of one object hold the same mass from every side: all slices of its transform meet in the origin. A class
+that holds clearly less than most images is therefore another object, such as an empty membrane disc, however strong
+its stripe is from the side. Narrow stripes with little detail for their contrast, and less mass besides, are such
+discs too where the masses are close. Where images are strong, common lines (see `engine.classification.kinship`) tell
+objects apart whose masses are closer than that, and classes that share neither lines nor mass with the commonest
+object are left.
+
+What is strong but agrees in nothing finer than the halves share anyway is ice, and what is both fainter than the
+particles and poorer in detail is a mixture or a smaller object.
 """
 
 from __future__ import annotations
@@ -18,7 +25,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-NEEDED = ("count", "resolution_A", "effective_classes", "mean_score", "detail_gain", "width_A")
+NEEDED = ("count", "resolution_A", "effective_classes", "mean_score", "detail_gain", "width_A", "mass", "object")
 """Columns of the class table that the choice looks at."""
 
 _FEWEST = 3
@@ -30,6 +37,9 @@ _BETTER = 0.7  # with up to 40 % of junk this quantile of the images' scores is 
 _STRIPE_GAP, _STRIPE_WIDTH, _STRIPE_DETAIL = 1.3, 0.68, 0.6
 _SMOOTH_A, _STRONG, _CHANCE = 36.0, 25.0, 15.0
 _FAINT, _POOR, _FAINT_SHARE = 0.35, 0.5, 0.2
+_LIGHT, _LIGHTER = 0.8, 0.95  # views of one particle differ by a few per cent in mass, discs and particles by a third
+_AS_HEAVY = 0.08
+_CLEAR_SCORE = 30.0  # averages of images that are fitted no better than this are too noisy for common lines
 _RARE = 0.25  # more than that share of narrow images is a view of a flat particle, not junk
 
 
@@ -57,7 +67,10 @@ def select_classes(figures: Mapping[str, NDArray]) -> NDArray[np.intp]:
     column = {name: np.asarray(figures[name], np.float64) for name in NEEDED}
     good = (column["count"] >= _FEWEST) & (_merit(column) > 0)
     good &= ~_smooth(column)
-    good &= ~_stripes(column, good)
+    mass = _relative_mass(column, good)
+    good &= mass > _LIGHT
+    good &= ~(_stripes(column, good) & (mass < _LIGHTER))
+    good &= ~_other_object(column, good)
     good &= ~_faint(column, good)
     if not good.any():
         raise ValueError(
@@ -95,6 +108,22 @@ def _smooth(column: Mapping[str, NDArray[np.float64]]) -> NDArray[np.bool_]:
     """Tell which classes explain their images well by coarse features alone, as ice does."""
     no_detail = column["detail_gain"] * column["count"] < _CHANCE
     return (column["resolution_A"] > _SMOOTH_A) & (column["mean_score"] > _STRONG) & no_detail
+
+
+def _relative_mass(column: Mapping[str, NDArray[np.float64]], good: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the mass of each class relative to the median over the images of the good ones."""
+    usual = _quantile_of_images(column["mass"][good], column["count"][good], 0.5)
+    return column["mass"] / usual if usual > 0 else np.ones(len(good))
+
+
+def _other_object(column: Mapping[str, NDArray[np.float64]], good: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell which classes show another object than most images; noise in the averages of weak images hides it."""
+    if not good.any() or _usual_score(column) < _CLEAR_SCORE:
+        return np.zeros(len(good), np.bool_)
+    which = column["object"].astype(np.intp)
+    commonest = good & (which == np.bincount(which[good], column["count"][good]).argmax())
+    # a view that found no line among the others holds their mass all the same
+    return ~commonest & (np.abs(_relative_mass(column, commonest) - 1) > _AS_HEAVY)
 
 
 def _stripes(column: Mapping[str, NDArray[np.float64]], good: NDArray[np.bool_]) -> NDArray[np.bool_]:

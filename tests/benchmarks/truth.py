@@ -62,7 +62,7 @@ def class_figures(
     """
     used = np.unique(classes)
     shares = np.array([np.mean(classes == c) for c in used])
-    likeness = _best_correlations(averages[used], pixel_size_A)
+    likeness = best_correlations(averages[used], pixel_size_A, np.full(len(used), 14.0))
     spread = np.array([_view_spread_deg(true_rotations[classes == c]) for c in used])
     return {
         "classes used": float(len(used)),
@@ -71,13 +71,23 @@ def class_figures(
     }
 
 
-def _best_correlations(averages: Volume, pixel_size_A: float) -> NDArray[np.float64]:
-    """Largest correlation of each average with any projection at any shift, to 14 Å within the particle's disc."""
+def best_correlations(averages: Volume, pixel_size_A: float, resolution_A: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Largest correlation of each average with any projection, turned and shifted, to a resolution of its own.
+
+    Both are compared within the particle's disc, in boxes whose Nyquist frequency is that resolution.
+    """
     field_A = averages.shape[-1] * pixel_size_A
-    box = 2 * round(field_A / 7.0 / 2)
-    disc = soft_disc(box, DIAMETER_A / 2 / 7.0, 1.0)
+    boxes = np.clip(2 * np.round(field_A / resolution_A).astype(int), 16, averages.shape[-1])
+    best = np.zeros(len(averages))
+    for box in np.unique(boxes):
+        best[boxes == box] = _best_in_box(averages[boxes == box], int(box), field_A / box)
+    return best
+
+
+def _best_in_box(averages: Volume, box: int, pixel_size_A: float) -> NDArray[np.float64]:
+    disc = soft_disc(box, DIAMETER_A / 2 / pixel_size_A, 1.0)
     images = _standard(fourier_resize(averages.astype(np.float32), box), disc)
-    patterns = _standard(projections(box, field_A / box), disc)
+    patterns = _standard(projections(box, pixel_size_A), disc)
     spectra = np.conj(np.fft.rfft2(images))
     best = np.full(len(images), -1.0)
     for start in range(0, len(patterns), 500):

@@ -43,6 +43,13 @@ def test_classes_are_pure(views: tuple[Truth, ClassificationState]) -> None:
     assert purity > 0.95
 
 
+def test_views_of_one_particle_hold_the_same_mass(views: tuple[Truth, ClassificationState]) -> None:
+    figures = class_figures(views[1])
+    mass = figures["mass"][figures["count"] >= 20]
+    print(f"mass {mass / mass.mean()}")
+    assert len(mass) >= 3 and np.abs(mass / mass.mean() - 1).max() < 0.15
+
+
 def test_psi_and_origin_within_a_class(views: tuple[Truth, ClassificationState]) -> None:
     """Poses in a class agree with truth up to one rotation and one shift of the whole class."""
     truth, state = views
@@ -189,6 +196,8 @@ def table(**columns: list[float]) -> dict[str, np.ndarray]:
         "mean_score": 50.0,
         "detail_gain": 10.0,
         "width_A": 30.0,
+        "mass": 1000.0,
+        "object": 1.0,
     }
     return {name: np.asarray(columns.get(name, [value] * size), np.float64) for name, value in usual.items()}
 
@@ -217,14 +226,32 @@ def test_selection_does_not_depend_on_how_strong_the_images_are(particles: float
 
 
 def test_rare_stripes_without_detail_are_left_but_views_of_a_flat_particle_stay() -> None:
-    widths = [30.0, 28.0, 31.0, 14.0]
-    stripe = table(width_A=widths, detail_gain=[10, 9, 12, 2], count=[100, 100, 100, 40])
-    assert select_classes(stripe).tolist() == [0, 1, 2]
-    detailed = table(width_A=widths, detail_gain=[10, 9, 12, 9], count=[100, 100, 100, 40])
-    common = table(width_A=widths, detail_gain=[10, 9, 12, 2], count=[100, 100, 100, 150])
-    graded = table(width_A=[30.0, 24.0, 19.0, 15.0], detail_gain=[10, 9, 12, 2], count=[100, 100, 100, 40])
-    for figures in (detailed, common, graded):
-        assert select_classes(figures).tolist() == [0, 1, 2, 3]
+    stripe = {
+        "width_A": [30.0, 28.0, 31.0, 14.0],
+        "detail_gain": [10, 9, 12, 2],
+        "count": [100, 100, 100, 40],
+        "mass": [1000, 1020, 990, 900],
+    }
+    assert select_classes(table(**stripe)).tolist() == [0, 1, 2]
+    detailed = {"detail_gain": [10, 9, 12, 9]}
+    common = {"count": [100, 100, 100, 150]}
+    graded = {"width_A": [30.0, 24.0, 19.0, 15.0]}
+    as_heavy = {"mass": [1000, 1020, 990, 1010]}
+    for change in (detailed, common, graded, as_heavy):
+        assert select_classes(table(**{**stripe, **change})).tolist() == [0, 1, 2, 3]
+
+
+def test_what_holds_less_mass_than_the_particles_is_left() -> None:
+    """A strong stripe with all its detail, as an empty membrane disc gives from the side."""
+    figures = table(mass=[1000, 1100, 950, 600], mean_score=[50, 60, 55, 180], count=[100, 80, 90, 150])
+    assert select_classes(figures).tolist() == [0, 1, 2]
+
+
+def test_the_commonest_object_is_kept_where_images_are_strong() -> None:
+    clear = {"object": [1, 1, 2, 3], "count": [100, 90, 80, 70], "mean_score": [90, 110, 100, 95]}
+    clear["mass"] = [1000, 1040, 1150, 1030]
+    assert select_classes(table(**clear)).tolist() == [0, 1, 3]
+    assert select_classes(table(**{**clear, "mean_score": [20, 22, 21, 19]})).tolist() == [0, 1, 2, 3]
 
 
 def test_ice_and_faint_mixtures_are_left() -> None:

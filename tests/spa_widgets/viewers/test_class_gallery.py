@@ -87,7 +87,8 @@ def judged_classes(folder: Path) -> Path:
     table = pd.read_csv(folder / "classes.csv")
     gain = np.array([0.01, 2.0, 0.005, 1.5, 1.8, 0.0])
     score = np.where(gain > 1, 60.0, 2.0)
-    table = table.assign(detail_gain=gain, mean_score=score, width_A=100.0, resolution_A=9.0, effective_classes=1.2)
+    same = {"width_A": 100.0, "mass": 1000.0, "object": 1, "resolution_A": 9.0, "effective_classes": 1.2}
+    table = table.assign(detail_gain=gain, mean_score=score, **same)
     table.to_csv(folder / "classes.csv", index=False)
     return folder
 
