@@ -65,16 +65,21 @@ def _execute(spec: JobSpec, store: Store, given: Mapping[str, Any], printer: Pro
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """Let a batch system's SIGTERM end a job like an interrupt from the keyboard."""
+    """Let a batch system's SIGTERM, and a terminal that is closed, end a job like an interrupt from the keyboard."""
 
     def stop(signum: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, stop)
+    known = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    before = {number: signal.getsignal(number) for number in known}
+    heeded = [number for number in known if before[number] != signal.SIG_IGN]  # `nohup` has one ignored
+    for number in heeded:
+        signal.signal(number, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number in heeded:
+            signal.signal(number, before[number])
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from spa_widgets.cli import EXIT_INTERRUPTED, main
 from spa_widgets.errors import UserError
 from spa_widgets.io import mrc
 from spa_widgets.io.mrc import read_mrc, read_mrc_slices, write_mrc
+from spa_widgets.session.context import JobContext
 from spa_widgets.session.execute import execute
 from spa_widgets.session.spec import JobSpec
 from spa_widgets.session.store import Store
@@ -165,3 +168,26 @@ def test_a_log_of_events_on_a_full_disk_ends_the_job_in_words(tmp_path: Path) ->
     assert store.keys() == []
     key = execute(TOY, store, "cpu")
     assert store.keys() == [key]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=["INT", "TERM", "HUP"])
+def test_a_command_that_is_told_to_end_keeps_what_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    keep, kept = JobContext.keep, []
+
+    def keep_and_signal(context: JobContext, name: str, state: Any) -> None:
+        keep(context, name, state)
+        kept.append(int(state["done"]))
+        if kept == [1]:
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(JobContext, "keep", keep_and_signal)
+    command = ["simulate", "--micrographs", "2", "--size-px", "256", "--objects-per-micrograph", "2", "--device", "cpu"]
+    command += ["--out", str(tmp_path / "out"), "--store", str(tmp_path / "store")]
+    before = [signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGHUP)]
+
+    assert main(command) == EXIT_INTERRUPTED
+    assert before == [signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGHUP)]
+    assert main(command) == 0
+    assert kept == [1, 2], "it began anew"
