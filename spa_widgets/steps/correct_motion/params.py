@@ -4,27 +4,16 @@ from __future__ import annotations
 
 from typing import Literal
 
-from spa_widgets.session.params import StepParams, param
+from spa_widgets.session.params import param
 from spa_widgets.session.registry import Input, Output, Step, register
+from spa_widgets.steps._optics_params import OpticsParams
 
 
-class Params(StepParams):
+class Params(OpticsParams):
     """Optics of the movies, and how their frames are brought together. A wrong pixel size, voltage or Cs spoils all."""
 
     pixel_size_A: float = param(
         label="Pixel size", unit="Å", help="Size of a pixel of the movies, before binning.", gt=0.05, le=20
-    )
-    voltage_kv: float = param(label="Voltage", unit="kV", help="Acceleration voltage.", ge=50, le=1500)
-    cs_mm: float = param(
-        label="Spherical aberration", unit="mm", help="Cs of the objective lens, from the microscope's data sheet.",
-        ge=0, le=10,
-    )  # fmt: skip
-    amplitude_contrast: float = param(
-        0.1,
-        label="Amplitude contrast",
-        help="Fraction of amplitude contrast, 0.07 to 0.1 for proteins in ice.",
-        ge=0,
-        le=1,
     )
     dose_e_per_A2: float = param(
         0.0,
