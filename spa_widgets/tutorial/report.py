@@ -79,7 +79,11 @@ class RunReport:
         """Return everything as plain values."""
         return {
             "checks": {
-                name: {"title": check.title, "figures": {row[0]: row[1] for row in check.rows}}
+                name: {
+                    "title": check.title,
+                    "figures": {row[0]: row[1] for row in check.rows},
+                    "remarks": {row[0]: row[2] for row in check.rows},
+                }
                 for name, check in self.checks.items()
             },
             "jobs": self.jobs,

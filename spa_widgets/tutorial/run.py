@@ -102,13 +102,13 @@ def _execute(notebook: Any, settings: TutorialSettings, out: Path, timeout_s: fl
         on_cell_start=announce,
         coalesce_streams=True,
     )
-    client.create_kernel_manager()
-    client.km.transport = "ipc"  # sockets of this user's alone, not ports that anybody on the machine can reach
     try:
         client.execute(env={**os.environ, **settings.to_environment()})
     except CellExecutionError as error:
         reason = f"{error.ename}: {error.evalue}" if error.ename != "UserError" else str(error.evalue)
         raise UserError(f"The tutorial stopped: {reason} (the notebook so far is {out / 'tutorial.ipynb'}).") from error
+    except AssertionError as error:  # at Ctrl-C nbclient lets go of the kernel, and then misses it
+        raise KeyboardInterrupt from error
 
 
 def _cell_titles(notebook: Any) -> dict[int, str]:
@@ -159,7 +159,8 @@ def summary(results: dict[str, Any], out: Path) -> str:
     lines = []
     for check in results["checks"].values():
         lines.append(check["title"])
-        lines += [f"  {name:<62} {format_value(value):>9}" for name, value in check["figures"].items()]
+        for name, value in check["figures"].items():
+            lines.append(f"  {name:<62} {format_value(value):>9} {check['remarks'][name]}".rstrip())
     lines.append("Time of each job")
     lines += [f"  {job['job'] + ' ' + job['step']:<62} {job['seconds'] or 0:7.1f} s" for job in results["jobs"]]
     lines.append(f"  {'whole notebook':<62} {results['total_seconds']:7.1f} s")
