@@ -61,8 +61,9 @@ class RawFilesAtStart:
         )
 
 
-def _signature(path: str) -> object:
+def _signature(path: str) -> tuple[int, int] | None:
+    """Size and time of change; not the inode, which some file systems of networks give anew."""
     try:
-        return stat_signature(Path(path))
+        return stat_signature(Path(path))[:2]
     except OSError:
         return None
