@@ -42,7 +42,7 @@ class Checking:
     def look(self, form: FormState | None) -> None:
         """Have the present state of a form looked at soon; one with problems of its own has to be mended first."""
         ready = form is not None and not form.problems
-        state = json.dumps([form.step.name, form.inputs, form.values], default=str) if form and ready else ""
+        state = json.dumps([form.step.name, _there(form), form.values], default=str) if form and ready else ""
         with self._lock:
             if state == (self._wanted[0] if self._wanted else self._last):
                 return
@@ -64,11 +64,15 @@ class Checking:
             with self._lock:
                 if self._wanted is None:
                     self._thread = None
-                    break
+                    return
                 (state, asked), self._wanted = self._wanted, None
                 self._last = state
             self.found = self._look_at(asked)
-        self._tell()
+            if self._wanted is None:
+                try:
+                    self._tell()
+                except Exception:  # a page that was closed must not stop the next look
+                    _log.exception("telling what a form shows")
 
     @staticmethod
     def _look_at(asked: Any) -> list[Finding]:
@@ -83,3 +87,13 @@ class Checking:
         except Exception:  # a look beforehand must never stand in the way of the job
             _log.exception("looking at a form")
             return []
+
+
+def _there(form: FormState) -> dict[str, Any]:
+    """Give the inputs of a form, those from jobs with what is there of them: a result that comes is looked at."""
+    given = dict(form.inputs)
+    for name, ref in given.items():
+        if isinstance(ref, dict) and "job" in ref:
+            row = form.project.queue.get(int(ref["job"]))
+            given[name] = {**ref, "key": row.key if row else None}
+    return given

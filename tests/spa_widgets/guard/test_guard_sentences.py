@@ -226,6 +226,15 @@ WORKSHOP = (3838, 3710)
             "its physical pixels usually have; all lengths would be doubled: give 0.616 Å unless the images were not "
             "binned and this is their own size."]),
         ([(7676, 7420)] * 2, [0.0, 0.0], 0.616, []),
+        ([(4092, 5760)] * 2, [0.0, 0.0], 8.3, [
+            "The micrographs have 5760 × 4092 px as from the K3, whose pixels of 5 µm would make 8.3 Å a magnification "
+            "of 6,024; proteins are imaged at 12,000 to 500,000, and every length follows from the pixel size: look it "
+            "up in the records of the session."]),
+        ([(4092, 5760)] * 2, [0.0, 0.0], 0.83, []),
+        ([(8184, 11520)] * 2, [0.0, 0.0], 0.415, []),
+        ([(4096, 4096)] * 2, [0.0, 0.0], 0.93, []),
+        ([(8192, 8192)] * 2, [0.0, 0.0], 1.1, []),
+        ([(3000, 3000)] * 2, [0.0, 0.0], 10.0, []),
         ([WORKSHOP] * 2, [0.0, 0.0], 0.12, [
             "A pixel size of 0.12 Å is given, smaller than those of microscopes, as if it were in nm; every length "
             "follows from it: give 1.2 if it is 0.12 nm."]),

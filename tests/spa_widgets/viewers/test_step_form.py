@@ -134,9 +134,15 @@ def test_what_looks_wrong_is_told_before_anything_runs_and_mended_by_a_word(sess
     assert form.check() == [], "what is wrong in itself is told beside its field"
 
 
-def test_results_that_are_not_there_yet_are_not_looked_at(session: Session) -> None:
-    form = StepForm(session.workspace("later"), "extract")
-    assert form.check() == []
+def test_results_are_looked_at_once_they_are_there(session: Session, tmp_path: Path) -> None:
+    other = Session(tmp_path / "later")
+    folder = Path(session["J1"].inputs["files"]["files"][0]).parent
+    job = other.import_micrographs(str(folder / "*.mrc"), **{**OPTICS, "voltage_kv": 250})
+    form = StepForm(other, "pick_blobs", diameter_A=70)
+    job.wait(120)
+    form._ask_form_choices()
+    assert [each.key for each in form.check()] == ["voltage"]
+    other.runner.stop()
     assert session.check("estimate_ctf", session["J1"]) == []
     with pytest.raises(UserError, match="estimate_ctf takes 1 inputs, 2 were given"):
         session.check("estimate_ctf", session["J1"], session["J1"])
