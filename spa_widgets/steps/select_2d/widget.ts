@@ -150,7 +150,7 @@ class GalleryView {
     const info = h("button", { class: "spa-info", tabIndex: -1, title: t("class_detail"), "aria-label": `${t("class_detail")} ${row.number}`, onclick: (event: Event) => { event.stopPropagation(); this.open(row.number); } }, "i");
     const tile = h("div", { class: "spa-class", role: "option", tabIndex: place ? -1 : 0, "data-class": row.number, "aria-label": this.describe(row), onclick: (event: MouseEvent) => this.click(place, event) },
       h("i"), info, h("span", {}, h("b", {}, row.number), h("small", {}, row.count === null ? "–" : `n = ${row.count.toLocaleString("en-US")}`)),
-      h("span", { title: `${t("resolution")}, ${t("effective_classes")}` }, h("small", {}, row.resolution_A === null ? "–" : `${human(row.resolution_A)} Å`), h("small", {}, row.effective_classes === null ? "" : `×${row.effective_classes.toFixed(1)}`)));
+      h("span", { title: `${t("resolution")}, ${t("effective_classes")}` }, h("small", {}, row.resolution_A === null ? "–" : `${human(row.resolution_A)} Å`), h("small", {}, row.effective_classes === null || !row.count ? "" : `×${row.effective_classes.toFixed(1)}`)));
     this.tiles.set(row.number, tile);
     return tile;
   }
