@@ -13,6 +13,7 @@ from engine.micrograph_view import picture_binning
 from spa_widgets.viewers.base import SpaWidget
 from spa_widgets.viewers.flat.picks import picks_of
 from spa_widgets.viewers.flat.pictures import MICROGRAPH, Pictures, open_pictures
+from spa_widgets.viewers.volume.napari_models import viewer_model
 
 SIGMA, SPAN_SIGMA = 3.0, 8.0  # black and white at first, and the ends of their sliders, in standard deviations
 MICROGRAPH_LOW_PASS_A = 20.0
@@ -44,8 +45,6 @@ class FlatState(SpaWidget):
         self._when_ready([item for item in (source, picks) if item is not None], self._load)
 
     def _load(self) -> None:
-        from napari.components import ViewerModel
-
         found: Pictures = open_pictures(self._source, self._pixel_size_A)
         self._found = found
         usual = MICROGRAPH_LOW_PASS_A if found.kind == MICROGRAPH and found.pixel_size_A else 0.0
@@ -54,7 +53,7 @@ class FlatState(SpaWidget):
         self.current = min(self.current, self.count - 1)
         seen = self._sample()
         self.span = list(sigma_limits(seen, SPAN_SIGMA))
-        model = ViewerModel(ndisplay=2)
+        model = viewer_model(2)
         model.add_image(
             found.data, name=self._name or found.kind, rgb=False, multiscale=False,
             contrast_limits=sigma_limits(seen, SIGMA), metadata={"pixel_size_A": found.pixel_size_A},

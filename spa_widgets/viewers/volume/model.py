@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from engine.volume_view import height
 from spa_widgets.errors import UserError
 from spa_widgets.viewers.volume.mirror import camera_of
+from spa_widgets.viewers.volume.napari_models import viewer_model
 from spa_widgets.viewers.volume.stand_in import COLOUR_BY
 
 # colour-blind-safe (Okabe and Ito), in the order in which maps get them
@@ -152,9 +153,7 @@ _KINDS: dict[str, Any] = {
 
 def new_model() -> Any:
     """Give an empty 3D ViewerModel whose axes are right-handed on the screen (x right, y up, z to the viewer)."""
-    from napari.components import ViewerModel
-
-    model = ViewerModel(ndisplay=3)
+    model = viewer_model(3)
     camera_of(model).orientation = ("towards", "up", "right")
     camera_of(model).set_view_direction((-1, 0, 0), (0, 1, 0))
     return model
