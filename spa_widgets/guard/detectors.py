@@ -80,7 +80,7 @@ def format_warnings(height: int, width: int, pixel_size_A: float, fix: str = "pi
     limits = {"least": LEAST_MAGNIFICATION, "most": MOST_MAGNIFICATION}
     return [
         Finding(
-            "magnification", None, detector=sizes_um[size_um], physical_um=size_um, magnification=found[size_um],
+            "magnification", detector=sizes_um[size_um], physical_um=size_um, magnification=found[size_um],
             **limits, **about,
         )
     ]  # fmt: skip

@@ -26,7 +26,7 @@ class Finding(str):
     ja: str
     fix: dict[str, Any]
 
-    def __new__(cls, key: str, fix: Mapping[str, Any] | None = None, **values: Any) -> Finding:
+    def __new__(cls, key: str, fix: Mapping[str, Any] | None = None, /, **values: Any) -> Finding:
         """Make the sentence of a key of the catalogue from the values that it names."""
         entry = _catalogue()[key]
         found = super().__new__(cls, entry["en"].format(**values))

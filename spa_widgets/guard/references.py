@@ -37,7 +37,7 @@ def reference_findings(path: Path, box_px: int, pixel_size_A: float, symmetry: s
     side, box_A = volume.shape[0], box_px * pixel_size_A
     if not _LEAST_SCALE <= side * map_A / box_A <= _MOST_SCALE:
         about = {"map_A": map_A, "side": side, "map_extent_A": side * map_A, "box_A": box_A}
-        yield Finding("map_scale", None, name=path.name, **about)
+        yield Finding("map_scale", name=path.name, **about)
         return
     small_px = min(box_px, _MOST_PX)
     small_A = box_A / small_px
@@ -46,7 +46,7 @@ def reference_findings(path: Path, box_px: int, pixel_size_A: float, symmetry: s
     distance = np.sqrt(axis[:, None, None] ** 2 + axis[:, None] ** 2 + axis**2)
     sure = float((small[distance < 0.3].mean() - small[distance > 0.8].mean()) / max(float(small.std()), 1e-30))
     if sure < _SURELY_BLACK:
-        yield Finding("black_map", None, name=path.name, sure=-sure)
+        yield Finding("black_map", name=path.name, sure=-sure)
     elif len(point_group(symmetry)) > 1:
         yield from symmetry_warnings(small, find_symmetry(small, small_A, symmetry), small_A, symmetry)
 
@@ -58,4 +58,4 @@ def half_map_findings(first: Path, second: Path) -> Iterator[Finding]:
     finest = curve[2 * len(curve) // 3 :]
     correlation = float(finest.mean()) if len(finest) else 0.0
     if correlation > _TOO_ALIKE:
-        yield Finding("same_halves", None, first=first.name, second=second.name, correlation=correlation)
+        yield Finding("same_halves", first=first.name, second=second.name, correlation=correlation)
