@@ -64,6 +64,10 @@ It is a function of a module (other processes find it by name) and changes nothi
 class MapAdd(Protocol):
     """Maps sets of chunks and adds the sums of each set."""
 
+    @property
+    def workers(self) -> int:
+        """How many share the work now; chunks whose sums are added must not depend on it."""
+
     def __call__(self, work: Work, shared: Any, sets: Sequence[Sequence[Any]]) -> list[tuple[list[Any], Any]]:
         """Return for each set what was found in each chunk, in order, and the set's sums."""
 
@@ -83,6 +87,11 @@ class MapHere:
     def __init__(self, particles: Particles, xp: Any = np, look: Callable[[], None] = lambda: None) -> None:
         self.workspace = Workspace(particles, xp)
         self._look = look
+
+    @property
+    def workers(self) -> int:
+        """One."""
+        return 1
 
     def __call__(self, work: Work, shared: Any, sets: Sequence[Sequence[Any]]) -> list[tuple[list[Any], Any]]:
         """Map and add; the chunks of one set, one group and one chunk at a time."""

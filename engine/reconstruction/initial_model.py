@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from engine.arrays import to_numpy
 from engine.fourier.crop import fourier_resize_volume
 from engine.fourier.shells import resolution_at
+from engine.mapping import MapAdd, Workspace
 from engine.particles import Particles
 from engine.reconstruction.initial_model_images import ImagePreparer
+from engine.reconstruction.initial_model_mapped import make_preparer
 from engine.reconstruction.initial_model_options import InitialModelOptions
 from engine.reconstruction.initial_model_run import BatchResult, Run
 from engine.reconstruction.initial_model_starts import agreement_A, turn_onto_axes
@@ -36,6 +38,7 @@ def initial_model(
     rng: np.random.Generator,
     state: InitialModelState | None = None,
     xp: Any = np,
+    map_add: MapAdd | None = None,
 ) -> Iterator[InitialModelState]:
     """Find models of particles whose poses are unknown; yields after every iteration.
 
@@ -46,6 +49,7 @@ def initial_model(
     rng : start of all randomness (not used when a state is given).
     state : to go on from; the result is the same as without the interruption.
     xp : array namespace (device) that holds images, models and sums; states are always on the host.
+    map_add : who searches poses where it has several workers (see `engine.mapping`); the result has the same bits.
 
     Raises
     ------
@@ -54,11 +58,11 @@ def initial_model(
     """
     _check(particles, options)
     seed = int(rng.integers(2**31)) if state is None else state.seed
-    preparer = make_preparer(particles, options, seed, xp)
+    preparer = make_preparer(Workspace(particles, xp), options, seed)
     if state is None:
         state = first_state(options, seed)
     while state.done < state.total:
-        state = _advance(state, preparer, options)
+        state = _advance(state, preparer, options, map_add)
         yield state
 
 
@@ -75,17 +79,17 @@ def _check(particles: Particles, options: InitialModelOptions) -> None:
         )
 
 
-def make_preparer(particles: Particles, options: InitialModelOptions, seed: int, xp: Any = np) -> ImagePreparer:
-    """Return the source of images of a run."""
-    rng = np.random.default_rng([seed, 0])
-    return ImagePreparer(particles, options.mask_diameter_A, options.max_shift_A, options.final_resolution_A, rng, xp)
-
-
 def resume_run(
-    preparer: ImagePreparer, options: InitialModelOptions, seed: int, start: int, sums: Mapping[str, Any]
+    preparer: ImagePreparer,
+    options: InitialModelOptions,
+    seed: int,
+    start: int,
+    sums: Mapping[str, Any],
+    map_add: MapAdd | None = None,
 ) -> Run:
     """Return a start as its sums left it, or at its beginning where there are none."""
     run = Run(preparer, options, seed + 7919 * (start + 1))
+    run.map_add, run.images_seed = map_add, seed
     if sums:
         run.load_dict(dict(sums))
     else:
@@ -93,7 +97,9 @@ def resume_run(
     return run
 
 
-def _advance(state: InitialModelState, preparer: ImagePreparer, options: InitialModelOptions) -> InitialModelState:
+def _advance(
+    state: InitialModelState, preparer: ImagePreparer, options: InitialModelOptions, map_add: MapAdd | None
+) -> InitialModelState:
     resolution_A = options.resolution_A(state.iteration)
     free = state.best_start < 0 or options.symmetry == "C1"
     turned = None
@@ -102,7 +108,7 @@ def _advance(state: InitialModelState, preparer: ImagePreparer, options: Initial
         run.refine_grid(resolution_A)
         turned = turn_onto_axes(run, options.symmetry, resolution_A)
         state = replace(state, symmetry_score=turned.score)
-    run = resume_run(preparer, options.free if free else options, state.seed, state.start, state.sums)
+    run = resume_run(preparer, options.free if free else options, state.seed, state.start, state.sums, map_add)
     results = run.iterate(
         state.iteration,
         resolution_A,

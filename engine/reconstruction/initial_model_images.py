@@ -94,6 +94,10 @@ class ImagePreparer:
             shape = (particles.count, len(self.disc))
             self._kept = PreparedImages(xp.empty(shape, dtype=xp.complex64), xp.empty(shape, dtype=xp.float32))
 
+    def radius_px(self, resolution_A: float) -> float:
+        """Working radius: cycles in the window that is kept."""
+        return min(self.field_A / resolution_A, self.disc.radius_px)
+
     def _background_power(self, indices: NDArray[np.intp]) -> NDArray[np.float64]:
         """Power of each image outside the particle: (m, n // 2 + 1), per coefficient of the whole box."""
         images, xp = self.particles.images_on(indices, self.xp), self.xp

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from engine.geometry import matrix_to_euler
 from engine.mapping import MOST_CHUNKS, MapAdd, MapHere, Workspace
 from engine.particles import Particles
-from engine.reconstruction.initial_model import InitialModelState, make_preparer, resume_run
+from engine.reconstruction.initial_model import InitialModelState, resume_run
 from engine.reconstruction.initial_model_candidates import Poses, posterior
+from engine.reconstruction.initial_model_mapped import make_preparer
 from engine.reconstruction.initial_model_options import InitialModelOptions
 from engine.reconstruction.initial_model_run import Run, trust_in
 from engine.reconstruction.initial_model_sums import FOLDS
@@ -82,7 +83,7 @@ def assign_poses(
 def _assign_chunk(workspace: Workspace, shared: _Models, chunk: tuple[int, int]) -> tuple[list[ParticlePoses], None]:
     """Assign the poses of one of so many parts of all batches."""
     if "run" not in workspace.kept:
-        preparer = make_preparer(workspace.particles, shared.options, shared.state.seed, workspace.xp)
+        preparer = make_preparer(workspace, shared.options, shared.state.seed)
         workspace.kept["run"] = resume_run(
             preparer, shared.options, shared.state.seed, shared.state.start, shared.state.sums
         )

@@ -7,20 +7,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrays import to_numpy
-from engine.geometry import random_rotations
+from engine.arrays import Array, to_numpy
+from engine.mapping import MapAdd
 from engine.reconstruction.fourier_volume import FourierVolume
 from engine.reconstruction.initial_model_candidates import Poses, posterior
 from engine.reconstruction.initial_model_images import PreparedImages
+from engine.reconstruction.initial_model_mapped import (
+    MARGIN,
+    BatchSearch,
+    grids,
+    search_batch,
+    search_shared,
+    sliceable,
+)
 from engine.reconstruction.initial_model_marginal import marginal_sums
-from engine.reconstruction.initial_model_search import climb, search_globally, search_grid, shift_grid
 from engine.reconstruction.initial_model_sums import FOLDS, FoldSums
 
-_KEPT_POSES = 32
 _LEAST_WEIGHT = 1e-3
-_MARGIN = 12.0
-_LAST_MARGIN_SHARE = 0.35  # scores at all frequencies leave fewer poses possible than those of the first climb
-_APART = 1.25  # steps of the grid: a candidate and its direct neighbours climb the same hill
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,16 @@ class BatchResult:
 
 
 class Run(FoldSums):
-    """One start: its sums and the mini-batches that change them."""
+    """One start: its sums and the mini-batches that change them.
+
+    Attributes
+    ----------
+    map_add : who searches poses, where several workers may.
+    images_seed : what others prepare the same images with.
+    """
+
+    map_add: MapAdd | None = None
+    images_seed = 0
 
     def _batch(self, fold: int, iteration: int, size: int) -> NDArray[np.intp]:
         """Particles of a fold for an iteration: each walk through the fold has a shuffle of its own."""
@@ -57,7 +69,7 @@ class Run(FoldSums):
         batch: int,
         memory: int,
         heat: float,
-        references: list[list[FourierVolume]] | None = None,
+        references: list[list[Array]] | None = None,
     ) -> list[BatchResult]:
         """One mini-batch from each fold; sums remember about `memory` images, `heat` flattens the posteriors.
 
@@ -72,34 +84,23 @@ class Run(FoldSums):
         for fold in range(FOLDS):
             chosen = self._batch(fold, iteration, batch)
             rate = min(1.0, FOLDS * len(chosen) / memory) if references is None else 1.0
-            models = self.models(resolution_A, without=fold) if references is None else references[fold]
-            results.append(step(fold, models, self._rng(3, fold, iteration), chosen, resolution_A, rate, heat))
+            volumes = self.volumes(resolution_A, without=fold) if references is None else references[fold]
+            results.append(step(fold, volumes, (self.seed, 3, fold, iteration), chosen, resolution_A, rate, heat))
         return results
-
-    def _grids(
-        self, radius_px: float, rng: np.random.Generator
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], float, float]:
-        """Rotations and shifts that detail out to a radius asks for, and their steps."""
-        options, field_A = self.options, self.preparer.field_A
-        step_deg = float(np.rad2deg(field_A / radius_px / options.mask_diameter_A)) * options.angular_sampling
-        most_px = options.max_shift_A / self.grid.pixel_size_A
-        # a quarter of the wavelength keeps the phase error of the best shift below 45 degrees
-        step_px = min(0.25 * field_A / radius_px / self.grid.pixel_size_A, max(most_px, 0.5))
-        grid = search_grid(step_deg, options.symmetry, random_rotations(1, rng)[0])
-        return grid, shift_grid(most_px, step_px), step_deg, step_px
 
     def _marginal_step(
         self,
         fold: int,
-        models: list[FourierVolume],
-        rng: np.random.Generator,
+        volumes: list[Array],
+        turn_key: tuple[int, ...],
         chosen: NDArray[np.intp],
         resolution_A: float,
         rate: float,
         heat: float,
     ) -> BatchResult:
         disc, radius = self.grid.disc, self.radius_px(resolution_A)
-        rotations, shifts, _, _ = self._grids(radius, rng)
+        models, rng = sliceable(volumes, radius), np.random.default_rng(turn_key)
+        rotations, shifts, _, _ = grids(self.preparer, self.grid, self.options, radius, rng)
         images = self.preparer.prepare(chosen)
         found = marginal_sums(images, models, disc, disc.count_within(radius), rotations, shifts, heat)
         gain = np.float32(rate / len(chosen))
@@ -113,15 +114,15 @@ class Run(FoldSums):
     def _search_step(
         self,
         fold: int,
-        models: list[FourierVolume],
-        rng: np.random.Generator,
+        volumes: list[Array],
+        turn_key: tuple[int, ...],
         chosen: NDArray[np.intp],
         resolution_A: float,
         rate: float,
         heat: float,
     ) -> BatchResult:
         images = self.preparer.prepare(chosen)
-        poses = self.search(images, models, resolution_A, rng, _MARGIN / heat)
+        poses = self._search(images, volumes, turn_key, chosen, resolution_A, MARGIN / heat)
         weights = posterior(poses, heat)
         trust = trust_in(poses.score[:, 0])
         # all mini-batches weigh alike whatever their size
@@ -132,27 +133,28 @@ class Run(FoldSums):
         share = np.bincount(poses.model.ravel(), weights.ravel(), self.options.classes)
         return BatchResult(poses.score[:, 0], weights[:, 0], share.astype(np.float64))
 
-    def search(
+    def _search(
         self,
         images: PreparedImages,
-        models: list[FourierVolume],
+        volumes: list[Array],
+        turn_key: tuple[int, ...],
+        chosen: NDArray[np.intp],
         resolution_A: float,
-        rng: np.random.Generator,
-        margin: float = _MARGIN,
+        margin: float,
     ) -> Poses:
-        """Best poses of images against models, on a grid turned at random; worse ones by `margin` are given up."""
-        options, disc = self.options, self.grid.disc
-        radius = self.radius_px(resolution_A)
-        coarse = min(self.preparer.field_A / options.search_resolution_A, radius)
-        few, everything = disc.count_within(coarse), disc.count_within(radius)
-        grid, shifts, step_deg, step_px = self._grids(coarse, rng)
-        most = options.candidates * options.classes
-        poses = search_globally(images, models, disc, few, grid, shifts, most).sorted(most).distinct(_APART * step_deg)
-        middle = round((few * everything) ** 0.5)
-        poses = climb(images, models, disc, middle, poses, step_deg / 3, step_px / 2, margin)
-        last = _LAST_MARGIN_SHARE * margin
-        poses = climb(images, models, disc, everything, poses, step_deg / 6, step_px / 4, last)
-        return poses.sorted(_KEPT_POSES * options.classes)
+        if self.map_add is not None and self.map_add.workers > 1:
+            models = np.stack([to_numpy(volume) for volume in volumes])
+            radius_px = self.grid.disc.radius_px
+            search = BatchSearch(self.options, self.images_seed, models, radius_px, resolution_A, turn_key, margin)
+            return search_shared(self.map_add, search, chosen)
+        sliced, rng = sliceable(volumes, self.radius_px(resolution_A)), np.random.default_rng(turn_key)
+        return search_batch(self.preparer, self.grid, self.options, images, sliced, resolution_A, rng, margin)
+
+    def search(
+        self, images: PreparedImages, models: list[FourierVolume], resolution_A: float, rng: np.random.Generator
+    ) -> Poses:
+        """Best poses of images against models, on a grid turned at random."""
+        return search_batch(self.preparer, self.grid, self.options, images, models, resolution_A, rng)
 
     def _add(
         self,

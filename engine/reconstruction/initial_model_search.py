@@ -23,7 +23,7 @@ from engine.reconstruction.initial_model_images import PreparedImages
 from engine.reconstruction.pose_search import pose_kernels
 from engine.symmetry import in_asymmetric_unit
 
-_IMAGES_AT_ONCE, _DEVICE_IMAGES_AT_ONCE = 8, 64
+IMAGES_AT_ONCE, _DEVICE_IMAGES_AT_ONCE = 8, 64
 _NEIGHBOURS = np.array([[x, y] for y in (-1, 0, 1) for x in (-1, 0, 1)], dtype=np.float32)
 
 
@@ -61,7 +61,7 @@ def search_globally(
     real[...], imag[...] = 2 * xp.real(slices).T, 2 * xp.imag(slices).T
     power[...] = (xp.abs(slices) ** 2).T
     ramps = disc.phase_ramps(xp.asarray(shifts_px), count)
-    at_once = _DEVICE_IMAGES_AT_ONCE if is_gpu(images.data) else _IMAGES_AT_ONCE
+    at_once = _DEVICE_IMAGES_AT_ONCE if is_gpu(images.data) else IMAGES_AT_ONCE
     parts = in_batches(
         lambda part: _score_chunk(images.take(part), real, imag, power, ramps, count, keep),
         images.data.shape[0],

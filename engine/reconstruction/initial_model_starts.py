@@ -12,12 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrays import to_numpy
+from engine.arrays import Array, to_numpy
 from engine.fourier.shells import fourier_shell_correlation, resolution_at
 from engine.reconstruction.alignment import align_maps
-from engine.reconstruction.fourier_volume import FourierVolume, fourier_volume
 from engine.reconstruction.initial_model_run import Run
-from engine.reconstruction.initial_model_sums import FOLDS, PADDING
+from engine.reconstruction.initial_model_sums import FOLDS
 from engine.reconstruction.rigid import transform_volume
 from engine.reconstruction.symmetry_axis import find_symmetry
 from engine.symmetry import point_group
@@ -34,13 +33,13 @@ class TurnedModels:
         for those that have not.
     """
 
-    references: list[list[FourierVolume]]
+    references: list[list[Array]]
     score: NDArray[np.float64]
 
 
 def turn_onto_axes(run: Run, symmetry: str, resolution_A: float) -> TurnedModels:
     """Find the axes in the models of a run without symmetry, and give what its folds know of the symmetric ones."""
-    pixel_A, radius, xp = run.grid.pixel_size_A, run.radius_px(resolution_A), run.preparer.xp
+    pixel_A, xp = run.grid.pixel_size_A, run.preparer.xp
     operators = np.asarray(point_group(symmetry), dtype=np.float64)
     found = [
         find_symmetry(to_numpy(run.model(k, resolution_A)), pixel_A, symmetry, resolution_A)
@@ -52,7 +51,7 @@ def turn_onto_axes(run: Run, symmetry: str, resolution_A: float) -> TurnedModels
         for k, axes in enumerate(found):
             model, shift_px = to_numpy(run.model(k, resolution_A, without=fold)), axes.shift_A / pixel_A
             mates = [transform_volume(model, g @ axes.rotation, g @ shift_px, order=3) for g in operators]
-            models.append(fourier_volume(xp.asarray(np.mean(mates, axis=0, dtype=np.float32)), PADDING, radius))
+            models.append(xp.asarray(np.mean(mates, axis=0, dtype=np.float32)))
         references.append(models)
     return TurnedModels(references, np.array([axes.score for axes in found]))
 

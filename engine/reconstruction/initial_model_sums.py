@@ -15,15 +15,15 @@ from engine.arrays import Array, to_numpy
 from engine.fourier.shells import fourier_shell_correlation
 from engine.geometry import random_rotations
 from engine.reconstruction.accumulator import Accumulator
-from engine.reconstruction.fourier_volume import FourierVolume, fourier_volume
+from engine.reconstruction.fourier_volume import FourierVolume
 from engine.reconstruction.initial_model_grid import WorkingGrid, embedded, grid_for
 from engine.reconstruction.initial_model_images import ImagePreparer
+from engine.reconstruction.initial_model_mapped import PADDING, sliceable
 from engine.reconstruction.initial_model_options import InitialModelOptions
 from engine.windows import soft_sphere
 
 FOLDS = 6
 _FIRST_IMAGES = 50
-PADDING = 2.0
 
 
 class FoldSums:
@@ -56,7 +56,7 @@ class FoldSums:
 
     def radius_px(self, resolution_A: float) -> float:
         """Working radius: cycles in the window that is kept."""
-        return min(self.preparer.field_A / resolution_A, self.preparer.disc.radius_px)
+        return self.preparer.radius_px(resolution_A)
 
     def _grid_at(self, resolution_A: float) -> WorkingGrid:
         preparer = self.preparer
@@ -118,12 +118,13 @@ class FoldSums:
         solved = self._added(folds, index).solve(2 * fsc / (1 - fsc), self.radius_px(resolution_A))
         return self.preparer.xp.astype(solved * self.mask, np.float32)
 
+    def volumes(self, resolution_A: float, without: int | None = None) -> list[Array]:
+        """Models of all classes, from all folds or all but one."""
+        return [self.model(k, resolution_A, without) for k in range(self.options.classes)]
+
     def models(self, resolution_A: float, without: int | None = None) -> list[FourierVolume]:
         """Models of all classes ready to be sliced, from all folds or all but one."""
-        radius = self.radius_px(resolution_A)
-        return [
-            fourier_volume(self.model(k, resolution_A, without), PADDING, radius) for k in range(self.options.classes)
-        ]
+        return sliceable(self.volumes(resolution_A, without), self.radius_px(resolution_A))
 
     def to_dict(self) -> dict[str, Any]:
         """Sums and FSC as arrays."""

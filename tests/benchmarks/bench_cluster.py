@@ -27,7 +27,7 @@ from tests.benchmarks.run import Settings
 from tests.support.particle_files import write_particles
 
 BOX_PX, PIXEL_A = 48, 4.62
-FILES = {"refine": "map.mrc", "classify_2d": "class_averages.mrcs"}
+FILES = {"refine": "map.mrc", "classify_2d": "class_averages.mrcs", "initial_model": "volume_1.mrc"}
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Run:
 
 
 def run(settings: Settings) -> list[Row]:
-    """Measure both steps with one worker and with two."""
+    """Measure each step with one worker and with two."""
     load_steps()
     write_particles(settings.work, settings.size(2048, 400), BOX_PX, PIXEL_A)
     found = {count: _on_workers(count, settings) for count in (1, 2)}
@@ -61,7 +61,7 @@ def _row(step: str, alone: Run, shared: Run) -> Row:
 
 
 def _on_workers(count: int, settings: Settings) -> dict[str, Run]:
-    """Run both steps on so many workers of one thread, each step once before: compiled code is loaded then."""
+    """Run each step on so many workers of one thread, each step once before: compiled code is loaded then."""
     os.environ["SPA_THREADS"] = str(count)
     with tempfile.TemporaryDirectory(dir=settings.work) as folder:
         workers = Workers(ClusterSetting(HERE, workers=count), Path(folder) / "dask", 0)
@@ -98,4 +98,5 @@ def _spec(step: str, data: Path) -> JobSpec:
     if step == "refine":
         params |= {"symmetry": "C8", "align_symmetry": False, "max_iterations": 5}
         return JobSpec(step, params, {"particles": particles, "volume": volume})
-    return JobSpec(step, {**params, "classes": 10}, {"particles": particles})
+    params |= {"classes": 10} if step == "classify_2d" else {}
+    return JobSpec(step, params, {"particles": particles})

@@ -143,6 +143,11 @@ class DaskMapper:
         with suppress(Exception):  # a worker that just died has freed it
             self._client.run(forget, self._token, wait=False)
 
+    @property
+    def workers(self) -> int:
+        """How many workers of the cluster can take part."""
+        return len(self._workers())
+
     def __call__(self, work: Work, shared: Any, sets: Sequence[Sequence[Any]]) -> list[tuple[list[Any], Any]]:
         """Map and add (see `engine.mapping.MapAdd`)."""
         from distributed import CancelledError, KilledWorker

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.display import contrast_by_sigma
+from engine.mapping import MapAdd
+from engine.particles import Particles
 from engine.reconstruction.initial_model import (
     InitialModelOptions,
     InitialModelState,
@@ -30,22 +32,26 @@ def run(ctx: JobContext) -> None:
         ctx.warn(sentence)
     try:
         options = InitialModelOptions(**ctx.params.model_dump(exclude={"seed"}))
-        with ctx.stage("search"):
-            state = _search(ctx, dataset, options)
     except ValueError as error:
         raise UserError(f"{dataset.path}: {error}.") from error
     particles = dataset.to_engine()
-    with ctx.stage("assign"), ctx.mapping(particles, dataset.path) as map_add:
-        poses = assign_poses(particles, options, state, ctx.xp, map_add)
+    with ctx.mapping(particles, dataset.path) as map_add:
+        try:
+            with ctx.stage("search"):
+                state = _search(ctx, particles, options, map_add)
+        except ValueError as error:
+            raise UserError(f"{dataset.path}: {error}.") from error
+        with ctx.stage("assign"):
+            poses = assign_poses(particles, options, state, ctx.xp, map_add)
     with ctx.stage("write"):
         _write(ctx, dataset, options, state, poses)
 
 
-def _search(ctx: JobContext, dataset: ParticleSet, options: InitialModelOptions) -> InitialModelState:
+def _search(ctx: JobContext, particles: Particles, options: InitialModelOptions, map_add: MapAdd) -> InitialModelState:
     kept = ctx.load_checkpoint()
     state = None if kept is None else InitialModelState.from_dict(kept)
     ctx.progress(state.done if state else 0, state.total if state else 1, "preparing images")
-    for found in initial_model(dataset.to_engine(), options, ctx.rng(), state, ctx.xp):
+    for found in initial_model(particles, options, ctx.rng(), state, ctx.xp, map_add):
         state = found
         message = _show(ctx, state)
         ctx.save_checkpoint(state.to_dict())
