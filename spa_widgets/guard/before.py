@@ -46,7 +46,9 @@ def findings_before(step: str, params: Any, files: Files) -> list[Finding]:
     found: list[Finding] = []
     for check in CHECKS.get(step, ()):
         try:
-            found += [each for each in check(params, files) if each not in found]
+            for each in check(params, files):  # what was told before something could not be read stays
+                if each not in found:
+                    found.append(each)
         except (UserError, ValueError, OSError):
             continue
     known = set(type(params).model_fields)
