@@ -20,6 +20,7 @@ import numpy as np
 
 from spa_widgets.session.context import JobContext
 from spa_widgets.session.execute import execute
+from spa_widgets.session.registry import load_steps
 from spa_widgets.session.spec import JobSpec
 from spa_widgets.session.store import Store
 from tests.benchmarks.kills_in_session import Trial, Undisturbed, kill_in_session
@@ -80,6 +81,7 @@ def all_trials(folder: Path, wanted: dict[str, int]) -> Iterator[Trial]:
 
 def make_undisturbed(folder: Path) -> Undisturbed:
     """Run every job once, and make stores that lack one of the results each."""
+    load_steps()
     store = Store.open(folder / "reference")
     # in a process of its own: this one must have no threads when it forks
     forked(lambda: (folder / "keys.json").write_text(json.dumps(run_chain(store)), encoding="utf-8"))
