@@ -50,9 +50,10 @@ def particle_warnings(dataset: ParticleSet, diameter_A: float | None = None, mos
     except (UserError, ValueError):  # the step that reads them says so
         return []
     checks: list[Callable[[], Iterator[Finding]]] = [
+        lambda: _mixed(dataset),
         lambda: _optics(particles),
         lambda: _units(dataset, particles),
-        lambda: _pixel_size(dataset, particles),
+        lambda: _pixel_size(dataset),
         lambda: _repeated(dataset),
         lambda: _box(particles, diameter_A),
         lambda: _contrast(particles, diameter_A, most),
@@ -65,6 +66,21 @@ def particle_warnings(dataset: ParticleSet, diameter_A: float | None = None, mos
         except (UserError, ValueError):
             continue
     return found
+
+
+def _mixed(dataset: ParticleSet) -> Iterator[Finding]:
+    """Tell what images of several sizes are brought to."""
+    grid = dataset.grid()
+    if len(grid.sizes) > 1:
+        listed = ", ".join(f"{box_px} px of {size_A:g} Å" for box_px, size_A in grid.sizes)
+        yield Finding(
+            "mixed_images",
+            name=dataset.path.name,
+            listed=listed,
+            box_px=grid.box_px,
+            pixel_size_A=grid.pixel_size_A,
+            finest_A=2 * grid.pixel_size_A,
+        )
 
 
 def _optics(particles: Particles) -> Iterator[Finding]:
@@ -97,10 +113,10 @@ def _units(dataset: ParticleSet, particles: Particles) -> Iterator[Finding]:
             yield Finding(key, name=dataset.path.name)
 
 
-def _pixel_size(dataset: ParticleSet, particles: Particles) -> Iterator[Finding]:
+def _pixel_size(dataset: ParticleSet) -> Iterator[Finding]:
     stack = str(dataset.table["rlnImageName"].iloc[0]).rpartition("@")[2]
     header_A = mrc_pixel_size_A(resolve_image_path(stack, dataset.path))
-    stated_A = particles.pixel_size_A
+    stated_A = float(dataset.pixel_sizes_A[0])
     if header_A not in (0.0, 1.0) and abs(header_A - stated_A) > _PIXEL_SIZE_TOLERANCE * stated_A:
         yield Finding("stack_header", name=dataset.path.name, stated_A=stated_A, header_A=header_A)
 

@@ -96,6 +96,27 @@ def group_index(optics: pd.DataFrame, rows: pd.DataFrame, path: str | Path) -> N
     return np.asarray(found, np.intp)
 
 
+def row_values(
+    optics: pd.DataFrame, rows: pd.DataFrame, names: Iterable[str], path: str | Path, what: str, unit: str
+) -> NDArray[np.float64]:
+    """Return an optics column for each row; the first column that is there counts.
+
+    Raises
+    ------
+    UserError
+        When there is none, or one that is used is not positive.
+    """
+    name = next((name for name in names if name in optics), None)
+    if name is None:
+        raise UserError(f"{path} does not state the {what}; expected {next(iter(names))} in its optics table.")
+    index = group_index(optics, rows, path)
+    values = numbers(optics, name, path).round(6)
+    for value in np.unique(values[index]):
+        if value <= 0:
+            raise UserError(f"{path} states a {what} of {value:g} {unit}; expected a positive number: correct it.")
+    return values[index]
+
+
 def used_value(
     optics: pd.DataFrame, rows: pd.DataFrame, names: Iterable[str], path: str | Path, what: str, unit: str
 ) -> float:
@@ -106,19 +127,15 @@ def used_value(
     UserError
         When there is none, or several, or it is not positive.
     """
-    name = next((name for name in names if name in optics), None)
-    if name is None:
-        raise UserError(f"{path} does not state the {what}; expected {next(iter(names))} in its optics table.")
-    index = group_index(optics, rows, path)
-    values = np.unique(numbers(optics, name, path)[np.unique(index)].round(6))
+    values = np.unique(row_values(optics, rows, names, path, what, unit))
     if len(values) > 1:
         raise UserError(
             f"{path} mixes {what}s {', '.join(f'{value:g}' for value in values)} {unit}; expected one: "
             f"split it by optics group, or rescale the images to one {what}."
         )
-    if len(values) and values[0] <= 0:
-        raise UserError(f"{path} states a {what} of {values[0]:g} {unit}; expected a positive number: correct it.")
-    return float(values[0]) if len(values) else float(numbers(optics, name, path)[0])
+    if not len(values):
+        return float(row_values(optics, optics, names, path, what, unit)[0])
+    return float(values[0])
 
 
 def defocus_of(rows: pd.DataFrame, path: str | Path) -> Defocus:

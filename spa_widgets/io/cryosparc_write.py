@@ -45,7 +45,7 @@ def _f4(values: Any) -> NDArray[np.float32]:
 
 def _images(particles: ParticleSet) -> Columns:
     table, count = particles.table, particles.count
-    engine = particles.to_engine()
+    grid = particles.grid()
     names = [str(name).rpartition("@") for name in particles.with_absolute_names().table["rlnImageName"]]
     index = np.array([int(number) - 1 if number else 0 for number, _, _ in names], np.uint32)
     paths = [name for _, _, name in names]
@@ -59,8 +59,8 @@ def _images(particles: ParticleSet) -> Columns:
         "uid": uid,
         "blob/path": np.array(paths),
         "blob/idx": index,
-        "blob/shape": np.full((count, 2), engine.box_px, np.uint32),
-        "blob/psize_A": np.full(count, engine.pixel_size_A, np.float32),
+        "blob/shape": np.repeat(grid.own_px[:, None], 2, axis=1).astype(np.uint32),
+        "blob/psize_A": _f4(particles.pixel_sizes_A),
         "blob/sign": _f4(sign),
     }
 
@@ -88,11 +88,11 @@ def _ctf(particles: ParticleSet) -> Columns:
 def _poses(particles: ParticleSet) -> Columns:
     table = particles.table
     angles_deg, shifts_A = particles.poses()
-    pixel_size_A = particles.pixel_size_A
+    sizes_A = particles.pixel_sizes_A
     columns: Columns = {
         "alignments3D/pose": _f4(np.deg2rad(rotation_vectors_of_angles(angles_deg))),
-        "alignments3D/shift": _f4(shifts_A / pixel_size_A),
-        "alignments3D/psize_A": np.full(particles.count, pixel_size_A, np.float32),
+        "alignments3D/shift": _f4(shifts_A / sizes_A[:, None]),
+        "alignments3D/psize_A": _f4(sizes_A),
         "alignments3D/alpha": np.ones(particles.count, np.float32),
     }
     if "rlnRandomSubset" in table:

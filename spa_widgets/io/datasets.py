@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,16 +11,15 @@ from numpy.typing import NDArray
 
 from engine.particles import Particles
 from spa_widgets.errors import UserError
-from spa_widgets.io.columns import numbers
+from spa_widgets.io.columns import group_index, numbers, row_values
 from spa_widgets.io.image_paths import resolve_image_path
 from spa_widgets.io.image_table import ImageTable
 from spa_widgets.io.mrc import finite, mrc_shape, read_mrc
-from spa_widgets.io.particle_images import STACKS, StackImages
+from spa_widgets.io.particle_images import STACKS, ImageGrid, StackImages, boxes_px, stack_locations
 from spa_widgets.io.star import need_columns
 
 IMAGE_SIGN = "spaImageSign"
 """Column: -1 where the protein is black in the stored image; the image is inverted when it is read."""
-_NUMBER_IN_STACK = re.compile("0*[1-9][0-9]{0,11}")
 _ANGLES = ("rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi")
 _ORIGINS = ("rlnOriginXAngst", "rlnOriginYAngst")
 
@@ -103,6 +101,26 @@ class ParticleSet(ImageTable):
     _EMPTY = "no particle; expected at least one: choose more classes or picks."
 
     @property
+    def pixel_sizes_A(self) -> NDArray[np.float64]:
+        """Å per px of each stored image."""
+        return row_values(self.optics_table, self.table, self._PIXEL_SIZES, self.path, "pixel size", "Å")
+
+    @property
+    def pixel_size_A(self) -> float:
+        """Å per px that images are brought to when they are read: the coarsest of those stored."""
+        return float(self.pixel_sizes_A.max()) if self.count else super().pixel_size_A
+
+    def grid(self) -> ImageGrid:
+        """Return boxes and pixel sizes of the stored images, and what they are brought to when they are read.
+
+        Raises
+        ------
+        UserError
+            When a stack is missing, not square, or of another box than the rest of its optics group.
+        """
+        return self._stacks()[2]
+
+    @property
     def half_sets(self) -> NDArray[np.int64]:
         """Half set 1 or 2 of each particle.
 
@@ -153,56 +171,34 @@ class ParticleSet(ImageTable):
     def to_engine(self) -> Particles:
         """Return the particles for the engine; images are read from their stacks when asked for.
 
+        Images of several boxes or pixel sizes are brought to one grid as they are read.
+
         Raises
         ------
         UserError
-            When stacks are missing, are too short or differ in box size, or a column is not what it should be.
+            As `grid`, or when a column is not what it should be.
         """
-        numbers_in_stack, files = self._locations()
-        distinct = sorted(set(files))
-        box_px = _box_px(distinct, self.path)
-        order = {file: i for i, file in enumerate(distinct)}
-        file_index = np.array([order[file] for file in files], np.intp)
+        files, (file_index, numbers_in_stack), grid = self._stacks()
         ones = np.ones(self.count, np.float32)
         sign = numbers(self.table, IMAGE_SIGN, self.path).astype(np.float32) if IMAGE_SIGN in self.table else ones
-        images = StackImages(distinct, file_index, numbers_in_stack, sign, box_px)
+        images = StackImages(files, file_index, numbers_in_stack, sign, grid)
         return Particles(
             load=images.load,
             count=self.count,
-            box_px=box_px,
-            pixel_size_A=self.pixel_size_A,
+            box_px=grid.box_px,
+            pixel_size_A=grid.pixel_size_A,
             defocus=self.defocus,
             optics=self.optics,
             resident=STACKS,
             numbers=images.numbers(),
         )
 
-    def _locations(self) -> tuple[NDArray[np.intp], list[Path]]:
-        """Return the number in its stack (from 0) and the stack of each particle."""
-        parts = [str(name).rpartition("@") for name in self.table["rlnImageName"]]
-        for row, (number, at, name) in enumerate(parts, 1):
-            if not name or (at and not _NUMBER_IN_STACK.fullmatch(number)):
-                raise UserError(
-                    f"{self.path}: row {row} of rlnImageName is {number + at + name!r}; expected a number from 1 "
-                    "on and a stack, such as 000001@particles.mrcs: mend or leave out the row."
-                )
-        numbers_in_stack = np.array([int(number) - 1 if number else 0 for number, _, _ in parts], np.intp)
-        found = {name: resolve_image_path(name, self.path) for name in {name for _, _, name in parts}}
-        return numbers_in_stack, [found[name] for _, _, name in parts]
-
-
-def _box_px(stacks: list[Path], path: str | Path) -> int:
-    """Return the one side of the square images of some stacks."""
-    shapes = {stack: mrc_shape(stack)[-2:] for stack in stacks}
-    first, (height, width) = next(iter(shapes.items()))
-    for stack, shape in shapes.items():
-        if shape[0] != shape[1]:
-            raise UserError(
-                f"{stack} has images of {shape[1]} × {shape[0]} px; expected square ones: extract them anew."
-            )
-        if shape != (height, width):
-            raise UserError(
-                f"{path} mixes boxes: {stack} has {shape[1]} px, {first} has {width} px; expected one: "
-                "split it by optics group, or rescale the images to one box."
-            )
-    return int(width)
+    def _stacks(self) -> tuple[list[Path], tuple[NDArray[np.intp], NDArray[np.intp]], ImageGrid]:
+        """Return the stacks, the stack and the place there of each image, and the grid."""
+        numbers_in_stack, files = stack_locations(self.table["rlnImageName"], self.path)
+        distinct = sorted(set(files))
+        order = {file: i for i, file in enumerate(distinct)}
+        file_index = np.array([order[file] for file in files], np.intp)
+        groups = group_index(self.optics_table, self.table, self.path)
+        own_px = boxes_px(distinct, file_index, groups, self.path)[file_index]
+        return distinct, (file_index, numbers_in_stack), ImageGrid.of(own_px, self.pixel_sizes_A)

@@ -234,7 +234,7 @@ CASES: list[tuple[str, Spoil, int, str]] = [
      lambda f: (write_mrc(f / "other.mrcs", np.ones((4, 20, 20), np.float32), 6.0, is_stack=True),
                 edit(f / "particles.star", "particles", "rlnImageName", 2, "1@other.mrcs")), 1,
      "{here}/particles.star mixes boxes: {here}/particles.mrcs has 32 px, {here}/other.mrcs has 20 px; "
-     "expected one: split it by optics group, or rescale the images to one box."),
+     "expected one in an optics group: give each box a group of its own."),
     (CLASSIFY, lambda f: (f / "particles.star").write_text((f / "particles.star").read_text() + "extra cell\n"), 1,
      "{here}/particles.star is not a readable STAR file (row 25 of the table particles (near line 59) has 2 "
      "cells for 13 columns): export it again."),
