@@ -154,7 +154,7 @@ def boxes_px(
         other = first.setdefault(group, index)
         if shapes[other] != shapes[index]:
             raise UserError(
-                f"{path} mixes boxes: {stacks[other]} has {shapes[other][0]} px, {stacks[index]} has "
-                f"{shapes[index][0]} px; expected one in an optics group: give each box a group of its own."
+                f"{path} mixes boxes: {stacks[index]} has {shapes[index][0]} px, {stacks[other]} has "
+                f"{shapes[other][0]} px; expected one in an optics group: give each box a group of its own."
             )
     return np.array([width for _, width in shapes], np.intp)

@@ -108,7 +108,7 @@ def test_an_optics_group_has_one_box(tmp_path: Path) -> None:
     particles = particle_set(tmp_path, KINDS["mixed"])
     one_group = particles.table.assign(rlnOpticsGroup=1)
     write_star(tmp_path / "wrong.star", {"optics": particles.optics_table, "particles": one_group})
-    with pytest.raises(UserError, match=r"has 48 px, .* has 60 px; expected one in an optics group: give each box"):
+    with pytest.raises(UserError, match=r"has 60 px, .* has 48 px; expected one in an optics group: give each box"):
         ParticleSet.read(tmp_path / "wrong.star").to_engine()
 
 
