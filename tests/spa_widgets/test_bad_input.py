@@ -26,7 +26,7 @@ from spa_widgets.session.store import Store
 
 pytestmark = pytest.mark.filterwarnings("ignore:Data array contains NaN:RuntimeWarning")
 
-WITHOUT_OUT = ("fetch", "verify", "transmogrify", "open", "export")
+AS_THEY_ARE = ("fetch", "verify", "transmogrify", "open", "export", "convert", "check")
 ALL = [*CASES, *MORE]
 IDS = [f"{number}: {command[:60]}" for number, (command, *_) in enumerate(ALL)]
 
@@ -50,7 +50,7 @@ def here(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 
 def spa(command: str) -> int:
     arguments = shlex.split(command)
-    if arguments[0] not in WITHOUT_OUT:
+    if arguments[0] not in AS_THEY_ARE:
         arguments += ["--quiet"] if "--out" in arguments else ["--quiet", "--out", "out"]
     return main(arguments)
 
