@@ -16,6 +16,7 @@ from engine.optics import Optics
 from engine.particles import Particles
 from engine.reconstruction import initial_model_mapped, initial_model_poses, refinement, refinement_chunks
 from engine.reconstruction.initial_model import InitialModelOptions, initial_model
+from engine.reconstruction.initial_model_sums import FOLDS
 from engine.reconstruction.refinement_state import RefinementOptions
 from engine.simulation.particles import simulate_particles
 from engine.simulation.phantom import channel_in_nanodisc
@@ -31,6 +32,7 @@ class MapElsewhere:
     def __init__(self, particles: Particles) -> None:
         self.spaces = [Workspace(particles, np, workers=3) for _ in range(3)]
         self.rng = np.random.default_rng(8)
+        self.mapped: list[int] = []
 
     @property
     def workers(self) -> int:
@@ -38,6 +40,7 @@ class MapElsewhere:
 
     def __call__(self, work: Work, shared: Any, sets: Sequence[Sequence[Any]]) -> list[tuple[list[Any], Any]]:
         sent = pickle.dumps((work, on_host(shared)))
+        self.mapped += [len(chunks) for chunks in sets]
         places = [(s, c) for s, chunks in enumerate(sets) for c in range(len(chunks))]
         results = {}
         for place in self.rng.permutation(len(places)):
@@ -167,12 +170,14 @@ def test_classes_are_the_same_whoever_maps(particles: Particles, monkeypatch: py
 def test_a_first_model_is_the_same_whoever_maps(particles: Particles, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(initial_model_poses, "_ASSIGNED_AT_ONCE", 16)
     monkeypatch.setattr(initial_model_mapped, "_LEAST_SHARED", 8)
-    # all iterations but the first search with shares of 13 images, which no worker's blocks divide
+    # all iterations but the first search, each mini-batch in shares of 8, 8 and 9 images
     options = InitialModelOptions(
         160.0, symmetry="C2", starts=1, start_iterations=2, iterations=4, final_resolution_A=20.0, batch_first=25
     )
     *_, last = initial_model(particles, options, np.random.default_rng(5))
-    *_, spread = initial_model(particles, options, np.random.default_rng(5), map_add=MapElsewhere(particles))
+    others = MapElsewhere(particles)
+    *_, spread = initial_model(particles, options, np.random.default_rng(5), map_add=others)
+    assert others.mapped == [3] * 3 * FOLDS
     for name, value in last.to_dict().items():
         assert np.array_equal(value, spread.to_dict()[name], equal_nan=np.asarray(value).dtype.kind == "f"), name
     here, elsewhere = (
