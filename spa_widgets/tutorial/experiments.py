@@ -79,10 +79,12 @@ def bare_ice(data: TutorialData, each: int, away_A: float = 150.0, seed: int = 0
         raise UserError("Where the ice is bare is known of the embedded data only; run the tutorial on those first.")
     away_px, margin_px = away_A / data.pixel_size_A, data.box_px // 2
     places = {}
-    for file, known in truth_objects(data.truth).groupby("rlnMicrographName"):
+    for name, known in truth_objects(data.truth).groupby("rlnMicrographName"):
+        file = Path(str(name))
+        height, width = mrc_shape(file)[-2:]
         around = known[["rlnCoordinateX", "rlnCoordinateY"]].to_numpy(float)
-        found = empty_places(around, mrc_shape(Path(file))[-2:], away_px, margin_px, each, rng)
-        places[Path(file).name] = np.rint(found).astype(int).tolist()
+        found = empty_places(around, (height, width), away_px, margin_px, each, rng)
+        places[file.name] = np.rint(found).astype(int).tolist()
     return places
 
 
