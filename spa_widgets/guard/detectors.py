@@ -1,6 +1,6 @@
 """Formats of the field's detectors: what the size of an image says about its pixel size.
 
-Counts and sizes of pixels are those of the makers' data sheets. Formats that several detectors share tell nothing but
+Counts and sizes of pixels are those that the makers publish. Formats that several detectors share tell nothing but
 the range of magnifications that all of them allow.
 """
 
