@@ -38,7 +38,7 @@ _STRIPE_GAP, _STRIPE_WIDTH, _STRIPE_DETAIL = 1.3, 0.68, 0.6
 _SMOOTH_A, _STRONG, _CHANCE = 36.0, 25.0, 15.0
 _FAINT, _POOR, _FAINT_SHARE = 0.35, 0.5, 0.2
 _LIGHT, _LIGHTER = 0.8, 0.95  # views of one particle differ by a few per cent in mass, discs and particles by a third
-_AS_HEAVY = 0.08
+_AS_HEAVY, _SHARP_A = 0.08, 25.0
 _CLEAR_SCORE = 30.0  # averages of images that are fitted no better than this are too noisy for common lines
 _RARE = 0.25  # more than that share of narrow images is a view of a flat particle, not junk
 
@@ -122,8 +122,10 @@ def _other_object(column: Mapping[str, NDArray[np.float64]], good: NDArray[np.bo
         return np.zeros(len(good), np.bool_)
     which = column["object"].astype(np.intp)
     commonest = good & (which == np.bincount(which[good], column["count"][good]).argmax())
-    # a view that found no line among the others holds their mass all the same
-    return ~commonest & (np.abs(_relative_mass(column, commonest) - 1) > _AS_HEAVY)
+    # a view that found no line among the others holds their mass all the same; a blurred one has no lines to compare
+    return (
+        ~commonest & (column["resolution_A"] < _SHARP_A) & (np.abs(_relative_mass(column, commonest) - 1) > _AS_HEAVY)
+    )
 
 
 def _stripes(column: Mapping[str, NDArray[np.float64]], good: NDArray[np.bool_]) -> NDArray[np.bool_]:

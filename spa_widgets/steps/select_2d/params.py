@@ -32,7 +32,7 @@ class Params(StepParams):
 STEP = register(
     Step(
         name="select_2d",
-        version=5,
+        version=6,
         params=Params,
         title="Select 2D classes",
         summary="Keeps the particles and averages of good 2D classes.",
