@@ -40,3 +40,12 @@ def share_of_black_templates(templates: NDArray[np.floating]) -> float:
     distance = np.hypot(axis[:, None], axis[None, :])
     difference = stack[:, distance < 0.5].mean(axis=1) - stack[:, distance > 0.85].mean(axis=1)
     return float((difference < 0).mean())
+
+
+def map_contrast(volume: NDArray[np.floating]) -> float:
+    """Tell how much brighter the middle of a map ``(n, n, n)`` is than its rim, in its standard deviations."""
+    n = volume.shape[-1]
+    axis = (np.arange(n) - n // 2) / (n / 2)
+    distance = np.sqrt(axis[:, None, None] ** 2 + axis[:, None] ** 2 + axis**2)
+    difference = volume[distance < 0.3].mean() - volume[distance > 0.8].mean()
+    return float(difference / max(float(volume.std()), 1e-30))

@@ -115,9 +115,9 @@ def search_batch(
     return poses.sorted(_KEPT_POSES * options.classes)
 
 
-def search_shared(map_add: MapAdd, search: BatchSearch, chosen: NDArray[np.intp]) -> Poses:
-    """Search the poses of particles on several workers; the same bits as `search_batch` of all of them."""
-    [(found, _)] = map_add(_search_share, search, [shares(chosen, map_add.workers)])
+def search_shared(map_add: MapAdd, search: BatchSearch, parts: list[NDArray[np.intp]]) -> Poses:
+    """Search `shares` of a mini-batch on several workers; the same bits as `search_batch` of all of it."""
+    [(found, _)] = map_add(_search_share, search, [parts])
     return Poses(*(np.concatenate([getattr(part, item.name) for part in found]) for item in fields(Poses)))
 
 

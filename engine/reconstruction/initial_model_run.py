@@ -18,6 +18,7 @@ from engine.reconstruction.initial_model_mapped import (
     grids,
     search_batch,
     search_shared,
+    shares,
     sliceable,
 )
 from engine.reconstruction.initial_model_marginal import marginal_sums
@@ -142,11 +143,12 @@ class Run(FoldSums):
         resolution_A: float,
         margin: float,
     ) -> Poses:
-        if self.map_add is not None and self.map_add.workers > 1:
+        parts = [chosen] if self.map_add is None else shares(chosen, self.map_add.workers)
+        if self.map_add is not None and len(parts) > 1:
             models = np.stack([to_numpy(volume) for volume in volumes])
             radius_px = self.grid.disc.radius_px
             search = BatchSearch(self.options, self.images_seed, models, radius_px, resolution_A, turn_key, margin)
-            return search_shared(self.map_add, search, chosen)
+            return search_shared(self.map_add, search, parts)
         sliced, rng = sliceable(volumes, self.radius_px(resolution_A)), np.random.default_rng(turn_key)
         return search_batch(self.preparer, self.grid, self.options, images, sliced, resolution_A, rng, margin)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.checks.contrast import map_contrast
 from engine.fourier.shells import fourier_shell_correlation
 from engine.reconstruction.half_maps import resample_volume
 from engine.reconstruction.symmetry_axis import find_symmetry
@@ -42,9 +43,7 @@ def reference_findings(path: Path, box_px: int, pixel_size_A: float, symmetry: s
     small_px = min(box_px, _MOST_PX)
     small_A = box_A / small_px
     small = np.asarray(resample_volume(volume, map_A, small_px, small_A), np.float32)
-    axis = (np.arange(small_px) - small_px // 2) / (small_px / 2)
-    distance = np.sqrt(axis[:, None, None] ** 2 + axis[:, None] ** 2 + axis**2)
-    sure = float((small[distance < 0.3].mean() - small[distance > 0.8].mean()) / max(float(small.std()), 1e-30))
+    sure = map_contrast(small)
     if sure < _SURELY_BLACK:
         yield Finding("black_map", name=path.name, sure=-sure)
     elif len(point_group(symmetry)) > 1:

@@ -3,9 +3,8 @@
 import pytest
 
 from spa_widgets.session.fields import param_fields
-from spa_widgets.session.registry import all_steps, load_steps
 from spa_widgets.viewers.labels import in_japanese
-from tests.support.step_pages import DOCS, page
+from tests.support.step_pages import DOCS, own_steps, page
 
 
 @pytest.mark.parametrize(("name", "language"), [("steps.md", "en"), ("steps.ja.md", "ja")])
@@ -15,9 +14,8 @@ def test_the_page_is_that_of_the_declarations(name, language):
 
 
 def test_every_word_that_a_form_shows_has_its_japanese():
-    load_steps()
     said = {}
-    for step in all_steps():
+    for step in own_steps():
         fields = param_fields(step.params)
         texts = [step.title, step.summary, *(item.help for item in step.inputs)]
         said |= dict.fromkeys([*texts, *(text for field in fields for text in (field.label, field.help))], step.name)

@@ -11,7 +11,8 @@ from typing import Any
 
 from spa_widgets.cli_steps import command_name, step_command
 from spa_widgets.session.fields import BOOLEAN, CHOICE, ParamField, param_fields
-from spa_widgets.session.registry import Step, all_steps, load_steps
+from spa_widgets.session.registry import Step, get_step, load_steps
+from spa_widgets.steps import ORDER
 from spa_widgets.viewers.labels import in_japanese
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -72,11 +73,16 @@ JAPANESE = Words(
 )
 
 
+def own_steps() -> list[Step]:
+    """Give the steps of the package in the order in which a person meets them, without any that others registered."""
+    load_steps()
+    return [get_step(name) for name in ORDER]
+
+
 def page(language: str) -> str:
     """Text of the page in ``en`` or ``ja``."""
-    load_steps()
     words, say = (JAPANESE, in_japanese) if language == "ja" else (ENGLISH, str)
-    steps = all_steps()
+    steps = own_steps()
     contents = [f"- [{say(step.title)}](#{step.name}) `{step.name}`" for step in steps]
     parts = [_step(step, words, say) for step in steps]
     return "\n".join([f"# {words.title}", "", words.opening, "", f"## {words.contents}", "", *contents, "", *parts])
