@@ -28,9 +28,9 @@ def run(settings: Settings) -> list[Row]:
     rows = [_row(settings, small, "1024²", "ctf-small")]
     large = micrograph_data(settings.data, "workshop", 1)
     rows.append(_row(settings, large, "3710 x 3838", "ctf-large"))
-    standard = standard_set(STANDARD_SEED, settings.size(6, 1))
+    standard = standard_set(STANDARD_SEED, settings.size(8, 1))
     steep = steep_set(STEEP_SEED, settings.size(4, 1))
-    random = random_set(RANDOM_SEED, 0, settings.size(80, 4))
+    random = random_set(RANDOM_SEED, 0, settings.size(200, 4))
     if not settings.quick:
         write_report(standard, steep, random)
     return [
