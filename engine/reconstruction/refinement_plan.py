@@ -25,7 +25,7 @@ _MOSTLY_SETTLED = 0.3
 _SMALLEST_PX = 6.0
 _BYTES_A_VOXEL = 12
 _LARGEST_SUMS = 1_000_000_000
-_DECISIVE = 0.8
+_DECISIVE_A = 12.0
 _ALTERNATIVES = 128
 _NONE_ASTRAY = 0.003
 _MUCH_BETTER = 0.75
@@ -160,8 +160,7 @@ def plan_search(
     shifts = shift_offsets(3, shift_step) if settled else shift_disc(options.shift_range_A / pixel, shift_step)
     keep = 12 if settled else 24
     levels = _halving(step, shift_step, coarse_px, working_px, fine_deg, keep // 2)
-    # a grid can say which orientations fit alike while its steps move the edge by little more than what is resolved
-    if resolution_A < _DECISIVE * np.deg2rad(step) * diameter_A / 2:
+    if resolution_A < _DECISIVE_A:
         return SearchPlan(orientations, shifts, settled, coarse_px, keep, levels, keep, None, first)
     undecided = Level(working_px, np.eye(3)[None], shift_offsets(3, shift_step / 2), _ALTERNATIVES)
     return SearchPlan(orientations, shifts, settled, coarse_px, _ALTERNATIVES, levels, keep, undecided, first)

@@ -92,7 +92,7 @@ class Params(SeededParams):
 STEP = register(
     Step(
         name="refine",
-        version=9,
+        version=10,
         params=Params,
         title="Homogeneous refinement",
         summary="Refine poses and map from two independent halves of the particles.",
