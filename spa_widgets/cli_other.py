@@ -99,16 +99,21 @@ def byte_reporter(printer: Any) -> Any:
 @click.command("convert", short_help="Particles or positions in another program's format.")
 @click.argument("inputs", nargs=-1, required=True, metavar="FILE...")
 @click.option("--out", required=True, metavar="FILE", help="New file: .star (RELION), .cs (cryoSPARC) or .csv.")
-def convert_command(inputs: tuple[str, ...], out: str) -> None:
+@click.option(
+    "--passthrough", multiple=True, metavar="FILE", help=".cs the particles come from: keep its other columns in a .cs."
+)
+def convert_command(inputs: tuple[str, ...], out: str, passthrough: tuple[str, ...]) -> None:
     """Convert particles (.star, .cs), or join positions (.star, .cs, .box, .csv), into one file.
 
-    Files of positions are named like their micrographs: mic_1.box belongs to mic_1.mrc.
+    Files of positions are named like their micrographs: mic_1.box belongs to mic_1.mrc. A .cs made of a .cs keeps every
+    column; of a .star whose particles once were a .cs, name that one with --passthrough.
     """
     from spa_widgets.io.convert import convert
     from spa_widgets.session.inputs import raw_files
 
     target = Path(out).expanduser()
-    done = convert(raw_files(list(inputs), "FILE", "convert"), target)
+    originals = raw_files(list(passthrough), "--passthrough", "convert") if passthrough else []
+    done = convert(raw_files(list(inputs), "FILE", "convert"), target, originals)
     click.echo(f"{done} in {target}")
 
 

@@ -15,7 +15,7 @@ from spa_widgets.io.picks import MICROGRAPH, X, Y, read_picks
 from spa_widgets.io.star import write_star
 
 
-def convert(inputs: Sequence[Path], output: Path) -> str:
+def convert(inputs: Sequence[Path], output: Path, originals: Sequence[Path] = ()) -> str:
     """Write particles or positions in another format; say what was written.
 
     Parameters
@@ -24,6 +24,8 @@ def convert(inputs: Sequence[Path], output: Path) -> str:
         One file of particles (``.star``, ``.cs``), or files of positions (also ``.box``, ``.csv``), which are joined.
     output : Path
         ``.star`` (RELION ≥ 3.1), ``.cs`` (cryoSPARC; particles only) or ``.csv`` (positions only).
+    originals : sequence of Path
+        For ``.cs``: datasets that the particles come from besides the input, whose other columns are kept.
 
     Raises
     ------
@@ -35,8 +37,10 @@ def convert(inputs: Sequence[Path], output: Path) -> str:
         raise UserError(f"{output.name} names no format that is written; expected .star, .cs or .csv: rename it.")
     if output.exists():
         raise UserError(f"{output} is there already; expected a new file: remove it, or give another name.")
+    if originals and kind != ".cs":
+        raise UserError(f"{output.name} has no columns of cryoSPARC's; --passthrough needs a .cs: leave it out.")
     if kind == ".cs" or (kind == ".star" and len(inputs) == 1 and _has_images(inputs[0])):
-        return _particles(inputs, output)
+        return _particles(inputs, output, originals)
     tables = [read_picks(path)["particles"] for path in inputs]
     picks = pd.concat(tables, ignore_index=True)
     if kind == ".csv":
@@ -53,12 +57,13 @@ def _has_images(path: Path) -> bool:
     return "rlnImageName" in read_tables(path).get("particles", pd.DataFrame())
 
 
-def _particles(inputs: Sequence[Path], output: Path) -> str:
+def _particles(inputs: Sequence[Path], output: Path, originals: Sequence[Path]) -> str:
     if len(inputs) > 1:
         raise UserError(f"{len(inputs)} files of particles were given; expected one: convert them one by one.")
     particles = ParticleSet.read(inputs[0]).with_absolute_names()
     if output.suffix.lower() == ".cs":
-        write_cs(output, particles)
+        own = inputs if inputs[0].suffix.lower() == ".cs" and "csUid" in particles.table else ()
+        write_cs(output, particles, [*own, *originals])
     else:
         particles.write(output)
     return f"{particles.count} particles"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,30 +14,61 @@ from numpy.typing import NDArray
 from engine.rotation_vectors import rotation_vectors_of_angles
 from spa_widgets.errors import UserError
 from spa_widgets.io.columns import defocus_of, numbers, optics_of
-from spa_widgets.io.cs_file import write_dataset
+from spa_widgets.io.cs_file import columns_of_uids, write_dataset
 from spa_widgets.io.datasets import IMAGE_SIGN, ParticleSet
 from spa_widgets.io.image_paths import resolve_image_path
 from spa_widgets.io.mrc import mrc_shape
+from spa_widgets.io.star import need_columns
 
 Columns = dict[str, NDArray[Any]]
 
+_UID = "csUid"
+# what we have no value for and only fill in; exposure groups are numbered anew when optics groups are made of them
+_FILLED = ("ctf/type", "ctf/exp_group_id", "ctf/scale", "ctf/scale_const", "ctf/bfactor",
+           "alignments2D/alpha", "alignments3D/alpha")  # fmt: skip
 
-def write_cs(path: str | Path, particles: ParticleSet) -> None:
+
+def write_cs(path: str | Path, particles: ParticleSet, originals: Sequence[str | Path] = ()) -> None:
     """Write particles with CTF, and with poses and positions where they are known, as a ``.cs`` file.
 
     Images are named, not copied: import the stacks from where they are.
 
+    Parameters
+    ----------
+    path : str or Path
+    particles : ParticleSet
+    originals : sequence of str or Path
+        Datasets that the particles come from, with the ``passthrough`` files beside them: what stands there and is not
+        translated is written as it is, also where it was computed with the former poses or CTF. The first that has a
+        column counts.
+
     Raises
     ------
     UserError
-        When an image is missing, or a column is not what it should be.
+        When an image is missing, a column is not what it should be, or an original lacks one of the particles.
     """
+    kept: Columns = {}
+    for original in originals:
+        kept = {**columns_of_uids(original, _uids(particles)), **kept}
     columns = {**_images(particles), **_ctf(particles)}
     if "rlnAngleRot" in particles.table:
-        columns |= _poses(particles)
+        columns |= _poses(particles, in_plane="alignments2D/pose" in kept and "alignments3D/pose" not in kept)
     if {"rlnCoordinateX", "rlnCoordinateY", "rlnMicrographName"} <= set(particles.table.columns):
         columns |= _positions(particles)
+    columns |= {name: values for name, values in kept.items() if name not in columns or name in _FILLED}
     write_dataset(path, columns)
+
+
+def _uids(particles: ParticleSet) -> NDArray[np.uint64]:
+    """Return the numbers that cryoSPARC knows the particles by."""
+    need_columns(particles.table, (_UID,), particles.path)
+    try:
+        return np.asarray(particles.table[_UID].astype(np.uint64), np.uint64)
+    except (ValueError, OverflowError) as error:
+        raise UserError(
+            f"{particles.path} has a cell in {_UID} that is no whole number; expected cryoSPARC's uid: import the "
+            "dataset again."
+        ) from error
 
 
 def _f4(values: Any) -> NDArray[np.float32]:
@@ -49,8 +81,8 @@ def _images(particles: ParticleSet) -> Columns:
     names = [str(name).rpartition("@") for name in particles.with_absolute_names().table["rlnImageName"]]
     index = np.array([int(number) - 1 if number else 0 for number, _, _ in names], np.uint32)
     paths = [name for _, _, name in names]
-    if "csUid" in table:
-        uid = table["csUid"].astype(np.uint64).to_numpy()
+    if _UID in table:
+        uid = _uids(particles)
     else:
         digests = (hashlib.sha256(f"{i}@{name}".encode()).digest() for i, name in zip(index, paths, strict=True))
         uid = np.array([int.from_bytes(digest[:8], "little") for digest in digests], np.uint64)
@@ -85,20 +117,24 @@ def _ctf(particles: ParticleSet) -> Columns:
     }
 
 
-def _poses(particles: ParticleSet) -> Columns:
+def _poses(particles: ParticleSet, in_plane: bool) -> Columns:
+    """Poses as a 3D alignment; as a 2D one where that is what came in and no view has been given since."""
     table = particles.table
     angles_deg, shifts_A = particles.poses()
     sizes_A = particles.pixel_sizes_A
+    is_2d = in_plane and not angles_deg[:, :2].any()
+    kind = "alignments2D" if is_2d else "alignments3D"
+    pose_deg = angles_deg[:, 2] if is_2d else rotation_vectors_of_angles(angles_deg)
     columns: Columns = {
-        "alignments3D/pose": _f4(np.deg2rad(rotation_vectors_of_angles(angles_deg))),
-        "alignments3D/shift": _f4(shifts_A / sizes_A[:, None]),
-        "alignments3D/psize_A": _f4(sizes_A),
-        "alignments3D/alpha": np.ones(particles.count, np.float32),
+        f"{kind}/pose": _f4(np.deg2rad(pose_deg)),
+        f"{kind}/shift": _f4(shifts_A / sizes_A[:, None]),
+        f"{kind}/psize_A": _f4(sizes_A),
+        f"{kind}/alpha": np.ones(particles.count, np.float32),
     }
     if "rlnRandomSubset" in table:
-        columns["alignments3D/split"] = (particles.half_sets - 1).astype(np.uint32)
+        columns[f"{kind}/split"] = (particles.half_sets - 1).astype(np.uint32)
     if "rlnClassNumber" in table:
-        columns["alignments3D/class"] = (numbers(table, "rlnClassNumber", particles.path) - 1).astype(np.uint32)
+        columns[f"{kind}/class"] = (numbers(table, "rlnClassNumber", particles.path) - 1).astype(np.uint32)
     return columns
 
 

@@ -84,14 +84,45 @@ def read_with_passthrough(path: str | Path) -> dict[str, NDArray[Any]]:
     for other in sorted(file.resolve().parent.glob("*passthrough*.cs")):
         given = read_dataset(other)
         assert given.dtype.names is not None
-        order = np.argsort(given["uid"]) if "uid" in given.dtype.names else np.zeros(0, np.intp)
-        if not len(order):
+        if "uid" not in given.dtype.names or not len(given):
             continue
-        place = np.searchsorted(given["uid"], columns["uid"], sorter=order).clip(max=len(order) - 1)
-        rows = order[place]
-        if np.array_equal(given["uid"][rows], columns["uid"]):
+        rows = _rows_of(given["uid"], columns["uid"])
+        if (rows >= 0).all():
             columns.update({name: given[name][rows] for name in given.dtype.names if name not in columns})
     return columns
+
+
+def _rows_of(uids: NDArray[Any], wanted: NDArray[Any]) -> NDArray[np.intp]:
+    """Return the row of each wanted uid, -1 where there is none."""
+    order = np.argsort(uids, kind="stable")
+    rows = order[np.searchsorted(uids, wanted, sorter=order).clip(max=len(order) - 1)]
+    return np.where(uids[rows] == wanted, rows, -1)
+
+
+def columns_of_uids(path: str | Path, uids: NDArray[np.uint64]) -> dict[str, NDArray[Any]]:
+    """Return the columns of a dataset, with those of `read_with_passthrough`, for some of its rows.
+
+    Parameters
+    ----------
+    path : str or Path
+    uids : (m,)
+        Which rows, in which order.
+
+    Raises
+    ------
+    UserError
+        As `read_dataset`, or when the dataset lacks one of the rows.
+    """
+    columns = read_with_passthrough(path)
+    given = columns.get("uid", np.zeros(0, np.uint64))
+    rows = _rows_of(given, uids) if len(given) else np.full(len(uids), -1)
+    lost = int((rows < 0).sum())
+    if lost:
+        raise UserError(
+            f"{path} lacks {lost} of the {len(uids)} particles (by uid); expected the dataset that they come from: "
+            "name that one."
+        )
+    return {name: values[rows] for name, values in columns.items()}
 
 
 def write_dataset(path: str | Path, columns: dict[str, NDArray[Any]]) -> None:
