@@ -41,13 +41,14 @@ def convert(inputs: Sequence[Path], output: Path, originals: Sequence[Path] = ()
         raise UserError(f"{output.name} has no columns of cryoSPARC's; --passthrough needs a .cs: leave it out.")
     if kind == ".cs" or (kind == ".star" and len(inputs) == 1 and _has_images(inputs[0])):
         return _particles(inputs, output, originals)
-    tables = [read_picks(path)["particles"] for path in inputs]
-    picks = pd.concat(tables, ignore_index=True)
+    read = [read_picks(path) for path in inputs]
+    picks = pd.concat([tables["particles"] for tables in read], ignore_index=True)
     if kind == ".csv":
         named = picks[[MICROGRAPH, X, Y]].set_axis(["micrograph", "x", "y"], axis=1)
         named.to_csv(output, index=False)
     else:
-        write_star(output, {"particles": picks})
+        others = read[0] if len(read) == 1 else {}
+        write_star(output, {**others, "particles": picks})
     return f"{len(picks)} positions on {picks[MICROGRAPH].nunique()} micrographs"
 
 

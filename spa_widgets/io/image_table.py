@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -36,11 +36,14 @@ class ImageTable:
         The rows and the optics groups.
     path : Path
         The STAR file.
+    other_tables : dict of str to DataFrame
+        What else the file holds; it is written again as it is.
     """
 
     table: pd.DataFrame
     optics_table: pd.DataFrame
     path: Path
+    other_tables: Tables = field(default_factory=dict)
 
     _KIND: ClassVar[str]
     """Name of the table of rows."""
@@ -68,7 +71,8 @@ class ImageTable:
         need_columns(tables[cls._KIND], (cls._IMAGE,), star_path)
         if not len(tables[cls._KIND]):
             raise UserError(f"{star_path} holds {cls._EMPTY}")
-        return cls(tables[cls._KIND], tables["optics"], Path(star_path))
+        others = {name: table for name, table in tables.items() if name not in ("optics", cls._KIND)}
+        return cls(tables[cls._KIND], tables["optics"], Path(star_path), others)
 
     @property
     def count(self) -> int:
@@ -96,4 +100,4 @@ class ImageTable:
 
     def write(self, star_path: str | Path) -> None:
         """Write the tables to a STAR file."""
-        write_star(star_path, {"optics": self.optics_table, self._KIND: self.table})
+        write_star(star_path, {"optics": self.optics_table, self._KIND: self.table, **self.other_tables})
