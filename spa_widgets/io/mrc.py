@@ -12,7 +12,6 @@ import os
 import zlib
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any
 
 import mrcfile
@@ -162,7 +161,10 @@ def mrc_pixel_size_A(path: str | Path) -> float:
 
 
 def write_mrc(path: str | Path, array: ArrayLike, pixel_size_A: float, is_stack: bool = False) -> None:
-    """Write an image, stack (``is_stack``) or map as float32 (float16 arrays stay float16, mode 12)."""
+    """Write an image, stack (``is_stack``) or map as float32 (float16 arrays stay float16, mode 12).
+
+    No extended header: it describes one recording and stays in that file, which steps name and bundles copy whole.
+    """
     data = np.asarray(array)
     if data.dtype not in (np.float16, np.int8, np.int16, np.uint16):
         data = data.astype(np.float32)
@@ -226,16 +228,13 @@ class MrcStackWriter:
         data = self._handle.data
         samples = data[:: max(1, len(data) // 200)].astype(np.float32)
         header = self._handle.header
-        header.dmin, header.dmax, header.dmean = samples.min(), samples.max(), samples.mean()
-        header.rms = samples.std()
+        header.dmin, header.dmax, header.dmean, header.rms = samples.min(), samples.max(), samples.mean(), samples.std()
         self._handle.close()
 
     def __enter__(self) -> MrcStackWriter:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
 
