@@ -96,7 +96,7 @@ def _write(
         spaLogLikelihood=poses.score,
         spaTrust=poses.trust,
     )
-    ParticleSet(table, posed.optics_table, posed.path).write(ctx.out / "particles.star")
+    posed.with_table(table).write(ctx.out / "particles.star")
     _report(ctx, state, poses, number)
 
 

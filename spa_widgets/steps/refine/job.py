@@ -60,7 +60,7 @@ def _with_half_sets(ctx: JobContext, dataset: ParticleSet) -> ParticleSet:
         return dataset
     ctx.warn("The particles have no half sets (rlnRandomSubset); they were drawn now and are written with the result.")
     table = dataset.table.assign(rlnRandomSubset=ctx.rng("half sets").permutation(np.arange(dataset.count) % 2) + 1)
-    return ParticleSet(table, dataset.optics_table, dataset.path)
+    return dataset.with_table(table)
 
 
 def _on_grid(ctx: JobContext, name: str, particles: Particles) -> NDArray[np.float32]:
@@ -153,7 +153,7 @@ def _write(
     if np.any(state.defocus_shift_A):
         columns = ("rlnDefocusU", "rlnDefocusV")
         table = table.assign(**{name: table[name].to_numpy(float) + state.defocus_shift_A for name in columns})
-    ParticleSet(table, posed.optics_table, posed.path).write(ctx.out / "particles.star")
+    posed.with_table(table).write(ctx.out / "particles.star")
 
 
 def _report(ctx: JobContext, state: RefinementState, products: RefinementProducts) -> None:

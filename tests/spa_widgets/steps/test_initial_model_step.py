@@ -53,7 +53,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "rlnSphericalAberration": [1.6],
         "rlnAmplitudeContrast": [0.1],
     }
-    write_star(folder / "particles.star", {"optics": pd.DataFrame(group), "particles": table})
+    grids = pd.DataFrame({"labGrid": ["A-07"]})
+    write_star(folder / "particles.star", {"optics": pd.DataFrame(group), "particles": table, "lab_grids": grids})
     return folder
 
 
@@ -76,6 +77,7 @@ def test_writes_every_class_and_poses_and_resumes_to_the_same(data: Path, tmp_pa
     assert found.to_engine().images().shape == (COUNT, BOX_PX, BOX_PX)
     assert set(found.table["rlnClassNumber"]) <= {1, 2}
     assert np.isfinite(found.poses()[0]).all()
+    assert found.other_tables["lab_grids"]["labGrid"].tolist() == ["A-07"]  # what no step knows is kept
 
     stopped = context(data, tmp_path / "stopped")
     stopped.is_cancelled = lambda: (stopped.work / "checkpoint.npz").exists()

@@ -56,7 +56,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "rlnSphericalAberration": [1.6],
         "rlnAmplitudeContrast": [0.1],
     }
-    write_star(folder / "particles.star", {"optics": pd.DataFrame(group), "particles": table})
+    grids = pd.DataFrame({"labGrid": ["A-07"]})
+    write_star(folder / "particles.star", {"optics": pd.DataFrame(group), "particles": table, "lab_grids": grids})
     model = density(atoms, 36, 6.2)
     write_mrc(folder / "tilted.mrc", transform_volume(model, axis_rotation((1, 0.3, 0), 50.0), np.zeros(3)), 6.2)
     return folder
@@ -90,6 +91,7 @@ def test_poses_are_right_up_to_one_turn_about_the_axis(data: Path, finished: Job
     result = ParticleSet.read(finished.out / "particles.star")
     assert sorted(np.bincount(result.half_sets)[1:]) == [COUNT // 2, COUNT // 2]
     assert result.to_engine().images([0]).shape == (1, BOX_PX, BOX_PX)  # the stack is found from the new place
+    assert result.other_tables["lab_grids"]["labGrid"].tolist() == ["A-07"]  # what no step knows is kept
     found = euler_to_matrix(result.poses()[0])
     true = euler_to_matrix(
         ParticleSet.read(data / "particles.star").table[["rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi"]].to_numpy()
