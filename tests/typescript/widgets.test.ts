@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { curvesFloor, highest } from "../../spa_widgets/steps/estimate_ctf/curves.ts";
 import { sorted } from "../../spa_widgets/steps/select_2d/rows.ts";
+import { told } from "../../spa_widgets/viewers/jobs/export.ts";
 import { duration, found, size, standing, startsIn, worst } from "../../spa_widgets/viewers/jobs/row.ts";
 import { translator } from "../../spa_widgets/viewers/kit/i18n.ts";
 import { layout, neighbour } from "../../spa_widgets/viewers/jobs/tree.ts";
@@ -121,4 +122,17 @@ test("an enlarged slice keeps its values and is straight between them", () => {
   const { width, height, levels } = enlarged({ width: 2, height: 1, levels: new Uint8Array([0, 200]) }, 8);
   expect([width, height]).toEqual([8, 4]);
   expect([...levels.slice(0, 8)]).toEqual([0, 0, 25, 75, 125, 175, 200, 200]);
+});
+
+test("an export says once that it goes on, and at the end how large the archive is, where, and what it lacks", () => {
+  const t = translator("en");
+  const running = { state: "running" as const, jobs: ["J3"], total: 9 };
+  expect(told(t, { ...running, done: 1 })).toBe(told(t, { ...running, done: 8 }));
+  expect(told(t, running)).toContain("J3");
+  const done = { state: "done" as const, jobs: [], count: 2, bytes: 41_000_000, path: "/home/me/a.spa", not_finished: ["J4", "J5"], lacks: 1 };
+  expect(told(t, done)).toBe("Written: 2 jobs, 41 MB, /home/me/a.spa. Not finished, so not in it: J4, J5. Files that results mention and that are not in it: 1.");
+  expect(told(t, { ...done, not_finished: [], lacks: 0 })).toBe("Written: 2 jobs, 41 MB, /home/me/a.spa.");
+  expect(told(translator("ja"), done)).toContain("J4, J5");
+  expect(told(t, { state: "failed", jobs: [], error: "a.spa is there already" })).toBe("a.spa is there already");
+  expect(told(t, {} as any)).toBe("");
 });

@@ -1,5 +1,5 @@
 /** An open job: pictures as they come, FSC so far, figures, files, log, and what can be done with it. */
-import { h, niceTicks, s } from "../kit/dom.ts";
+import { h, niceTicks, s, save } from "../kit/dom.ts";
 import type { Frame } from "../kit/frame.ts";
 import { bytes } from "../kit/link.ts";
 import { hasEnded, size } from "./row.ts";
@@ -28,7 +28,7 @@ export class DetailView {
   private parts = { actions: h("div", { class: "spa-form-foot" }), facts: h("div", { class: "spa-facts" }), notes: h("div"), files: h("div"), log: h("details"), code: h("div", { class: "spa-code", style: "margin-top: 8px; white-space: pre-wrap" }) };
   private drawn = new Map<HTMLElement, string>();
 
-  constructor(private frame: Frame) {
+  constructor(private frame: Frame, private exportJob: (name: string) => void) {
     const { actions, facts, notes, files, log, code } = this.parts;
     this.element.append(actions, notes, facts, files, log, code);
     frame.onClose(() => this.forget());
@@ -77,6 +77,7 @@ export class DetailView {
       hasEnded(details.status) ? "" : h("button", { onclick: act("cancel"), "data-act": "cancel" }, t("cancel")),
       details.can_resume ? h("button", { class: "spa-primary", onclick: act("resume", () => say.call(this.frame, t("resumed", { job: name }))), "data-act": "resume" }, t("resume")) : "",
       h("button", { onclick: act("edit"), title: t("clone_help"), "data-act": "edit" }, t("clone")),
+      details.status === "finished" ? h("button", { onclick: () => this.exportJob(name), title: t("export_job_help"), "data-act": "export" }, t("export_job")) : "",
       details.stage && !hasEnded(details.status) ? h("span", {}, `${t("stage")}: ${details.stage}`) : "",
       details.device ? h("span", { class: "spa-dim" }, `${t("device")}: ${details.device}`) : "",
     ];
@@ -111,12 +112,7 @@ export class DetailView {
   private files(details: Details): (Node | string)[] {
     if (!details.files.length) return [];
     const { t } = this.frame;
-    const download = (file: string): void => this.frame.guard(this.frame.link.ask<{ name: string }>("file", { name: details.name, file }).then(({ content, buffers }) => {
-      const url = URL.createObjectURL(new Blob([bytes(buffers[0])]));
-      const anchor = h("a", { href: url, download: content.name });
-      anchor.click();
-      setTimeout(() => URL.revokeObjectURL(url), 10_000);
-    }));
+    const download = (file: string): void => this.frame.guard(this.frame.link.ask<{ name: string }>("file", { name: details.name, file }).then(({ content, buffers }) => save(new Blob([bytes(buffers[0])]), content.name)));
     const all = details.files.reduce((sum, file) => sum + file.bytes, 0);
     return [h("details", {}, h("summary", {}, t("files_summary", { count: details.files.length, size: size(all) })),
       h("div", { class: "spa-files" }, ...details.files.map(({ file, kind, bytes: count }) => h("button", { onclick: () => download(file), title: kind ? `${t("download")}: ${kind}` : t("download"), "data-file": file }, `⤓ ${file} `, h("span", { class: "spa-dim" }, size(count))))),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import traitlets
@@ -17,14 +16,14 @@ from spa_widgets.viewers.base import Answer, bundle
 from spa_widgets.viewers.follow import follow
 from spa_widgets.viewers.form.host import FormHost
 from spa_widgets.viewers.form.state import FormState
+from spa_widgets.viewers.jobs.exporting import ExportHost, file_answer
 from spa_widgets.viewers.jobs.rows import disk_bytes, has_ended, job_details, job_row
 from spa_widgets.viewers.jobs.standing import class_queue
 
-MOST_DOWNLOAD_BYTES = 200_000_000
 _SEEN = "job_panel/seen"
 
 
-class JobPanel(FormHost):
+class JobPanel(ExportHost, FormHost):
     """The jobs of a session, live: a thread follows them, so progress moves while a cell runs.
 
     Jobs that ended while no panel was open are marked as news.
@@ -216,10 +215,8 @@ class JobPanel(FormHost):
         return {"mime": "image/webp"}, [found[0].read_bytes()]
 
     def _ask_file(self, name: str, file: str) -> Answer:
-        path: Path = self._job(name).path(file)
-        if path.stat().st_size > MOST_DOWNLOAD_BYTES:
-            raise UserError(f"{file} is too large to be sent to the browser; take it from {path}")
-        return {"name": f"{name}_{Path(file).name}"}, [path.read_bytes()]
+        path = self._job(name).path(file)
+        return file_answer(path, f"{name}_{path.name}")
 
 
 class SessionTree(JobPanel):
@@ -253,6 +250,7 @@ class JobView(JobPanel):
 
     def __init__(self, job: Any, **options: Any) -> None:
         self._only = job
+        self._exported_by_default = (job,)
         super().__init__(job.session, single=True, selected=job.name, **options)
 
     def _queue_rows(self) -> list[JobRow]:

@@ -4,6 +4,7 @@ import { FormView } from "../form/form.ts";
 import { h } from "../kit/dom.ts";
 import { Frame } from "../kit/frame.ts";
 import { DetailView, type Details } from "./details.ts";
+import { ExportView } from "./export.ts";
 import { JobList } from "./list.ts";
 import { QueueView } from "./queue.ts";
 import { found, hasEnded, size, titleOf, type Row } from "./row.ts";
@@ -14,6 +15,7 @@ class JobsView {
   private list: JobList;
   private tree: Tree;
   private detail: DetailView;
+  private exports: ExportView;
   private summary = h("span", { class: "spa-dim" });
   private said = h("div", { class: "spa-sr", role: "status", "aria-live": "polite" });
   private states = new Map<string, string>();
@@ -23,11 +25,12 @@ class JobsView {
     const single = link.get<boolean>("single");
     this.list = new JobList(frame, single);
     this.tree = new Tree(frame, () => this.update());
-    this.detail = new DetailView(frame);
+    this.exports = new ExportView(frame);
+    this.detail = new DetailView(frame, (name) => this.exports.start(name));
     if (!single) frame.root.append(this.bar());
     const close = h("button", { type: "button", onclick: () => frame.guard(link.ask("close_form")) }, t("close"));
     const form = new FormView(frame, [close]);
-    frame.root.append(this.said, this.empty, this.list.element, this.tree.element, new QueueView(frame).element, form.element, this.detail.element);
+    frame.root.append(this.said, this.empty, this.list.element, this.tree.element, new QueueView(frame).element, form.element, this.detail.element, this.exports.element);
     form.element.classList.add("spa-form-inside");
     link.watch(["schema"], () => { if (link.get<{ step?: string }>("schema")?.step) form.element.scrollIntoView?.({ block: "nearest" }); });
     link.watch(["jobs", "show", "newest_first", "search"], () => this.update());
@@ -36,6 +39,7 @@ class JobsView {
       { keys: ["ArrowDown"], label: t("key_job"), act: () => this.step(1) },
       { keys: ["ArrowUp"], label: t("key_job"), act: () => this.step(-1) },
       { keys: ["t"], label: t("key_tree"), act: () => link.set("show", link.get("show") === "tree" ? "list" : "tree") },
+      { keys: ["e"], label: t("key_export"), act: () => this.exports.start(link.get<string>("selected")) },
       { keys: ["/"], label: t("search"), act: () => frame.root.querySelector<HTMLInputElement>("input[type=search]")?.focus() },
     ]);
   }
@@ -46,7 +50,7 @@ class JobsView {
     link.watch(["show"], () => { mode.value = link.get("show"); });
     const search = h("input", { type: "search", placeholder: t("search"), "aria-label": t("search"), spellcheck: "false", oninput: () => link.set("search", search.value) });
     link.watch(["search"], () => { if (document.activeElement !== search) search.value = link.get("search") ?? ""; });
-    return h("div", { class: "spa-bar" }, h("span", { class: "spa-title" }, t("job_panel")), mode, search, this.summary, h("span", { class: "spa-grow" }), this.frame.codeButton(), this.frame.helpButton());
+    return h("div", { class: "spa-bar" }, h("span", { class: "spa-title" }, t("job_panel")), mode, search, this.summary, h("span", { class: "spa-grow" }), h("button", { onclick: () => this.exports.start(), title: t("export_help"), "data-act": "export_all" }, t("export")), this.frame.codeButton(), this.frame.helpButton());
   }
 
   private rows(): Row[] {

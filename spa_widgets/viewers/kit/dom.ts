@@ -84,3 +84,10 @@ export function niceLength(longest: number): number {
   const power = 10 ** Math.floor(Math.log10(longest));
   return ([5, 2, 1].find((factor) => factor * power <= longest) ?? 1) * power;
 }
+
+/** Offer a file to keep. */
+export function save(blob: Blob, name: string): void {
+  const link = h("a", { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}

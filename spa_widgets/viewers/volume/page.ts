@@ -1,5 +1,4 @@
 /** The viewer and its page: layout, ground, files to keep. */
-import { h } from "../kit/dom.ts";
 import type { Frame } from "../kit/frame.ts";
 import type { Vector } from "./geometry.ts";
 import type { Stage } from "./stage.ts";
@@ -12,13 +11,6 @@ export const STYLE = `
   .spa-volume > div > .spa-stage { flex: 0 0 420px; }
   .spa-side { width: auto; }
 }`;
-
-/** Offer a file to keep. */
-export function save(blob: Blob, name: string): void {
-  const link = h("a", { href: URL.createObjectURL(blob), download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-}
 
 /** The ground of the scene is that of the page, also after the theme has changed. */
 export function followGround(frame: Frame, stage: () => Stage): void {

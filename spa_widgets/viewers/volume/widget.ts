@@ -1,6 +1,6 @@
 /** VolumeViewer: the view of the napari model. Each map comes once, packed; contouring needs no network. */
 import type { RenderProps } from "@anywidget/types";
-import { h, throttle } from "../kit/dom.ts";
+import { h, save, throttle } from "../kit/dom.ts";
 import { Frame } from "../kit/frame.ts";
 import { bytes, floats } from "../kit/link.ts";
 import { Bar } from "./bar.ts";
@@ -8,7 +8,7 @@ import { Contourer } from "./contourer.ts";
 import { normalsOf, rgb, type Vector } from "./geometry.ts";
 import { centreOf, extentOf, tintsBy, toLevel, unpack, type Facts, type Row, type Thing, type Values, type Volume } from "./maps.ts";
 import type { Look } from "./meshes.ts";
-import { followGround, save, STYLE } from "./page.ts";
+import { followGround, STYLE } from "./page.ts";
 import { Panel } from "./panel.ts";
 import { Scene } from "./scene.ts";
 import { SliceStrip, type Axis } from "./slices.ts";

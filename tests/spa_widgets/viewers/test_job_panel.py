@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -100,6 +102,65 @@ def test_a_cancelled_job_is_resumed_and_a_job_is_cloned_with_changes(session: An
     name = panel._ask_form_run()["job"]
     assert panel.schema == {} and panel.selected == name != job.name and session[name].params["micrographs"] == 1
     session[name].cancel()
+    panel.close()
+
+
+def test_what_leads_to_a_job_is_exported_as_one_archive(
+    session: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_mrc(tmp_path / "a.mrc", ball(), 4.0)
+    flipped = session.flip_hand(str(tmp_path / "a.mrc")).wait(120)
+    session.sharpen(str(tmp_path / "a.mrc"), resolution_A=20, b_factor_A2=0).wait(120)
+    panel = JobPanel(session)
+    whole = panel.export()
+    assert panel.exporting["bytes"] == whole.stat().st_size and panel.exporting["count"] == 2
+    assert whole == tmp_path / "project.spa" and panel.export() == tmp_path / "project_2.spa"
+    assert [job.step.name for job in Session.look_at(whole).jobs] == ["flip_hand", "sharpen"]
+    panel._ask_export("J1")
+    deadline = time.monotonic() + 60
+    while panel.exporting["state"] == "running" and time.monotonic() < deadline:
+        time.sleep(0.02)
+    facts, (content,) = panel._ask_exported()
+    assert facts["name"] == "project_J1.spa" and content == (tmp_path / "project_J1.spa").read_bytes()
+    assert [job.step.name for job in Session.look_at(tmp_path / "project_J1.spa").jobs] == ["flip_hand"]
+    assert JobView(flipped).export().name == "project_J1_2.spa"
+    panel.close()
+
+
+def test_an_export_that_cannot_be_written_says_why_and_leaves_nothing(session: Any, tmp_path: Path) -> None:
+    write_mrc(tmp_path / "a.mrc", ball(), 4.0)
+    session.flip_hand(str(tmp_path / "a.mrc")).wait(120)
+    panel = JobPanel(session)
+    out = tmp_path / "out"
+    taken = panel.export(out / "taken.spa")
+    with pytest.raises(UserError, match=r"taken\.spa is there already; choose another name"):
+        panel.export(taken)
+    assert panel.exporting["state"] == "failed" and "choose another name" in panel.exporting["error"]
+    with pytest.raises(UserError, match="no longer there"):
+        panel._ask_exported()
+    with pytest.raises(UserError, match="J9"):
+        panel.export(out / "j9.spa", jobs=["J9"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("spa_widgets.io.archives.shutil.disk_usage", lambda _folder: SimpleNamespace(free=1))
+        with pytest.raises(UserError, match="GB are needed"):
+            panel.export(out / "full.spa")
+    answered: list[str] = []
+
+    def ask_while_it_is_written(change: Any) -> None:
+        """Ask from another thread, as a view does, then cancel."""
+        if change["new"]["state"] == "running" and change["new"]["total"]:
+            asking = threading.Thread(target=panel._receive, args=(panel, {"ask": "export", "id": "1"}, []))
+            asking.start()
+            asking.join(60)
+            panel.cancel_export()
+
+    panel.send = lambda content, buffers=(): answered.append(content["error"])  # type: ignore[method-assign]
+    panel.observe(ask_while_it_is_written, names=["exporting"])
+    with pytest.raises(Cancelled):
+        panel.export(out / "cancelled.spa")
+    assert panel.exporting["state"] == "cancelled" and [path.name for path in out.iterdir()] == ["taken.spa"]
+    assert answered == ["An export is going on already; wait until it has ended, or cancel it."]
     panel.close()
 
 
