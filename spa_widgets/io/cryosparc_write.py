@@ -18,7 +18,6 @@ from spa_widgets.io.cs_file import columns_of_uids, write_dataset
 from spa_widgets.io.datasets import IMAGE_SIGN, ParticleSet
 from spa_widgets.io.image_paths import resolve_image_path
 from spa_widgets.io.mrc import mrc_shape
-from spa_widgets.io.star import need_columns
 
 Columns = dict[str, NDArray[Any]]
 
@@ -61,7 +60,11 @@ def write_cs(path: str | Path, particles: ParticleSet, originals: Sequence[str |
 
 def _uids(particles: ParticleSet) -> NDArray[np.uint64]:
     """Return the numbers that cryoSPARC knows the particles by."""
-    need_columns(particles.table, (_UID,), particles.path)
+    if _UID not in particles.table:
+        raise UserError(
+            f"{particles.path} has no {_UID}, by which cryoSPARC's columns are found; expected particles that were "
+            "imported from a .cs: convert them without --passthrough."
+        )
     try:
         return np.asarray(particles.table[_UID].astype(np.uint64), np.uint64)
     except (ValueError, OverflowError) as error:

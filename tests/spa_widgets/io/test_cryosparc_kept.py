@@ -78,6 +78,13 @@ def test_of_fewer_particles_with_new_values(dataset: Path, capsys: pytest.Captur
     capsys.readouterr()
     assert spa("convert", here / "chosen.star", "--out", here / "no.cs", "--passthrough", here / "few.cs") == 1
     assert "few.cs lacks 2 of the 3 particles (by uid); expected the dataset" in capsys.readouterr().err
+    chosen.with_table(table.assign(csUid="7.5")).write(here / "odd.star")
+    assert spa("convert", here / "odd.star", "--out", here / "no.cs", "--passthrough", dataset) == 1
+    assert "odd.star has a cell in csUid that is no whole number" in capsys.readouterr().err
+    chosen.with_table(table.drop(columns="csUid")).write(here / "odd.star")
+    assert spa("convert", here / "odd.star", "--out", here / "no.cs", "--passthrough", dataset) == 1
+    assert "has no csUid, by which cryoSPARC's columns are found" in capsys.readouterr().err
+    assert not (here / "no.cs").exists()
     assert spa("convert", dataset, "--out", here / "no.star", "--passthrough", dataset) == 1
     assert "no.star has no columns of cryoSPARC's" in capsys.readouterr().err
 
