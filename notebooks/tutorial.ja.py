@@ -278,3 +278,7 @@ session.tree()
 
 # %%
 data.report(session)
+
+# %% [markdown]
+# ここまでの結果を人に渡すには、`session.export("tutorial.spa")`（またはジョブパネルの「書き出し」）で、すべてを 1 つのファイルにします。
+# 受け取った人は `Session.open_bundle("tutorial.spa")` で続きから始められます。

@@ -279,3 +279,7 @@ session.tree()
 
 # %%
 data.report(session)
+
+# %% [markdown]
+# To hand on where you are, `session.export("tutorial.spa")` (or Export in the job panel) writes all of this into one archive; others
+# go on from it with `Session.open_bundle("tutorial.spa")`.

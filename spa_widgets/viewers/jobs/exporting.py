@@ -101,12 +101,13 @@ class ExportHost(SpaWidget):
             shown["error"] = str(problem) or type(problem).__name__
             raise
         finally:
-            self._stop_export = None
-            self.exporting = shown
+            with self._lock:  # no other begins between the two
+                self._stop_export = None
+                self.exporting = shown
         return written.path
 
     def _export_reporter(self, names: list[str]) -> Callable[[int, int, str], None]:
-        """Give what is told of every piece that is written, and shows some of it."""
+        """Return a function to be told of every piece that is written; it shows not more than people can read."""
         last = -_PROGRESS_S
 
         def report(done: int, total: int, _file: str) -> None:

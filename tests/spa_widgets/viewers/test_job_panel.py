@@ -111,19 +111,20 @@ def test_what_leads_to_a_job_is_exported_as_one_archive(
     monkeypatch.chdir(tmp_path)
     write_mrc(tmp_path / "a.mrc", ball(), 4.0)
     flipped = session.flip_hand(str(tmp_path / "a.mrc")).wait(120)
-    session.sharpen(str(tmp_path / "a.mrc"), resolution_A=20, b_factor_A2=0).wait(120)
+    session.flip_hand(flipped).wait(120)
     panel = JobPanel(session)
     whole = panel.export()
     assert panel.exporting["bytes"] == whole.stat().st_size and panel.exporting["count"] == 2
     assert whole == tmp_path / "project.spa" and panel.export() == tmp_path / "project_2.spa"
-    assert [job.step.name for job in Session.look_at(whole).jobs] == ["flip_hand", "sharpen"]
+    assert [job.name for job in Session.look_at(whole).jobs] == ["J1", "J2"]
+    assert [job.name for job in Session.look_at(panel.export(jobs=["J2"])).jobs] == ["J1", "J2"]
     panel._ask_export("J1")
     deadline = time.monotonic() + 60
     while panel.exporting["state"] == "running" and time.monotonic() < deadline:
         time.sleep(0.02)
     facts, (content,) = panel._ask_exported()
     assert facts["name"] == "project_J1.spa" and content == (tmp_path / "project_J1.spa").read_bytes()
-    assert [job.step.name for job in Session.look_at(tmp_path / "project_J1.spa").jobs] == ["flip_hand"]
+    assert [job.name for job in Session.look_at(tmp_path / "project_J1.spa").jobs] == ["J1"]
     assert JobView(flipped).export().name == "project_J1_2.spa"
     panel.close()
 
