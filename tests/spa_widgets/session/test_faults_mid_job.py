@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +170,15 @@ def test_a_log_of_events_on_a_full_disk_ends_the_job_in_words(tmp_path: Path) ->
     assert store.keys() == [key]
 
 
+@pytest.fixture
+def hang_up_is_heard() -> Iterator[None]:
+    """The tests themselves may run under nohup, which a command respects."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("hang_up_is_heard")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=["INT", "TERM", "HUP"])
 def test_a_command_that_is_told_to_end_keeps_what_it_has(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
