@@ -90,5 +90,7 @@ test("labels in two languages", () => {
 test("numbers, ticks and scale bars for people", () => {
   expect([human(0.123456), human(27680), human(Number.NaN)]).toEqual(["0.123", "27,680", "–"]);
   expect(niceTicks(0, 1, 5)).toEqual([0, 0.2, 0.4, 0.6, 0.8, 1]);
+  expect(niceTicks(0.31, 0.49, 1.9), "one number tells no scale").toEqual([0.35, 0.4, 0.45]);
+  expect(niceTicks(6, 9, 1)).toEqual([6, 8]);
   expect([niceLength(74), niceLength(499), niceLength(0.3)]).toEqual([50, 200, 0.2]);
 });

@@ -68,14 +68,19 @@ export function throttle<A extends unknown[]>(call: (...args: A) => void, delay_
   };
 }
 
-/** Ticks at 1, 2 or 5 × 10ⁿ, about `wanted` of them, inside [low, high]. */
+/** Ticks at 1, 2 or 5 × 10ⁿ, about `wanted` of them but never a single one, inside [low, high]. */
 export function niceTicks(low: number, high: number, wanted = 5): number[] {
   if (!(high > low)) return [low];
   const raw = (high - low) / Math.max(1, wanted);
   const power = 10 ** Math.floor(Math.log10(raw));
-  const step = power * ([1, 2, 5, 10].find((factor) => factor * power >= raw * 0.999) ?? 10);
-  const ticks: number[] = [];
-  for (let index = Math.ceil(low / step - 1e-9); index * step <= high + step * 1e-9; index++) ticks.push(Number((index * step).toPrecision(12)));
+  let ticks: number[] = [];
+  for (const factor of [0.1, 0.2, 0.5, 1, 2, 5, 10]) { // ever coarser, as long as a scale is told
+    const step = factor * power;
+    const coarser: number[] = [];
+    for (let index = Math.ceil(low / step - 1e-9); index * step <= high + step * 1e-9; index++) coarser.push(Number((index * step).toPrecision(12)));
+    if (coarser.length > 1) ticks = coarser;
+    if (step >= raw * 0.999) break;
+  }
   return ticks;
 }
 
