@@ -15,7 +15,7 @@ export function smallCurve({ x, y }: { x: number[]; y: number[] }, label: string
   const points = x.map((value, index) => (Number.isFinite(y[index]) ? `${px(value).toFixed(1)},${py(y[index]).toFixed(1)}` : "")).filter(Boolean);
   const svg = s("svg", { width, height, class: "spa-chart", style: "width: auto; height: auto", role: "img", "aria-label": label });
   for (const tick of [0, 0.5, 1]) svg.append(s("line", { class: "spa-grid", x1: left, x2: width - 8, y1: py(tick), y2: py(tick) }), s("text", { x: left - 5, y: py(tick) + 4, "text-anchor": "end" }, String(tick)));
-  for (const tick of niceTicks(0, most, 4).filter((value) => value > 0)) svg.append(s("text", { x: px(tick), y: height - 5, "text-anchor": "middle" }, `${(1 / tick).toPrecision(2)} Å`));
+  for (const tick of niceTicks(0, most, 4).filter((value) => value > 0)) svg.append(s("text", { x: Math.min(px(tick), width - 18), y: height - 5, "text-anchor": "middle" }, `${(1 / tick).toPrecision(2)} Å`)); // the last one is not cut off
   svg.append(s("line", { x1: left, x2: width - 8, y1: py(0.143), y2: py(0.143), stroke: "var(--spa-warn)", "stroke-dasharray": "3 3" }),
     s("polyline", { points: points.join(" "), fill: "none", stroke: "var(--spa-accent)", "stroke-width": 1.8 }));
   return svg;
