@@ -2,6 +2,7 @@ import { expect, test, vi } from "vitest";
 import { h, human, niceLength, niceTicks, throttle } from "../../spa_widgets/viewers/kit/dom.ts";
 import { translator } from "../../spa_widgets/viewers/kit/i18n.ts";
 import { floats, Link } from "../../spa_widgets/viewers/kit/link.ts";
+import { tickTexts } from "../../spa_widgets/viewers/kit/plot.ts";
 
 class FakeModel {
   sent: any[] = [];
@@ -92,5 +93,7 @@ test("numbers, ticks and scale bars for people", () => {
   expect(niceTicks(0, 1, 5)).toEqual([0, 0.2, 0.4, 0.6, 0.8, 1]);
   expect(niceTicks(0.31, 0.49, 1.9), "one number tells no scale").toEqual([0.35, 0.4, 0.45]);
   expect(niceTicks(6, 9, 1)).toEqual([6, 8]);
+  expect(tickTexts([5.05, 5.1])).toEqual(["5.05", "5.10"]);
+  expect(tickTexts([0, 50, 100])).toEqual(["0", "50", "100"]);
   expect([niceLength(74), niceLength(499), niceLength(0.3)]).toEqual([50, 200, 0.2]);
 });

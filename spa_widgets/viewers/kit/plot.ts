@@ -4,6 +4,15 @@ import { clamp, niceTicks, s } from "./dom.ts";
 export interface PlotOptions { label: string; xLabel?: string; yLabel?: string; left?: number; bottom?: number; xTicks?: (value: number) => string; yTicks?: (value: number) => string }
 export type Range = [number, number, number, number];
 
+/** The numbers of an axis, all with as many decimals as the one that needs most: 5.05 and 5.10. */
+export function tickTexts(ticks: number[], given?: (value: number) => string): string[] {
+  if (given) return ticks.map((tick) => given(tick));
+  const plain = ticks.map(String);
+  if (plain.some((text) => text.includes("e"))) return plain; // 1e-7 has no decimals to share
+  const decimals = Math.max(0, ...plain.map((text) => (text.split(".")[1] ?? "").length));
+  return ticks.map((tick) => tick.toFixed(decimals));
+}
+
 export class Plot {
   readonly element = document.createElement("div");
   readonly svg: SVGElement;
@@ -67,14 +76,15 @@ export class Plot {
   private axes(layer: SVGElement): void {
     const { left, right, top, bottom } = this.box();
     const [x0, x1, y0, y1] = this.range;
-    const text = (value: number): string => String(value);
-    for (const tick of niceTicks(x0, x1, (right - left) / 75)) {
+    const [across, up] = [niceTicks(x0, x1, (right - left) / 75), niceTicks(y0, y1, (bottom - top) / 45)];
+    const [acrossTexts, upTexts] = [tickTexts(across, this.options.xTicks), tickTexts(up, this.options.yTicks)];
+    for (const [index, tick] of across.entries()) {
       layer.append(s("line", { class: "spa-grid", x1: this.x(tick), x2: this.x(tick), y1: top, y2: bottom }),
-        s("text", { x: this.x(tick), y: bottom + 15, "text-anchor": "middle" }, (this.options.xTicks ?? text)(tick)));
+        s("text", { x: this.x(tick), y: bottom + 15, "text-anchor": "middle" }, acrossTexts[index]));
     }
-    for (const tick of niceTicks(y0, y1, (bottom - top) / 45)) {
+    for (const [index, tick] of up.entries()) {
       layer.append(s("line", { class: "spa-grid", x1: left, x2: right, y1: this.y(tick), y2: this.y(tick) }),
-        s("text", { x: left - 6, y: this.y(tick) + 4, "text-anchor": "end" }, (this.options.yTicks ?? text)(tick)));
+        s("text", { x: left - 6, y: this.y(tick) + 4, "text-anchor": "end" }, upTexts[index]));
     }
     layer.append(s("path", { class: "spa-axis", d: `M${left},${top}V${bottom}H${right}` }));
     if (this.options.xLabel) layer.append(s("text", { x: (left + right) / 2, y: this.height - 4, "text-anchor": "middle" }, this.options.xLabel));
