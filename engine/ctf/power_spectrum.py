@@ -21,6 +21,8 @@ from engine.fourier.transforms import rfft2
 _TILES_AT_A_TIME = 16
 _SMALLEST_TILE_PX = 64
 _OUTLIER_SIGMA = 8.0
+# rows and columns that scatter less than this share of the usual are dead
+_DEAD = 0.2
 _CLIPPING_ROUNDS = 4
 
 
@@ -175,7 +177,7 @@ def _coverage(origins: Array, side: int, length: int) -> tuple[Array, Array]:
 
 
 def _checked(micrograph: Array) -> Array:
-    """Give the micrograph as float32 without its hot pixels, or say what is wrong with it."""
+    """Give the micrograph as float32 without hot pixels and dead lines, or say what is wrong with it."""
     xp = array_namespace(micrograph)
     image = xp.astype(micrograph, xp.float32)
     mean, deviation = float(xp.mean(image)), float(xp.std(image))
@@ -188,6 +190,17 @@ def _checked(micrograph: Array) -> Array:
         mean, before, deviation = float(xp.mean(image)), deviation, float(xp.std(image))
         if deviation > 0.9 * before:
             break
+    return _without_dead_lines(image, mean)
+
+
+def _without_dead_lines(image: Array, mean: float) -> Array:
+    """Put the mean where the detector read nothing: the edges of a dead line fill a line of every spectrum."""
+    xp = array_namespace(image)
+    for axis in (0, 1):
+        scatter = to_numpy(xp.std(image, axis=1 - axis))
+        dead = scatter < _DEAD * np.median(scatter)
+        if dead.any():
+            image = xp.where(xp.asarray(np.expand_dims(dead, 1 - axis)), xp.float32(mean), image)
     return image
 
 

@@ -85,7 +85,7 @@ class Params(StepParams):
 STEP = register(
     Step(
         name="estimate_ctf",
-        version=3,
+        version=4,
         params=Params,
         title="Patch CTF estimation",
         inputs=[Input("micrographs", kind="micrographs", help="Micrographs to fit.")],

@@ -160,6 +160,16 @@ def test_dead_lines_do_not_hide_the_rings():
     assert fit.confidence > 0.5
 
 
+def test_lines_that_read_nothing_do_not_drown_faint_rings():
+    image = noise_micrograph(pixel_size_A=1.5, mean_A=9000, astigmatism_A=150, signal_to_noise=0.1, seed=4)
+    for row in np.random.default_rng(4).integers(0, 1020, 20):
+        image[row : row + 3] = -8.0
+    image[:, 700:702] = -8.0
+    fit = estimate_ctf(image, 1.5, OPTICS, CtfSettings(fit_patches=False))
+    assert abs(fit.mean_defocus_A - 9000) < 150
+    assert fit.confidence > 0.4
+
+
 def test_rings_too_fast_for_the_tiles_are_resolved_by_larger_ones():
     image = noise_micrograph((2048, 2048), 1.2, 50000, 200, 10, signal_to_noise=0.15, seed=12)
     ranges = CtfSettings(min_defocus_A=2000, max_defocus_A=60000, fit_patches=False)
