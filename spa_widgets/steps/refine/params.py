@@ -92,7 +92,7 @@ class Params(SeededParams):
 STEP = register(
     Step(
         name="refine",
-        version=10,
+        version=11,
         params=Params,
         title="Homogeneous refinement",
         summary="Refine poses and map from two independent halves of the particles.",
