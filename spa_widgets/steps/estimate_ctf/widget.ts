@@ -26,8 +26,8 @@ const STYLE = `
 .spa-landscape { width: 100%; height: auto; max-height: 190px; cursor: grab; touch-action: none; border-radius: 5px; }
 .spa-landscape:focus-visible { outline: 2px solid var(--spa-ring); }
 .spa-set { display: flex; flex-wrap: wrap; gap: 10px 14px; }
-.spa-set > .spa-lines { flex: 4 1 430px; overflow: auto; max-height: 286px; border: 1px solid var(--spa-line); border-radius: 6px; position: relative; }
-.spa-scatter-box { flex: 1 1 250px; display: flex; flex-direction: column; min-width: 0; }
+.spa-set > .spa-lines { flex: 3 1 400px; overflow: auto; max-height: 286px; border: 1px solid var(--spa-line); border-radius: 6px; position: relative; }
+.spa-scatter-box { flex: 2 1 270px; display: flex; flex-direction: column; min-width: 0; }
 .spa-axes { display: flex; flex-wrap: wrap; gap: 4px 12px; }
 .spa-scatter { height: 214px; cursor: crosshair; touch-action: none; }
 .spa-scatter .spa-dot { stroke: var(--spa-good); stroke-width: 9; stroke-linecap: round; fill: none; }
