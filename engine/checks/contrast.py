@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from engine.checks.discs import disc_scores, significance
 from engine.particles import Particles
+from engine.windows import radius_px
 
 
 def contrast_significance(particles: Particles, radius_A: float, most: int = 256) -> float:
@@ -44,8 +45,6 @@ def share_of_black_templates(templates: NDArray[np.floating]) -> float:
 
 def map_contrast(volume: NDArray[np.floating]) -> float:
     """Tell how much brighter the middle of a map ``(n, n, n)`` is than its rim, in its standard deviations."""
-    n = volume.shape[-1]
-    axis = (np.arange(n) - n // 2) / (n / 2)
-    distance = np.sqrt(axis[:, None, None] ** 2 + axis[:, None] ** 2 + axis**2)
+    distance = radius_px(volume.shape) / (volume.shape[-1] / 2)
     difference = volume[distance < 0.3].mean() - volume[distance > 0.8].mean()
     return float(difference / max(float(volume.std()), 1e-30))
