@@ -50,7 +50,8 @@ def test_micrographs_are_chosen_by_brush_limit_and_table(open_notebook: Any, lab
     page.wait_for_function("document.querySelector('.spa').innerText.includes('2 of 3 micrographs accepted')")
     root.press("Control+z")
     notebook.wait_python("c.accepted", [True, True, True])
-    knob = page.wait_for_selector("[data-limit=worst_resolution_A] circle").bounding_box()  # visible again
+    page.wait_for_function("document.querySelector('.spa').innerText.includes('3 of 3 micrographs accepted')")
+    knob = page.locator("[data-limit=worst_resolution_A] circle").bounding_box()  # visible again
     drag(page, (knob["x"] + 6, knob["y"] + 6), on_scatter(page, 0.7, 0.716))
     notebook.wait_python("c.accepted", [True, True, False])
     assert notebook.python("8 < c.worst_resolution_A < 9 and c.can_undo")

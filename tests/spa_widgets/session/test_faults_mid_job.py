@@ -171,14 +171,16 @@ def test_a_log_of_events_on_a_full_disk_ends_the_job_in_words(tmp_path: Path) ->
 
 
 @pytest.fixture
-def hang_up_is_heard() -> Iterator[None]:
-    """The tests themselves may run under nohup, which a command respects."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+def signals_are_heard() -> Iterator[None]:
+    """The tests themselves may run under nohup or in a shell's background, which a command respects."""
+    hang_up = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
-    signal.signal(signal.SIGHUP, before)
+    signal.signal(signal.SIGHUP, hang_up)
+    signal.signal(signal.SIGINT, interrupt)
 
 
-@pytest.mark.usefixtures("hang_up_is_heard")
+@pytest.mark.usefixtures("signals_are_heard")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=["INT", "TERM", "HUP"])
 def test_a_command_that_is_told_to_end_keeps_what_it_has(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
