@@ -143,7 +143,10 @@ class Admission:
         try:
             admitted = Path(self._intake.admit([path], who)[0])
         except OSError as error:  # a full disk, or one that does not answer
-            raise UserError(f"{path} cannot be copied by the engine service ({error.strerror}).") from error
+            raise UserError(
+                f"{path} cannot be copied by the engine service ({error.strerror}); tell who runs it, and run the job "
+                "again then."
+            ) from error
         if admitted.is_relative_to(self._intake.folder):
             self._quota.charge(admitted, who.uid)
         return str(admitted)

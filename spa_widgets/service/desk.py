@@ -15,6 +15,7 @@ from spa_widgets.service.ledger import Ledger, Ticket
 from spa_widgets.service.open_tickets import OpenTickets
 from spa_widgets.service.quota import Quota
 from spa_widgets.service.spool import Request, Spool
+from spa_widgets.session.disk import is_full
 from spa_widgets.session.events import EVENTS_FILE
 from spa_widgets.session.project import Project
 from spa_widgets.session.queue import CANCELLED, ENDED, FAILED, QUEUED, RUNNING, JobRow
@@ -106,6 +107,9 @@ class Desk:
             self._refuse(ticket, str(error))
             return True
         except Exception as error:  # nothing that a participant sends may stop the service
+            if is_full(error):  # no fault of the request: it is looked at again when there is space
+                self._admission.forget(ticket)
+                raise
             _log.exception("request %s of %s", ticket.id, ticket.user)
             self._refuse(ticket, f"The request could not be understood ({type(error).__name__}).")
             return True

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spa_widgets.errors import UserError
+from spa_widgets.session.disk import disk_in_words
 from spa_widgets.session.store import Store
 from spa_widgets.session.tickets import FORMAT_VERSION, SERVICE_VARIABLE, ServicePlace
 from spa_widgets.session.whole import write_json
@@ -77,5 +78,6 @@ def prepare_folder(settings: ServiceSettings) -> ServicePlace:
     except (OSError, LookupError) as error:
         raise UserError(f"Cannot make the folder {root} of the service: {error}.") from error
     Store.open(store)
-    write_json(root / "service.json", {"format": FORMAT_VERSION, "store": str(store)})
+    with disk_in_words(root):
+        write_json(root / "service.json", {"format": FORMAT_VERSION, "store": str(store)})
     return ServicePlace.open(root)

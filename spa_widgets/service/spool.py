@@ -63,9 +63,14 @@ class Spool:
         try:
             if not self._is_worth_a_look(handle):
                 return False
-            names = self._choose(self._by_owner(handle))
-            for name in names:
-                self._hand_in(handle, name, accepts, hand_in)
+            found, taken = self._by_owner(handle), self._taken.copy()
+            names = self._choose(found)
+            try:
+                for name in names:
+                    self._hand_in(handle, name, accepts, hand_in)
+            except Exception:  # a full disk: what is still here is taken at the next look, and counted then
+                self._changed, self._taken = 0, taken
+                raise
             return bool(names)
         finally:
             os.close(handle)

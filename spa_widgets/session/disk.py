@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from spa_widgets.errors import UserError
+from spa_widgets.session.whole import new_file
 
+_PROBE_BYTES = 4096
 _FULL, _FORBIDDEN, _READ_ONLY, _FAILS, _GONE = "full", "forbidden", "read-only", "fails", "gone"
 _BY_ERRNO = {
     errno.ENOSPC: _FULL,
@@ -53,11 +55,36 @@ def disk_in_words(place: Path) -> Iterator[None]:
         raise UserError(sentence) from error
 
 
-def _sentence(error: OSError | sqlite3.OperationalError, place: Path) -> str | None:
+def require_writable(folder: Path) -> None:
+    """Write a small file into a folder, made when missing, and remove it.
+
+    Raises
+    ------
+    UserError
+        If the disk refuses, or a file is in its place.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file; expected a folder: move it away.")
+    with disk_in_words(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with new_file(folder / "probe", synced=False) as stream:
+            stream.write(bytes(_PROBE_BYTES))
+        (folder / "probe").unlink(missing_ok=True)
+
+
+def is_full(error: BaseException) -> bool:
+    """Tell whether an error says that a disk, or somebody's share of it, is full."""
+    return isinstance(error, OSError | sqlite3.OperationalError) and _kind(error) == _FULL
+
+
+def _kind(error: OSError | sqlite3.OperationalError) -> str | None:
     if isinstance(error, OSError):
-        kind, named = _BY_ERRNO.get(error.errno or 0), error.filename
-    else:
-        kind, named = _BY_SQLITE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF), None
-    if kind is None:
+        return _BY_ERRNO.get(error.errno or 0)
+    return _BY_SQLITE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
+
+
+def _sentence(error: OSError | sqlite3.OperationalError, place: Path) -> str | None:
+    if (kind := _kind(error)) is None:
         return None
+    named = error.filename if isinstance(error, OSError) else None
     return _SENTENCES[kind].format(place=place if kind == _FULL or named is None else named)

@@ -22,7 +22,8 @@ from spa_widgets.session.unchanged import RawFilesAtStart
 
 REPORT_FILE = "report.json"
 LIVE_FOLDER = "live"
-_OUT = "out"
+ATTEMPT_PREFIX = "out-"
+"""Folders of unfinished results begin with it."""
 _TEXT_SUFFIXES = (".star", ".csv", ".json", ".txt")
 
 
@@ -116,10 +117,10 @@ def _run(
     spread: Spread | None,
 ) -> StoredObject:
     work = store.work_folder(job.key)
-    for attempt in work.glob(f"{_OUT}-*"):
+    for attempt in work.glob(f"{ATTEMPT_PREFIX}*"):
         shutil.rmtree(attempt, ignore_errors=True)  # half-written files of a killed attempt
     # a folder of this attempt's own: one that was taken for dead and wakes up later cannot write into it
-    out = work / f"{_OUT}-{held.token[:8]}"
+    out = work / f"{ATTEMPT_PREFIX}{held.token[:8]}"
     context = JobContext(
         step=job.step.name,
         params=job.params,

@@ -22,20 +22,29 @@ CREATE TABLE IF NOT EXISTS jobs (
     number INTEGER PRIMARY KEY AUTOINCREMENT, workspace TEXT NOT NULL, step TEXT NOT NULL, spec TEXT NOT NULL,
     fingerprint TEXT NOT NULL, device TEXT NOT NULL, state TEXT NOT NULL, key TEXT, error TEXT NOT NULL DEFAULT '',
     attempts INTEGER NOT NULL DEFAULT 0, reused INTEGER NOT NULL DEFAULT 0, cancel INTEGER NOT NULL DEFAULT 0,
-    created REAL NOT NULL, started REAL, ended REAL, ticket TEXT NOT NULL DEFAULT '');
+    created REAL NOT NULL, started REAL, ended REAL, ticket TEXT NOT NULL DEFAULT '',
+    kept TEXT NOT NULL DEFAULT '');
 CREATE INDEX IF NOT EXISTS jobs_fingerprint ON jobs (fingerprint);
 CREATE INDEX IF NOT EXISTS jobs_state ON jobs (state);
 CREATE TABLE IF NOT EXISTS runner (
     id INTEGER PRIMARY KEY CHECK (id = 1), host TEXT NOT NULL, pid INTEGER NOT NULL, heartbeat REAL NOT NULL);
 """
 _UPDATABLE = frozenset(
-    {"state", "key", "error", "attempts", "reused", "cancel", "started", "ended", "device", "ticket"}
+    {"state", "key", "error", "attempts", "reused", "cancel", "started", "ended", "device", "ticket", "kept"}
 )
 
 
 @dataclass(frozen=True)
 class JobRow:
-    """One job as the queue knows it (the fields of the table `jobs`)."""
+    """One job as the queue knows it (the fields of the table `jobs`).
+
+    Attributes
+    ----------
+    ticket
+        Its number with an engine service; empty where none was asked.
+    kept
+        Digest of what earlier attempts had kept when the last one began.
+    """
 
     number: int
     workspace: str
@@ -53,6 +62,7 @@ class JobRow:
     started: float | None
     ended: float | None
     ticket: str = ""
+    kept: str = ""
 
     @property
     def name(self) -> str:
@@ -84,9 +94,9 @@ class Queue:
         """Let a queue of an earlier version of the program go on."""
         with self._transaction() as database:
             names = {row["name"] for row in database.execute("PRAGMA table_info(jobs)")}
-            if "ticket" not in names:
+            for missing in {"ticket", "kept"} - names:
                 with suppress(sqlite3.OperationalError):  # another process was faster
-                    database.execute("ALTER TABLE jobs ADD COLUMN ticket TEXT NOT NULL DEFAULT ''")
+                    database.execute(f"ALTER TABLE jobs ADD COLUMN {missing} TEXT NOT NULL DEFAULT ''")
 
     def version(self) -> int:
         """Return a number that changes when another process or thread changed the queue."""

@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 from spa_widgets.errors import UserError
+from spa_widgets.session.disk import require_writable
 from spa_widgets.session.lease import try_lock
 from spa_widgets.session.project import Project
 from spa_widgets.session.queue import JobRow
@@ -88,6 +89,7 @@ class RunnerStarter:
         self._failures = self._failures + 1 if ended is not None and ended > 0 else 0
         if self._failures >= _MAX_FAILURES:
             self._failures = 0
+            require_writable(self._project.path / ".spa")  # on a full disk the log has no word of it
             last = (self._project.runner_log.read_text(errors="replace").strip().splitlines() or ["no message"])[-1]
             raise UserError(f"The runner cannot start ({last}); see {self._project.runner_log}.")
 

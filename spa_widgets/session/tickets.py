@@ -20,12 +20,14 @@ import stat
 import time
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from spa_widgets.errors import UserError
+from spa_widgets.session.disk import is_full
 
 SERVICE_VARIABLE = "SPA_SERVICE"
 FORMAT_VERSION = 1
@@ -119,19 +121,22 @@ class ServicePlace:
         Raises
         ------
         UserError
-            If this user may not.
+            If this user may not, or the disk is full; nothing of it is left in the spool then.
         """
         part = self.spool / f"{ticket}.part"
         text = json.dumps({"format": FORMAT_VERSION, "id": ticket, **request}, ensure_ascii=False, allow_nan=False)
         try:
             part.unlink(missing_ok=True)
-            with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644), "w") as stream:
-                stream.write(text)
+            with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644), "wb") as stream:
+                stream.write(text.encode())
             part.rename(self.spool / f"{ticket}.json")
         except OSError as error:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+            why = "now: its disk is full" if is_full(error) else f"from you ({error.strerror})"
             raise UserError(
-                f"The engine service in {self.root} takes nothing from you ({error.strerror}); ask who runs it, or "
-                "choose device='cpu' to compute it yourself."
+                f"The engine service in {self.root} takes nothing {why}; ask who runs it, or choose device='cpu' to "
+                "compute it yourself."
             ) from error
 
     def cancel(self, ticket: str) -> None:

@@ -6,6 +6,7 @@ import ctypes
 import gc
 import time
 import traceback
+import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +17,8 @@ from spa_widgets.session.clusters.mapping import spread
 from spa_widgets.session.clusters.prepare import require_same_project
 from spa_widgets.session.context import Cancelled, Spread
 from spa_widgets.session.events import EVENTS_FILE, EventWriter
-from spa_widgets.session.execute import execute
+from spa_widgets.session.execute import ATTEMPT_PREFIX, execute
+from spa_widgets.session.keys import digest
 from spa_widgets.session.project import Project
 from spa_widgets.session.queue import CANCELLED, FAILED, QUEUED, RUNNING, JobRow
 from spa_widgets.session.registry import load_steps
@@ -125,19 +127,30 @@ def _begin(project: Project, row: JobRow) -> str:
 
 def _got_further(project: Project, row: JobRow) -> bool:
     """Tell whether the last attempt kept a checkpoint, or a part of the result, before it died."""
-    if row.started is None or row.key is None:
-        return False
-    kept = (project.store.path / "work" / row.key).rglob("*.npz")
-    with suppress(OSError):
-        return any(path.stat().st_mtime > row.started for path in kept)
-    return False
+    return row.key is not None and _what_is_kept(project, row.key) not in ("", row.kept)
+
+
+def _what_is_kept(project: Project, key: str) -> str:
+    """Return a digest of what attempts at a result kept so far; empty where there is nothing.
+
+    Of contents, as the archives' own lists give them: the clock of a file server may differ from this machine's, and
+    an attempt that kept the same once more got no further.
+    """
+    folder = project.store.path / "work" / key
+    found = []
+    for path in sorted(folder.rglob("*.npz")):
+        name = path.relative_to(folder).as_posix()
+        if not name.startswith(ATTEMPT_PREFIX):
+            with suppress(OSError, zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
+                found.append([name, [[item.filename, item.CRC, item.file_size] for item in archive.infolist()]])
+    return digest(found) if found else ""
 
 
 def _execute(project: Project, row: JobRow, device: str, events: EventWriter, spread: Spread | None) -> str:
     is_cancelled = _cancel_flag(project, row.number)
     spec = project.spec(row)
     job = resolve(spec, project.store, on_file=lambda path: _reading(events, path.name, is_cancelled))
-    project.queue.update(row.number, key=job.key)
+    project.queue.update(row.number, key=job.key, kept=_what_is_kept(project, job.key))
     reused = project.store.find(job.key) is not None
     key = execute(spec, project.store, device, events, is_cancelled, spread)
     stored = project.store.get(key)

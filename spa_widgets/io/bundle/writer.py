@@ -118,9 +118,9 @@ class BundleWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if not self._done:
-            with suppress(OSError, ValueError):  # a full disk, or a member that was broken off
-                self._zip.close()
-            self._stream.close()
+            for close in (self._zip.close, self._stream.close):
+                with suppress(OSError, ValueError):  # a full disk, or a member that was broken off
+                    close()
             self._part.unlink(missing_ok=True)
 
 

@@ -13,6 +13,7 @@ from spa_widgets.session.cluster import DASK_SETTINGS, open_client
 from spa_widgets.session.clusters.mapping import GPU_SLOT
 from spa_widgets.session.clusters.prepare import JOB_SLOT, PrepareWorker
 from spa_widgets.session.clusters.setting import ADDRESS, SLURM, ClusterSetting
+from spa_widgets.session.disk import require_writable
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -45,10 +46,10 @@ class Workers:
         self.setting = setting
         self._cluster: Any = None
         self._gpus_here = gpus
+        require_writable(scratch)  # Dask would answer with a trace, or put its files elsewhere without a word
         if setting.is_here:
             self.client = open_client(scratch, gpus, setting.workers)
             return
-        scratch.mkdir(parents=True, exist_ok=True)
         try:
             self.client = self._reach(setting, scratch)
             self.client.register_plugin(PrepareWorker())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from spa_widgets.session import registry
 from spa_widgets.session.job import JobFailed
 from spa_widgets.session.session import Session
 from spa_widgets.session.tickets import ServicePlace, new_ticket
+from tests.support.small_disk import fill, small_disk
 
 LONG_S = 240.0  # a limit for a machine that is busy with other tests too
 
@@ -98,25 +98,16 @@ def test_the_job_that_fills_the_disk_is_the_one_that_ends(tmp_path: Path) -> Non
     assert Watch(0, lambda: True).look({os.getpid(): [1, 2]}, folders.__getitem__) == []
 
 
-@pytest.fixture
-def small_disk(as_root: None, tmp_path: Path) -> Iterator[Path]:
-    """A file system of 400 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400m", "tmpfs", str(folder)], check=False)
-    if made.returncode != 0:
-        pytest.skip("this machine lets nobody mount a file system")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-def test_a_job_that_would_fill_the_disk_is_ended_and_its_files_go(small_disk: Path) -> None:
-    with running("--min-free-gb", "0.1", folder=small_disk) as (service, session):
+def test_a_job_that_would_fill_the_disk_is_ended_and_its_files_go(as_root: None, tmp_path: Path) -> None:
+    with (
+        small_disk(tmp_path / "disk", 400_000_000) as disk,
+        running("--min-free-gb", "0.1", folder=disk) as (service, session),
+    ):
         with pytest.raises(JobFailed, match="almost full"):
             session.toy_take(disk_mb=2000, mark=1).wait(LONG_S)
         wait_until(lambda: not list(service.place.store.glob("work/*/out-*/part*")), LONG_S)
         assert session.toy_take(disk_mb=10, mark=2).wait(LONG_S).status == "finished"
-        (small_disk / "of others").write_bytes(bytes(shutil.disk_usage(small_disk).free - 50_000_000))
+        fill(disk, but=50_000_000)
         with pytest.raises(JobFailed, match=r"disk has less than 0\.1 GB left"):
             session.toy_take(mark=3).wait(LONG_S)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,28 +19,15 @@ from spa_widgets.session.session import Session
 from spa_widgets.session.spec import JobSpec, RawFiles
 from spa_widgets.session.store import Store
 from tests.support.killing import forked
+from tests.support.small_disk import fill, small_disk
 
 SPEC = JobSpec("toy_iterate", {"iterations": 12, "size": 60})
-DISK_BYTES = 1 << 20
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of one megabyte."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(place)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("needs root and the right to mount")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=False)
-
-
-def fill(disk: Path, but: int = 0) -> Path:
-    """Fill a disk up to some bytes."""
-    free = shutil.disk_usage(disk).free - but
-    (disk / "filler").write_bytes(bytes(max(free, 0)))
-    return disk / "filler"
+@pytest.fixture(name="small_disk")
+def disk_of_a_megabyte(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "disk", 1 << 20) as place:
+        yield place
 
 
 @pytest.mark.parametrize("left", [0, 4096, 8192, 12288])
