@@ -50,7 +50,7 @@ build: $(VENV)/.installed-dev
 	$(BIN)/python -m spa_widgets.build_static --dev
 
 test: build
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 check: build
 	$(BIN)/ruff check .

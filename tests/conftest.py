@@ -10,6 +10,27 @@ import pytest
 from tests.support.chromium import browser  # noqa: F401  (a fixture: Playwright runs once in a process)
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+# Files that take half a minute and more, the longest first: dealt out last, one of them would keep a single core busy.
+LONG = (
+    "notebooks/",
+    "hub/",
+    "browser/",
+    "engine/reconstruction/test_initial_model",
+    "spa_widgets/steps/test_determinism",
+    "spa_widgets/session/test_cluster",
+    "spa_widgets/service/",
+    "agreement/",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long files first; the order within a file stays."""
+
+    def place(item: pytest.Item) -> int:
+        path = item.path.relative_to(REPOSITORY / "tests").as_posix()
+        return next((index for index, start in enumerate(LONG) if path.startswith(start)), len(LONG))
+
+    items.sort(key=place)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
