@@ -43,16 +43,29 @@ def findings_before(step: str, params: Any, files: Files) -> list[Finding]:
     files : mapping
         Files of each input that is there; what is missing or cannot be read is left to the step.
     """
+    found = _findings(CHECKS.get(step, ()), params, files)
+    known = set(type(params).model_fields)
+    return [each if set(each.fix) <= known else each.without_fix() for each in found]
+
+
+def findings_at_start(step: str, params: Any, files: Files) -> list[Finding]:
+    """Return what looks wrong about a job that begins, for those who saw no form: what the job does not tell itself.
+
+    Parameters are those of `findings_before`.
+    """
+    return _findings(_UNSAID_BY_JOBS.get(step, ()), params, files)
+
+
+def _findings(checks: Iterable[Check], params: Any, files: Files) -> list[Finding]:
     found: list[Finding] = []
-    for check in CHECKS.get(step, ()):
+    for check in checks:
         try:
             for each in check(params, files):  # what was told before something could not be read stays
                 if each not in found:
                     found.append(each)
         except (UserError, ValueError, OSError):
             continue
-    known = set(type(params).model_fields)
-    return [each if set(each.fix) <= known else each.without_fix() for each in found]
+    return found
 
 
 def _spread(files: Sequence[Path]) -> Sequence[Path]:
@@ -130,8 +143,11 @@ def _particles_of(path: Path, _when: int, diameter_A: float | None) -> list[Find
 
 
 def _reference(params: Any, files: Files) -> Iterable[Finding]:
+    return _looks_of_reference(files, params.symmetry if params.align_symmetry else "C1")
+
+
+def _looks_of_reference(files: Files, symmetry: str = "C1") -> Iterable[Finding]:
     (volume,), (particles,) = files.get("volume", ()), files.get("particles", ())
-    symmetry = params.symmetry if params.align_symmetry else "C1"
     return _reference_of(*_state(volume), *_state(particles), symmetry)
 
 
@@ -166,6 +182,12 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     "classify_2d": (_particles,),
     "initial_model": (_particles,),
     "refine": (_particles, _reference),
+    "fsc": (_halves,),
+    "local_resolution": (_halves,),
+}
+# the jobs say the rest themselves, from more of the data: a refinement for instance of its reference's symmetry
+_UNSAID_BY_JOBS: dict[str, tuple[Check, ...]] = {
+    "refine": (lambda params, files: _looks_of_reference(files),),
     "fsc": (_halves,),
     "local_resolution": (_halves,),
 }

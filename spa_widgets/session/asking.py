@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from spa_widgets.errors import UserError
-from spa_widgets.session.inputs import raw_signatures
+from spa_widgets.session.inputs import raw_signatures, with_named_images
 from spa_widgets.session.keys import digest
 from spa_widgets.session.project import Project
 from spa_widgets.session.queue import FINISHED, QUEUED, RUNNING, JobRow
@@ -125,7 +125,7 @@ def row_of(project: Project, number: int) -> JobRow:
 
 def _in_store(project: Project, spec: dict[str, Any], read_all: bool = False) -> StoredObject | None:
     """Return the result of a specification when it is there and its key is cheap to know (or all may be read)."""
-    raw = [Path(path) for ref in spec["inputs"].values() for path in ref.get("files", ())]
+    raw = with_named_images(spec["inputs"])
     is_cheap = read_all or project.store.hashes.unknown_bytes(raw) <= _READ_AT_ONCE_BYTES
     if not is_cheap or not _inputs_finished(project, spec):
         return None

@@ -121,6 +121,8 @@ def _run(
         shutil.rmtree(attempt, ignore_errors=True)  # half-written files of a killed attempt
     # a folder of this attempt's own: one that was taken for dead and wakes up later cannot write into it
     out = work / f"{ATTEMPT_PREFIX}{held.token[:8]}"
+    from spa_widgets.guard.before import findings_at_start  # a session that only looks starts without pandas
+
     context = JobContext(
         step=job.step.name,
         params=job.params,
@@ -133,13 +135,16 @@ def _run(
         spread=spread,
     )
     resumed = any(work.rglob("*.npz"))
-    started, raw_files = time.time(), RawFilesAtStart(job.raw_paths)
+    started, raw_files = time.time(), RawFilesAtStart(job, store)
     context.event("resumed" if resumed else "started", key=job.key, device=device)
     try:
+        raw_files.require_as_imported()
+        for each in findings_at_start(job.step.name, job.params, job.inputs):
+            context.warn(each)
         job.step.load()(context)
         context.check_cancelled()
         raw_files.require_unchanged(work)
-        published = _publish(job, store, context, _report(job, context, started, resumed))
+        published = _publish(job, store, context, {**_report(job, context, started, resumed), **raw_files.record()})
     except BaseException as error:
         shutil.rmtree(out, ignore_errors=True)  # of no use to the next attempt, and the disk may be full
         if isinstance(error, MemoryError):

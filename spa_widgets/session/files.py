@@ -12,6 +12,7 @@ from typing import Any
 
 from spa_widgets.errors import UserError
 from spa_widgets.io.bundle import bring
+from spa_widgets.io.named_images import TABLES, named_images
 from spa_widgets.session.database import Database
 from spa_widgets.session.keys import file_sha256
 
@@ -89,23 +90,35 @@ class ContentHashes:
         except sqlite3.OperationalError:
             pass  # a memory that cannot be written (read-only store, full disk) costs time, never a result
 
-    def pieces(self, path: Path, on_file: Callable[[Path], None] | None = None) -> dict[str, Any]:
+    def pieces(
+        self, path: Path, on_file: Callable[[Path], None] | None = None, read: dict[str, str] | None = None
+    ) -> dict[str, Any]:
         """Return what a raw file contributes to a key: base name, content, and the content of files it refers to.
 
         The base name counts because results mention it (a micrograph's name in a table of picks).
-        """
-        if on_file:
-            on_file(path)
-        pieces: dict[str, Any] = {"name": path.name, "sha256": self.sha256(path)}
-        if path.suffix == ".star":
-            referred = [(name, target) for name, target in referred_files(path) if target.is_file()]
-            pieces["refers_to"] = [{"name": name, "sha256": self._noted(target, on_file)} for name, target in referred]
-        return pieces
 
-    def _noted(self, path: Path, on_file: Callable[[Path], None] | None) -> str:
-        if on_file:
-            on_file(path)
-        return self.sha256(path)
+        Parameters
+        ----------
+        path
+            The file.
+        on_file
+            Told each file before it is read.
+        read
+            Takes the SHA-256 of each file by its path.
+        """
+
+        def noted(file: Path) -> str:
+            if on_file:
+                on_file(file)
+            sha = self.sha256(file)
+            if read is not None:
+                read[str(_real(file))] = sha
+            return sha
+
+        pieces: dict[str, Any] = {"name": path.name, "sha256": noted(path)}
+        if path.suffix in TABLES:
+            pieces["refers_to"] = [{"name": name, "sha256": noted(target)} for name, target in _referred(path)]
+        return pieces
 
     def unknown_bytes(self, paths: Iterable[Path]) -> int:
         """Return how many bytes of these files would have to be read to know their hashes."""
@@ -125,6 +138,15 @@ def _hash_or_explain(path: Path) -> str:
         return file_sha256(path)
     except OSError as error:
         raise UserError(f"Cannot read {path}: {error.strerror}; check the file and its permissions.") from error
+
+
+def _referred(table: Path) -> list[tuple[str, Path]]:
+    """List the image files, of those that are there, that a table of RELION or cryoSPARC refers to."""
+    if table.suffix == ".star":
+        return [(name, target) for name, target in referred_files(table) if target.is_file()]
+    if "passthrough" in table.name:  # what is used of it is read with the table beside it
+        return []
+    return [(target.name, target) for target in named_images(table)]
 
 
 def referred_files(star_path: Path) -> list[tuple[str, Path]]:

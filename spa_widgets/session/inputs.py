@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from spa_widgets.errors import UserError
+from spa_widgets.io.named_images import named_images
 from spa_widgets.session.files import stat_signature
 from spa_widgets.session.job import Job
 from spa_widgets.session.outputs import OutputRef
@@ -113,6 +114,11 @@ def _waits_for_nobody(path: Path) -> Path:
 
 
 def raw_signatures(refs: Mapping[str, Any]) -> list[list[Any]]:
-    """Path, size, time and inode of every raw file: a changed file makes another job."""
-    paths = sorted(path for ref in refs.values() for path in ref.get("files", ()))
-    return [[path, *stat_signature(Path(path))] for path in paths]
+    """Path, size, time and inode of every raw file, and of the images it names: a changed file makes another job."""
+    return [[str(path), *stat_signature(path)] for path in with_named_images(refs)]
+
+
+def with_named_images(refs: Mapping[str, Any]) -> list[Path]:
+    """List the raw files of references and the images that they name, sorted."""
+    files = [Path(path) for ref in refs.values() for path in ref.get("files", ())]
+    return sorted({*files, *(image for path in files for image in named_images(path))})

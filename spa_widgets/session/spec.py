@@ -72,6 +72,8 @@ class ResolvedJob:
         The files of each input.
     raw_paths
         Raw files by path: a result that mentions them is of use only while they are there.
+    contents
+        SHA-256 of each raw file that was read for the key, also of those that tables name, by path.
     """
 
     step: Step
@@ -79,6 +81,7 @@ class ResolvedJob:
     pieces: dict[str, Any]
     inputs: Mapping[str, tuple[Path, ...]]
     raw_paths: tuple[str, ...]
+    contents: Mapping[str, str]
 
     @cached_property
     def key(self) -> str:
@@ -134,6 +137,7 @@ def resolve(spec: JobSpec, store: Store, on_file: Callable[[Path], None] | None 
     inputs: dict[str, tuple[Path, ...]] = {}
     pieces: dict[str, list[dict[str, Any]]] = {}
     raw: list[str] = []
+    read: dict[str, str] = {}
     for item in step.inputs:
         given = spec.inputs.get(item.name)
         if isinstance(given, StoredFile):
@@ -141,16 +145,16 @@ def resolve(spec: JobSpec, store: Store, on_file: Callable[[Path], None] | None 
             pieces[item.name] = [{"job": given.key, "file": given.file}]
         elif given is not None:
             inputs[item.name] = _by_name(given.paths)
-            pieces[item.name] = _raw_pieces(given.paths, item, store.hashes, on_file)
+            pieces[item.name] = _raw_pieces(given.paths, item, store.hashes, on_file, read)
             raw += [str(path.resolve()) for path in given.paths]
     job = ResolvedJob(step, params, key_pieces(step.name, step.version, canonical_params(params), pieces), inputs,
-                      tuple(raw))  # fmt: skip
+                      tuple(raw), read)  # fmt: skip
     found = store.find(job.key) if raw else None
     if found is not None and not raw_files_are_there(found):
         found.take_raw_files([Path(path) for path in raw], store.hashes)
         found = store.find(job.key)
     if found is not None and not raw_files_are_there(found):
-        return ResolvedJob(step, params, {**job.pieces, "places": sorted(raw)}, inputs, tuple(raw))
+        return ResolvedJob(step, params, {**job.pieces, "places": sorted(raw)}, inputs, tuple(raw), read)
     return job
 
 
@@ -176,14 +180,18 @@ def _by_name(paths: Sequence[Path]) -> tuple[Path, ...]:
 
 
 def _raw_pieces(
-    paths: Sequence[Path], item: Input, hashes: ContentHashes, on_file: Callable[[Path], None] | None
+    paths: Sequence[Path],
+    item: Input,
+    hashes: ContentHashes,
+    on_file: Callable[[Path], None] | None,
+    read: dict[str, str],
 ) -> list[dict[str, Any]]:
-    pieces = [hashes.pieces(path, on_file) for path in _by_name(paths)]
+    pieces = [hashes.pieces(path, on_file, read) for path in _by_name(paths)]
     for path in paths:
         if path.suffix == ".cs":  # what cryoSPARC passed through lies in files beside it
-            pieces += [hashes.pieces(other, on_file) for other in sorted(path.parent.glob("*passthrough*.cs"))]
+            pieces += [hashes.pieces(other, on_file, read) for other in sorted(path.parent.glob("*passthrough*.cs"))]
     if item.kind == "classes":
         folder = paths[0].parent
         beside = sorted({path for pattern in _CLASSES_FILES for path in folder.glob(pattern)} - set(paths))
-        pieces += [hashes.pieces(path, on_file) for path in beside]
+        pieces += [hashes.pieces(path, on_file, read) for path in beside]
     return pieces
