@@ -61,6 +61,7 @@ class ClassGallery(UndoableWidget):
     stopped = traitlets.Unicode("").tag(sync=True)
     can_submit = traitlets.Bool(False).tag(sync=True)
     can_propose = traitlets.Bool(False).tag(sync=True)
+    no_proposal = traitlets.Bool(False).tag(sync=True)
 
     def __init__(
         self,
@@ -73,7 +74,7 @@ class ClassGallery(UndoableWidget):
     ) -> None:
         super().__init__(can_submit=session is not None, **options)
         self._session, self._source, self._start = session, classes, selected
-        self._propose, self._no_proposal = propose, ""
+        self._propose = propose
         self._iteration: Iteration | None = None
         self._loaded = threading.Event()
         self._when_ready([classes], self._load)
@@ -108,10 +109,9 @@ class ClassGallery(UndoableWidget):
         elif self._history.value:
             self._apply(self._history.value)
         elif self._propose:
-            try:
+            self.no_proposal = not self.can_propose  # the view says why nothing is chosen
+            if self.can_propose:
                 self.selected = proposed(self._csv)
-            except UserError as problem:  # why there is none is said when an empty selection is submitted
-                self._no_proposal = str(problem)
             if not self._history.can_undo:  # the first undo comes back to it
                 self._history = History(self._session, sources.decision_key("select_2d", self._source), self.selected)
         self._show_history()
@@ -201,7 +201,9 @@ class ClassGallery(UndoableWidget):
         if self._session is None:
             raise UserError("this gallery has no session; read its selection from .selected")
         if not self.selected:
-            raise UserError(self._no_proposal or "no class is selected; click on some good ones first")
+            if self.no_proposal:
+                proposed(self._csv)  # says what is missing
+            raise UserError("no class is selected; click on some good ones first")
         return self._session.select_2d(self._source, classes=list(self.selected))
 
     def code(self) -> str:

@@ -98,6 +98,8 @@ class GalleryView {
     const button = (key: string, act: () => void): HTMLButtonElement => h("button", { onclick: act }, t(key));
     const automatic = h("button", { title: t("select_automatic_title"), onclick: () => this.frame.guard(link.ask("propose")) }, t("select_automatic"));
     const choosing = [button("select_all", () => this.all()), button("select_none", () => this.select([])), button("select_invert", () => this.invert())];
+    const none = h("span", { class: "spa-dim", role: "status" });
+    link.watch(["selected", "no_proposal"], () => { none.textContent = link.get("no_proposal") && !link.get<number[]>("selected").length ? t("no_proposal") : ""; });
     link.watch(["classes", "selected", "can_submit", "live"], () => {
       const chosen = new Set(link.get<number[]>("selected"));
       const rows = link.get<ClassRow[]>("classes");
@@ -110,7 +112,7 @@ class GalleryView {
       for (const each of choosing) each.disabled = live;
     });
     link.watch(["can_propose"], () => { automatic.style.display = link.get("can_propose") ? "" : "none"; });
-    return h("div", { class: "spa-bar spa-foot" }, automatic, ...choosing, ...historyButtons(this.frame), text, h("span", { class: "spa-grow" }), submit);
+    return h("div", { class: "spa-bar spa-foot" }, automatic, ...choosing, ...historyButtons(this.frame), text, none, h("span", { class: "spa-grow" }), submit);
   }
 
   private keys(): void {

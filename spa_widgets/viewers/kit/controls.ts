@@ -25,13 +25,17 @@ export interface Slider {
 export function slider(options: SliderOptions): Slider {
   const { label, unit = "", min, max, step, value } = options;
   const text = unit ? `${label} (${unit})` : label;
+  const decimals = clamp(Math.ceil(-Math.log10(step)) + 1, 0, 9);
+  const shown = (exact: number): string => String(Number(exact.toFixed(decimals)));
   const range = h("input", { type: "range", min, max, step, value: String(value), "aria-label": text, title: options.help });
-  const number = h("input", { type: "number", min, max, step, value: String(value), "aria-label": text });
+  const number = h("input", { type: "number", min, max, step, value: shown(value), "aria-label": text });
+  number.style.width = `calc(${Math.max(4, shown(min).length, shown(max).length, decimals > 1 ? decimals + 3 : 0)}ch + 18px)`; // no digit is cut off
   const settle = (source: HTMLInputElement, done: boolean): void => {
     const next = clamp(Number(source.value), min, max);
     if (!Number.isFinite(next) || source.value === "") return;
     range.value = String(next);
-    if (source !== number || done) number.value = String(next);
+    if (source === range) number.value = shown(next);
+    else if (done) number.value = String(next);
     (done ? options.change ?? options.input : options.input)?.(next);
   };
   range.addEventListener("input", () => settle(range, false));
@@ -41,7 +45,7 @@ export function slider(options: SliderOptions): Slider {
   return {
     element: h("label", { class: "spa-slider", title: options.help }, h("span", {}, label), range, number, unit && h("span", { class: "spa-dim" }, unit)),
     set(next: number) {
-      if (document.activeElement !== number) number.value = String(Number(next.toPrecision(6)));
+      if (document.activeElement !== number) number.value = shown(next);
       range.value = String(next);
     },
     get: () => Number(range.value),

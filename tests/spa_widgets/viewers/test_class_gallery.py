@@ -114,6 +114,8 @@ def test_what_cannot_be_proposed_is_said(gallery: ClassGallery, tmp_path: Path) 
     (tmp_path / "classes" / "classes.csv").unlink()
     with pytest.raises(UserError, match="by hand"):
         ClassGallery(None, tmp_path / "classes").propose()
+    without = ClassGallery(None, tmp_path / "classes", propose=True)
+    assert without.no_proposal and without.selected == []
 
 
 def test_every_change_of_the_selection_can_be_taken_back(tmp_path: Path) -> None:
