@@ -22,7 +22,8 @@ def oriented_gain(
     ----------
     gain : (h, w) array
     shape : (int, int)
-        Of the frames. Frames of twice the gain's pixels (super-resolution) share each of them.
+        Of the frames. Frames of twice the gain's pixels (super-resolution) share each of them; those of half of them
+        (electrons counted in whole pixels) take the mean of four.
     quarter_turns : int
         The gain is turned by so many times 90° first, from the y axis to the x axis as RELION does.
     flip : str
@@ -42,6 +43,8 @@ def oriented_gain(
         turned = turned[::-1] if flip == "up_down" else turned[:, ::-1]
     if (2 * turned.shape[0], 2 * turned.shape[1]) == tuple(shape):
         turned = turned.repeat(2, axis=0).repeat(2, axis=1)
+    elif turned.shape == (2 * shape[0], 2 * shape[1]):
+        turned = turned.reshape(shape[0], 2, shape[1], 2).mean(axis=(1, 3))
     if turned.shape != tuple(shape):
         hint = "turn it by 90°" if turned.shape == tuple(shape)[::-1] else "give the one recorded with the movies"
         raise ValueError(

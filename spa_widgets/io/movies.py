@@ -52,7 +52,7 @@ class Movie:
     @property
     def is_eer(self) -> bool:
         """Whether frames were added up from electrons, on the pixels that were asked for."""
-        return self._stack is not None and self._stack.run_bits > 0
+        return self._stack is not None and self._stack.packed is not None
 
     def frames(self) -> Iterator[NDArray[np.float32]]:
         """Read frames (h, w) one after the other; only one is in memory.
@@ -98,7 +98,7 @@ def open_movie(path: str | Path, scratch: Path, eer_fractions: int = EER_FRACTIO
     if _suffix(file) in _TIFF:
         stack = open_tiff(plain)
         shape = stack.shape
-        if stack.run_bits:
+        if stack.packed is not None:
             group = max(1, shape[0] // eer_fractions)
             count = min(eer_fractions, shape[0] // group)
             dropped = shape[0] - count * group
@@ -138,8 +138,15 @@ def _unpacked(file: Path, scratch: Path) -> Path:
     return target
 
 
-def read_gain(path: str | Path) -> NDArray[np.float32]:
-    """Read a gain reference ``(h, w)``.
+def read_gain(path: str | Path, for_eer: bool = False) -> NDArray[np.float32]:
+    """Read a gain reference ``(h, w)``, its rows in the order of the frames that it was recorded with.
+
+    Parameters
+    ----------
+    path : str or Path
+    for_eer : bool
+        For EER movies, whose rows stay as they are in the file, as in RELION: so do those of a ``.gain`` file, which
+        the same camera writes. Rows of any other TIFF are turned over, as those of TIFF movies are.
 
     Raises
     ------
@@ -151,6 +158,8 @@ def read_gain(path: str | Path) -> NDArray[np.float32]:
     if suffix in (".dm3", ".dm4"):
         raise UserError(f"{file} is a file of DigitalMicrograph; expected .mrc, .tif or .gain: convert it (dm2mrc).")
     gain = next(open_tiff(file).pages(0, 1)) if suffix in _TIFF else read_mrc(file)[0]
+    if suffix == ".gain" and for_eer:
+        gain = gain[::-1]
     if gain.ndim == 3 and len(gain) == 1:
         gain = gain[0]
     if gain.ndim != 2:

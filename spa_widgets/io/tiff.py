@@ -20,9 +20,8 @@ import tifffile
 from numpy.typing import NDArray
 
 from spa_widgets.errors import UserError
-from spa_widgets.io.eer import RUN_BITS, add_electrons
+from spa_widgets.io.eer import EerBits, add_electrons
 
-_VARIABLE_EER = 65002
 _BIG = 43
 _MOST_PX, _MOST_PACKED = 1 << 28, 2000
 # tifffile tells of damage in its log as well: what matters becomes a sentence
@@ -38,13 +37,13 @@ class TiffStack:
     path : Path
     shape : (int, int, int)
         Pages, rows, columns.
-    run_bits : int
-        0, or for an EER movie the bits of its run lengths; its pages are the detector's own frames.
+    packed : EerBits or None
+        How an EER movie is packed, whose pages are the detector's own frames.
     """
 
     path: Path
     shape: tuple[int, int, int]
-    run_bits: int
+    packed: EerBits | None
 
     def pages(self, start: int, stop: int) -> Iterator[NDArray[Any]]:
         """Read pages (h, w) of a TIFF file one after the other.
@@ -71,9 +70,16 @@ class TiffStack:
         Raises
         ------
         UserError
-            When one is damaged.
+            When one is damaged, or half pixels are asked for that its packing does not tell.
         """
         height, width = self.shape[1:]
+        assert self.packed is not None, "only EER movies have fractions"
+        bits = self.packed
+        if upsampling > 1 and not bits.tells_halves:
+            raise UserError(
+                f"{self.path} has {bits.sub_x} and {bits.sub_y} bits for the place of an electron in its pixel; half "
+                "pixels need 2 and 2: choose eer_upsampling 1."
+            )
         with _opened(self.path) as handle, self.path.open("rb") as stream:
             for group in range(groups):
                 counts = np.zeros((height * upsampling, width * upsampling), np.uint16)
@@ -84,7 +90,7 @@ class TiffStack:
                         stream.seek(offset)
                         content += stream.read(length)
                     packed = np.frombuffer(content, np.uint8)
-                    if not add_electrons(packed, self.run_bits, width, upsampling, counts):
+                    if not add_electrons(packed, bits.run, bits.sub_x + bits.sub_y, width, upsampling, counts):
                         raise UserError(f"{self.path} is damaged or cut short at frame {index + 1}: copy it again.")
                 yield counts
 
@@ -110,15 +116,11 @@ def open_tiff(path: str | Path) -> TiffStack:
             )
         if shape[0] * shape[1] > _MOST_PX or not shape[0] * shape[1]:
             raise UserError(f"{file} announces images of {shape[1]} × {shape[0]} px; it is damaged: copy it again.")
-        packing = int(page.compression)
-        if packing == _VARIABLE_EER:
-            raise UserError(
-                f"{file} is an EER movie of a later kind (65002); expected 65000 or 65001: export it as TIFF."
-            )
+        packed = EerBits.of(int(page.compression), {tag.code: tag.value for tag in page.tags.values()})
         # a page cannot hold more than a packer could have made so small
         if page.nbytes > max(file.stat().st_size, 1024) * _MOST_PACKED:
             raise UserError(f"{file} is too small for what its header announces: it is damaged or cut short.")
-    return TiffStack(file, (count, shape[0], shape[1]), RUN_BITS.get(packing, 0))
+    return TiffStack(file, (count, shape[0], shape[1]), packed)
 
 
 def _check_chain(file: Path) -> None:

@@ -9,24 +9,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 METADATA = b'<metadata><item name="numberOfFrames">1</item></metadata>'
-_SUB_BITS = 4
 _SHORT, _LONG, _UNDEFINED = 3, 4, 7
 _BYTES = {_SHORT: 2, _LONG: 4, _UNDEFINED: 1}
 
 
-def encoded(places: NDArray[np.integer], subs: NDArray[np.integer], pixels: int, run_bits: int) -> bytes:
-    """Write electrons as runs of empty pixels and four bits that say where in its pixel each one fell.
+def encoded(
+    places: NDArray[np.integer], subs: NDArray[np.integer], pixels: int, run_bits: int, sub_bits: int = 4
+) -> bytes:
+    """Write electrons as runs of empty pixels and bits that say where in its pixel each one fell.
 
     Parameters
     ----------
     places : (n,) array
         Index of the pixel of each electron, increasing.
     subs : (n,) array
-        0 to 15: quarter of the pixel along x in the lower two bits, along y in the upper ones.
+        Part of the pixel along x in the lower bits, along y in the upper ones; of four bits there are two each.
     pixels : int
         Of the whole frame.
     run_bits : int
-        7 or 8; a run of all ones is continued by the next.
+        Of a run; one of all ones is continued by the next.
+    sub_bits : int
+        Of the place within a pixel.
     """
     longest = (1 << run_bits) - 1
     bits: list[NDArray[np.bool_]] = []
@@ -40,15 +43,33 @@ def encoded(places: NDArray[np.integer], subs: NDArray[np.integer], pixels: int,
         for _ in range(run // longest):
             put(longest, run_bits)
         put(run % longest, run_bits)
-        put(sub, _SUB_BITS)
+        put(sub, sub_bits)
     for _ in range((pixels - behind) // longest):
         put(longest, run_bits)
     put((pixels - behind) % longest, run_bits)
     return np.packbits(np.concatenate(bits), bitorder="little").tobytes()
 
 
-def write_eer(path: Path, frames: list[bytes], shape: tuple[int, int], run_bits: int = 7) -> None:
-    """Write frames as pages of a BigTIFF file."""
+def write_eer(
+    path: Path,
+    frames: list[bytes],
+    shape: tuple[int, int],
+    run_bits: int = 7,
+    sub_bits: tuple[int, int] | None = None,
+) -> None:
+    """Write frames as pages of a BigTIFF file.
+
+    Parameters
+    ----------
+    path, frames, shape
+        Of the packed frames.
+    run_bits : int
+        7 or 8; any with `sub_bits`.
+    sub_bits : (int, int), optional
+        Bits of the place within a pixel along x and y: the header tells them, and those of a run.
+    """
+    packing = (65001 if run_bits == 7 else 65000) if sub_bits is None else 65002
+    told = [] if sub_bits is None else [(65007 + i, _SHORT, 1, bits) for i, bits in enumerate((run_bits, *sub_bits))]
     height, width = shape
     content = bytearray(struct.pack("<2sHHHQ", b"II", 43, 8, 0, 0))
     link = 8
@@ -59,9 +80,9 @@ def write_eer(path: Path, frames: list[bytes], shape: tuple[int, int], run_bits:
         struct.pack_into("<Q", content, link, len(content))
         entries = [
             (256, _LONG, 1, width), (257, _LONG, 1, height), (258, _SHORT, 1, 8),
-            (259, _SHORT, 1, 65001 if run_bits == 7 else 65000), (262, _SHORT, 1, 1), (273, _LONG, 1, data),
+            (259, _SHORT, 1, packing), (262, _SHORT, 1, 1), (273, _LONG, 1, data),
             (277, _SHORT, 1, 1), (278, _LONG, 1, height), (279, _LONG, 1, len(frame)),
-            (65001, _UNDEFINED, len(METADATA), metadata),
+            (65001, _UNDEFINED, len(METADATA), metadata), *told,
         ]  # fmt: skip
         content += struct.pack("<Q", len(entries))
         for tag, kind, count, value in entries:

@@ -187,11 +187,11 @@ def _tiffs() -> list[bytes]:
 def _eers() -> list[bytes]:
     rng = np.random.default_rng(7)
     found = []
-    for bits in (7, 8):
+    for bits, sub_bits in ((7, None), (8, None), (9, (2, 2))):
         chosen = [np.flatnonzero(rng.random((16, 24)) < 0.1) for _ in range(4)]
         frames = [encoded(places, rng.integers(0, 16, len(places)), 384, bits) for places in chosen]
         with tempfile.TemporaryDirectory() as folder:
-            write_eer(Path(folder) / "a.eer", frames, (16, 24), bits)
+            write_eer(Path(folder) / "a.eer", frames, (16, 24), bits, sub_bits)
             found.append((Path(folder) / "a.eer").read_bytes())
     return found
 

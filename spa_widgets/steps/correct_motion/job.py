@@ -82,25 +82,25 @@ def _names(files: list[Path]) -> list[str]:
 
 
 class _Gain:
-    """The gain reference, read when the first movie needs it, and turned for its frames."""
+    """The gain reference, read when the first movie of a kind needs it, and turned for its frames."""
 
     def __init__(self, ctx: JobContext) -> None:
         self._path = ctx.optional_input("gain")
         self._params = ctx.params
-        self._read: NDArray[np.float32] | None = None
+        self._read: dict[bool, NDArray[np.float32]] = {}
 
     def factor(self, movie: Movie) -> NDArray[np.float32] | None:
         """Return what each pixel of a movie is multiplied by."""
         if self._path is None:
             return None
-        if self._read is None:
-            self._read = read_gain(self._path)
+        if movie.is_eer not in self._read:
+            self._read[movie.is_eer] = read_gain(self._path, movie.is_eer)
         use = self._params.gain_use
         # as in RELION: EER movies are divided by references, but for the detector's own, which are factors
         divide = movie.is_eer and self._path.suffix.lower() != ".gain" if use == "auto" else use == "divide"
         turns = int(self._params.gain_quarter_turns)
         try:
-            return oriented_gain(self._read, movie.shape[1:], turns, self._params.gain_flip, divide)
+            return oriented_gain(self._read[movie.is_eer], movie.shape[1:], turns, self._params.gain_flip, divide)
         except ValueError as error:
             raise UserError(f"{self._path}: {error}.") from error
 

@@ -80,7 +80,7 @@ class Params(OpticsParams):
 STEP = register(
     Step(
         name="correct_motion",
-        version=1,
+        version=2,
         params=Params,
         title="Motion correction",
         inputs=[

@@ -70,6 +70,34 @@ def test_eer_electrons_are_where_they_fell(tmp_path: Path, run_bits: int) -> Non
         read(tmp_path / "cut.eer")
 
 
+@pytest.mark.parametrize("bits", [(7, 2, 2), (8, 2, 2), (9, 2, 2), (6, 1, 3), (10, 4, 1), (5, 0, 0)])
+def test_eer_movies_whose_header_tells_the_bits(tmp_path: Path, bits: tuple[int, int, int]) -> None:
+    """The place within a pixel counts from its middle, along x in the lower bits, along y in the upper ones."""
+    run_bits, x_bits, y_bits = bits
+    rng, shape = np.random.default_rng(bits), (40, 56)
+    chosen = rng.random(shape) < 0.05
+    places = np.flatnonzero(chosen)
+    sub_x, sub_y = (rng.integers(0, 1 << n, len(places)) for n in (x_bits, y_bits))
+    turned = (sub_x ^ (1 << x_bits >> 1)) | (sub_y ^ (1 << y_bits >> 1)) << x_bits
+    frame = encoded(places, turned, chosen.size, run_bits, x_bits + y_bits)
+    write_eer(tmp_path / "m.eer", [frame, frame], shape, run_bits, (x_bits, y_bits))
+    assert np.array_equal(read(tmp_path / "m.eer"), np.stack([chosen, chosen]))
+    if (x_bits, y_bits) != (2, 2):
+        with pytest.raises(UserError, match=rf"has {x_bits} and {y_bits} bits .*need 2 and 2: choose eer_upsampling 1"):
+            read(tmp_path / "m.eer", eer_upsampling=2)
+        return
+    y, x = np.unravel_index(places, shape)
+    fine = np.zeros((80, 112))
+    fine[2 * y + (sub_y >> 1), 2 * x + (sub_x >> 1)] = 1
+    assert np.array_equal(read(tmp_path / "m.eer", eer_upsampling=2)[0], fine)
+
+
+def test_an_eer_header_with_impossible_bits(tmp_path: Path) -> None:
+    write_eer(tmp_path / "m.eer", [b"\0" * 8] * 2, (4, 4), 40, (2, 2))
+    with pytest.raises(UserError, match=r"header announces 40, 2 and 2 bits for an electron\): copy or"):
+        open_movie(tmp_path / "m.eer", tmp_path)
+
+
 def test_movies_are_unpacked_into_scratch_only(tmp_path: Path, counts: NDArray[np.uint8]) -> None:
     write_mrc(tmp_path / "m.mrc", counts.astype(np.int8), 1.25, is_stack=True)
     (tmp_path / "m.mrc.gz").write_bytes(gzip.compress((tmp_path / "m.mrc").read_bytes()))

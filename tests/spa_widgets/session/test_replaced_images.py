@@ -1,4 +1,4 @@
-"""Images that tables name and that are replaced: after the import, while a job runs, and behind a table of cryoSPARC."""
+"""Images that tables name and that are replaced: after the import, during a job, and behind a table of cryoSPARC."""
 
 from __future__ import annotations
 
