@@ -1,7 +1,7 @@
 """Point groups C, D, T, O and I in RELION's settings, axes through the centre.
 
 Cn: n-fold on z. Dn: n-fold on z, 2-fold on x. T: 3-fold on z. O: 4-fold on z. I1–I4: the four settings of the
-icosahedral group (I is I1); see Heymann, Chagoyen & Belnap, J Struct Biol 151, 196 (2005).
+icosahedral group (I is I2, as in RELION); see Heymann, Chagoyen & Belnap, J Struct Biol 151, 196 (2005).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def parse_symmetry(name: str) -> tuple[str, int]:
     if text in ("T", "O"):
         return text, 0
     if re.fullmatch(r"I[1-4]?", text):
-        return (text if len(text) == 2 else "I1"), 0
+        return (text if len(text) == 2 else "I2"), 0
     raise ValueError(f"Symmetry {name!r} is not a point group; expected {_SUPPORTED}.")
 
 

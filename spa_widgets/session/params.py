@@ -10,11 +10,11 @@ from spa_widgets.errors import UserError, unknown_name
 
 
 def _known_group(name: str) -> str:
-    """Check the name of a point group and write it as RELION does."""
+    """Check the name of a point group and write it in one way: capitals, and ``I2`` for ``I``."""
     from engine.symmetry import parse_symmetry
 
-    parse_symmetry(name)
-    return name.strip().upper()
+    family, order = parse_symmetry(name)
+    return f"{family}{order or ''}"
 
 
 PointGroup = Annotated[str, AfterValidator(_known_group)]

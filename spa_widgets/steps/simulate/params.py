@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from spa_widgets.session.params import SeededParams, param
+from spa_widgets.session.params import PointGroup, SeededParams, param
 from spa_widgets.session.registry import Input, Output, Step, register
 
 
@@ -56,7 +56,7 @@ class Params(SeededParams):
         ge=256,
         le=16384,
     )
-    symmetry: str = param(
+    symmetry: PointGroup = param(
         "C1",
         label="Symmetry of the model",
         help="Point group of the atomic model about z; one with symmetry is not moved off its axis.",
