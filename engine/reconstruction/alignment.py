@@ -22,7 +22,6 @@ from engine.reconstruction.alignment_search import (
     search_globally,
 )
 from engine.reconstruction.rigid import mirror_volume, transform_volume
-from engine.reconstruction.symmetry_axis import find_symmetry
 from engine.symmetry import point_group
 
 
@@ -212,19 +211,3 @@ def map_fsc_to_truth(
     """`compare_with_truth` as a dictionary of its attributes."""
     found = compare_with_truth(volume, truth, pixel_size_A, symmetry, mask, align)
     return {name: getattr(found, name) for name in found.__dataclass_fields__}
-
-
-def align_to_symmetry(
-    volume: Array, pixel_size_A: float, symmetry: str, resolution_A: float = 20.0
-) -> tuple[Array, NDArray[np.float64], float]:
-    """Turn and centre a map so that its symmetry axes stand where the point group expects them.
-
-    Short form of `engine.reconstruction.symmetry_axis.find_symmetry`, which also tells the shift.
-
-    Returns
-    -------
-    aligned (n, n, n) map (not symmetrised), rotation (3, 3), and a score: near 1 for a map that has the symmetry, near
-    0 or below for one that has not, even when both look like a ring or a disc.
-    """
-    found = find_symmetry(volume, pixel_size_A, symmetry, resolution_A)
-    return found.aligned, found.rotation, found.score

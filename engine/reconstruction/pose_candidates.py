@@ -64,6 +64,11 @@ class Candidates:
             self.rotations[:, :count], self.shifts_px[:, :count], self.score[:, :count], self.scale[:, :count]
         )
 
+    def posterior(self) -> NDArray[np.float64]:
+        """Return weights (m, T) that add up to 1 for each image."""
+        weight = np.exp(self.score - self.score[:, :1])
+        return np.asarray(weight / weight.sum(axis=1, keepdims=True))
+
     @classmethod
     def stacked(cls, parts: Sequence[Candidates]) -> Candidates:
         """Return those of all images of all parts; images with fewer candidates get more of score -inf."""

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from engine.fourier.crop import fourier_resize_volume
-from engine.fourier.filters import low_pass
 from engine.geometry import rotation_angle_deg
 from engine.mapping import MapAdd, MapHere, cut
 from engine.particles import Particles
@@ -34,8 +33,9 @@ from engine.reconstruction.refinement_plan import (
     working_box,
     working_radius,
 )
-from engine.reconstruction.refinement_solve import resized_mask, solve_iteration, sphere_mask
-from engine.reconstruction.refinement_state import RefinementOptions, RefinementState, initial_state
+from engine.reconstruction.refinement_solve import on_box, resized_mask, solve_iteration
+from engine.reconstruction.refinement_start import first_state
+from engine.reconstruction.refinement_state import RefinementOptions, RefinementState
 from engine.reconstruction.refinement_steps import PassResult
 from engine.symmetry import point_group
 
@@ -86,7 +86,7 @@ def refine(
     """
     subsets = _check(particles, halves, initial_volume if state is None else None, mask)
     if state is None:
-        state = _start(particles, initial_volume, mask, options, rng)
+        state = first_state(particles, initial_volume, mask, options, rng)
     map_add = map_add or MapHere(particles, xp)
     if state.iteration == 0:
         powers = map_add(power_chunk, None, [cut(subset, CHUNK) for subset in subsets])
@@ -121,25 +121,6 @@ def _check(
     return subsets
 
 
-def _start(
-    particles: Particles,
-    volume: NDArray[np.float32],
-    mask: NDArray[np.float32] | None,
-    options: RefinementOptions,
-    rng: np.random.Generator,
-) -> RefinementState:
-    """Low-pass, align and mask the initial volume."""
-    if options.align_symmetry and len(point_group(options.symmetry)) > 1:
-        from engine.reconstruction.alignment import align_to_symmetry
-
-        volume = align_to_symmetry(volume, particles.pixel_size_A, options.symmetry)[0]
-    reference = low_pass(np.asarray(volume, np.float32), particles.pixel_size_A, options.initial_low_pass_A, ndim=3)
-    if mask is None:
-        mask = sphere_mask(particles.box_px, particles.pixel_size_A, options.mask_diameter_A)
-    seed = int(rng.integers(2**62))
-    return initial_state(particles.count, particles.box_px, reference, mask, options, seed)
-
-
 def _iterate(
     particles: Particles,
     subsets: list[NDArray[np.intp]],
@@ -167,7 +148,8 @@ def _iterate(
     state = _take_poses(state, subsets, found, options, shared, pixel_size_A, last)
     state = state.evolve(noise=measured_noise(state.noise, residuals, shared, particles))
     given = None if mask is None else resized_mask(mask, shared.box_px)
-    return solve_iteration(state, slices, options, field_A, given, rng, last)
+    state = solve_iteration(state, slices, options, field_A, given, rng, last)
+    return on_box(state, particles.box_px) if last else state
 
 
 def _pass_input(
@@ -177,7 +159,7 @@ def _pass_input(
     field_A = particles.box_px * particles.pixel_size_A
     working_px = working_radius(state, field_A, particles.box_px)
     insert_px = summed_radius(working_px, (particles.box_px - 1) / 2, options.padding, last)
-    box_px = particles.box_px if last else working_box(insert_px, particles.box_px)
+    box_px = working_box(insert_px, particles.box_px)
     mask = resized_mask(state.mask, box_px)
     return PassInput(
         iteration=state.iteration,

@@ -22,11 +22,12 @@ from engine.reconstruction.refinement_state import RefinementOptions, Refinement
 _KEPT = 16
 _SETTLING = 8
 _MOSTLY_SETTLED = 0.3
+_SETTLED = 0.15
 _SMALLEST_PX = 6.0
 _BYTES_A_VOXEL = 12
 _LARGEST_SUMS = 1_000_000_000
-_DECISIVE_A = 12.0
 _ALTERNATIVES = 128
+_ALIKE_STEPS = 1.1
 _NONE_ASTRAY = 0.003
 _MUCH_BETTER = 0.75
 
@@ -52,9 +53,12 @@ class SearchPlan:
     descend : int
         Candidates of those that are subdivided.
     undecided : Level or None
-        What is done instead, once, with an image that more candidates than that fit alike; None treats all alike.
+        What is done instead, once, with an image that more candidates than that fit alike; None treats all alike,
+        which is done once searches have settled.
     free_scale : bool
         The reference's grey scale is not that of the images yet.
+    alike_deg : float
+        Poses of one image that differ by less go into the map as one.
     defocus_range_A : float
         Each particle's defocus is searched as far as this; 0 leaves it as it is.
     """
@@ -68,12 +72,17 @@ class SearchPlan:
     descend: int
     undecided: Level | None
     free_scale: bool
+    alike_deg: float
     defocus_range_A: float = 0.0
 
 
 def is_last(state: RefinementState, options: RefinementOptions) -> bool:
-    """Tell whether the next iteration is the pass with all resolution."""
-    converged = state.stalled >= (5 if state.was_global else 2)
+    """Tell whether the next iteration is the pass with all resolution.
+
+    It is when searches about the poses at hand have brought nothing twice; once where no particle was astray.
+    """
+    patience = 5 if state.was_global else 1 if state.jumped < _NONE_ASTRAY else 2
+    converged = state.stalled >= patience
     return converged or state.iteration + 1 >= options.max_iterations
 
 
@@ -110,6 +119,15 @@ def summed_radius(working_px: float, full_px: float, padding: float, last: bool)
     return min(beyond, full_px)
 
 
+def has_settled(state: RefinementState) -> bool:
+    """Tell whether the last search of all orientations moved few particles.
+
+    Until then an image that many orientations fit alike is spread over all of them: choices made too early, while the
+    map is still becoming another one, are kept by what they brought into it.
+    """
+    return state.jumped < _SETTLED
+
+
 def searches_all(state: RefinementState) -> bool:
     """Tell whether the next iteration searches all orientations.
 
@@ -142,6 +160,7 @@ def plan_search(
     # a particle's edge moves by a third of the resolution in one finest step
     fine_deg = float(np.rad2deg(0.33 * resolution_A / (diameter_A / 2)) / 2)
     fine_px = resolution_A / pixel / 12
+    alike_deg = _ALIKE_STEPS * fine_deg
     first = state.iteration == 0
     if not searches_all(state):
         range_A = options.defocus_range_A if options.refine_defocus else 0.0
@@ -149,7 +168,8 @@ def plan_search(
             Level(working_px, rotation_offsets(3, 2 * fine_deg), shift_offsets(3, 2 * fine_px), 4),
             Level(working_px, rotation_offsets(2, fine_deg), shift_offsets(3, fine_px), _KEPT),
         ]
-        return SearchPlan(None, np.zeros((1, 2), np.float32), True, working_px, 1, levels, 1, None, False, range_A)
+        shifts = np.zeros((1, 2), np.float32)
+        return SearchPlan(None, shifts, True, working_px, 1, levels, 1, None, False, alike_deg, range_A)
     step = options.coarse_step_deg
     coarse_px = min(working_px, 1.2 * field_A / (np.deg2rad(step) * diameter_A))
     turn = rotation_from_vector(rng.uniform(-step, step, 3))
@@ -160,10 +180,12 @@ def plan_search(
     shifts = shift_offsets(3, shift_step) if settled else shift_disc(options.shift_range_A / pixel, shift_step)
     keep = 12 if settled else 24
     levels = _halving(step, shift_step, coarse_px, working_px, fine_deg, keep // 2)
-    if resolution_A < _DECISIVE_A:
-        return SearchPlan(orientations, shifts, settled, coarse_px, keep, levels, keep, None, first)
+    if has_settled(state):
+        return SearchPlan(orientations, shifts, settled, coarse_px, keep, levels, keep, None, first, alike_deg)
     undecided = Level(working_px, np.eye(3)[None], shift_offsets(3, shift_step / 2), _ALTERNATIVES)
-    return SearchPlan(orientations, shifts, settled, coarse_px, _ALTERNATIVES, levels, keep, undecided, first)
+    return SearchPlan(
+        orientations, shifts, settled, coarse_px, _ALTERNATIVES, levels, keep, undecided, first, alike_deg
+    )
 
 
 def _halving(

@@ -12,6 +12,7 @@ from engine.fourier.crop import fourier_resize_volume
 from engine.fourier.shells import resolution_at
 from engine.reconstruction.accumulator import Accumulator
 from engine.reconstruction.half_maps import join_low_frequencies, levelled, masked_fsc, ssnr_from_fsc
+from engine.reconstruction.refinement_plan import has_settled
 from engine.reconstruction.refinement_state import RefinementOptions, RefinementState
 from engine.validation.masks import refinement_mask
 from engine.windows import soft_sphere
@@ -77,8 +78,9 @@ def solve_iteration(
     else:
         references = _references(sums, ssnr, last_shell, field_A / options.join_A, empty)
         volume = np.asarray(references.mean(axis=0), np.float32)
+    masked = state.masked or resolution <= options.mask_start_A or has_settled(state)
     if mask is None:
-        mask = _next_mask(volume, sphere, resolution, options, pixel) if options.dynamic_mask else sphere
+        mask = _next_mask(volume, sphere, options, pixel) if options.dynamic_mask and masked else sphere
     improved = resolution < 0.99 * state.best_resolution_A or state.iteration == 0
     return state.evolve(
         iteration=state.iteration + 1,
@@ -86,12 +88,26 @@ def solve_iteration(
         references=references,
         volume=volume,
         mask=mask,
+        masked=masked,
         fsc=fsc,
         resolution_A=resolution,
         best_resolution_A=resolution if state.iteration == 0 else min(resolution, state.best_resolution_A),
         stalled=0 if improved else state.stalled + 1,
         finished=last,
     )
+
+
+def on_box(state: RefinementState, box_px: int) -> RefinementState:
+    """Return a state whose maps are on another box over the same field of view, one after the other."""
+    if state.volume.shape[0] == box_px:
+        return state
+    halves = np.empty((2, box_px, box_px, box_px), np.float32)
+    for whole, half in zip(halves, state.half_maps, strict=True):
+        whole[:] = fourier_resize_volume(half, box_px)
+    fsc = np.zeros(box_px // 2 + 1)
+    fsc[: len(state.fsc)] = state.fsc
+    volume, mask = fourier_resize_volume(state.volume, box_px), resized_mask(state.mask, box_px)
+    return state.evolve(half_maps=halves, volume=volume, mask=mask, fsc=fsc)
 
 
 def _references(
@@ -106,11 +122,9 @@ def _references(
     return np.stack([levelled(reference, empty) for reference in join_low_frequencies(a, b, join_shell)])
 
 
-def _next_mask(
-    volume: Volume, sphere: Volume, resolution_A: float, options: RefinementOptions, pixel_size_A: float
-) -> Volume:
+def _next_mask(volume: Volume, sphere: Volume, options: RefinementOptions, pixel_size_A: float) -> Volume:
     average = volume * sphere
-    if resolution_A > options.mask_start_A or not average.max() > 0:
+    if not average.max() > 0:
         return sphere
     threshold, near, far = options.mask_threshold, options.mask_near_A, options.mask_far_A
     return np.asarray(sphere * refinement_mask(average, pixel_size_A, threshold, near, far), np.float32)

@@ -32,7 +32,8 @@ class RefinementOptions:
         Largest shift of the first global search.
     max_iterations : int
     dynamic_mask : bool
-        Follow the map with a mask once it is better than ``mask_start_A``; otherwise a sphere throughout.
+        Follow the map with a mask once it is better than ``mask_start_A`` or most poses have settled (in a sphere the
+        noise about a particle can hold its resolution back just above that); otherwise a sphere throughout.
     mask_start_A, mask_threshold, mask_near_A, mask_far_A : float
         The dynamic mask: threshold as a fraction of the maximum, 1 within the near distance, 0 beyond the far one.
     align_symmetry : bool
@@ -110,6 +111,8 @@ class RefinementState:
         Whether this iteration searched all orientations.
     stalled : int
         Iterations since the resolution last improved.
+    masked : bool
+        The dynamic mask has taken over from the sphere, if there is to be one.
     finished : bool
         The pass with all resolution has been made.
     """
@@ -136,6 +139,7 @@ class RefinementState:
     median_change_A: float
     was_global: bool
     stalled: int
+    masked: bool
     finished: bool
 
     @property
@@ -150,7 +154,7 @@ class RefinementState:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> RefinementState:
         """Rebuild a state from `to_dict`, also when scalars came back as arrays of no dimension."""
-        plain = {"iteration": int, "seed": int, "stalled": int, "was_global": bool, "finished": bool}
+        plain = {"iteration": int, "seed": int, "stalled": int, "was_global": bool, "masked": bool, "finished": bool}
         values: dict[str, Any] = {}
         for field in fields(cls):
             value = data[field.name]
@@ -201,5 +205,6 @@ def initial_state(
         median_change_A=0.0,
         was_global=False,
         stalled=0,
+        masked=False,
         finished=False,
     )

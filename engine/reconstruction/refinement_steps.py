@@ -15,6 +15,7 @@ from engine.reconstruction.defocus_search import defocus_offsets
 from engine.reconstruction.fourier_volume import FourierVolume, extract_slices
 from engine.reconstruction.image_coefficients import ImageCoefficients
 from engine.reconstruction.pose_candidates import Candidates, Images, Level
+from engine.reconstruction.pose_means import mean_pose, merged, near_first
 from engine.reconstruction.pose_search import global_search, refine_candidates
 from engine.reconstruction.refinement_plan import SearchPlan
 from engine.reconstruction.refinement_sums import BATCH, PassSums
@@ -22,6 +23,7 @@ from engine.reconstruction.refinement_sums import BATCH, PassSums
 _INSERTED = 128
 _LEAST_SHARE = 0.05
 _ALIKE = 4.0
+_NEAR_DEG = 6.0
 _MARGINS = ((4.0, 0.04), (6.0, 0.08), (10.0, 0.2), (10.0, 0.3))
 """What candidates may be worse than the best one by before the last level, the one before it and so on: a number of its
 own and a share of what the best pose explains, because a coarse grid misses a share of that. Before the last level the
@@ -90,7 +92,7 @@ def process_particles(
         ctf = ctf * store.xp.asarray(scale[part].astype(np.float32))[:, None]
         images = Images(coefficients * (ctf / power), ctf * ctf / power, disc)
         found = find_poses(reference, images, (start_poses[0][part], start_poses[1][part]), plan)
-        insert_candidates(sums.slices, images, found, inserted)
+        insert_candidates(sums.slices, images, found, inserted, plan.alike_deg)
         factor = np.median(found.scale[:, 0]) if plan.free_scale else 1.0
         sums.residual.add_images(_residual_power(reference, coefficients, ctf * np.float32(factor), disc, found))
         offsets_A = np.zeros(len(coefficients))
@@ -149,44 +151,35 @@ def _descend(
     return found
 
 
-def posterior(candidates: Candidates) -> NDArray[np.float64]:
-    """Return weights (m, T) that add up to 1 for each image."""
-    weight = np.exp(candidates.score - candidates.score[:, :1])
-    return weight / weight.sum(axis=1, keepdims=True)
-
-
 def summarise(candidates: Candidates) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return one rotation, shift and confidence for each image.
 
     The pose is the posterior mean over the candidates near the best one: less rough than the grid of the search.
     """
-    weight = posterior(candidates)
-    best = candidates.rotations[:, :1]
-    cosine = (np.einsum("mtij,msij->mt", candidates.rotations, best) - 1) / 2
-    near = weight * (cosine > np.cos(np.deg2rad(6.0)))
-    near /= near.sum(axis=1, keepdims=True)
-    u, _, vt = np.linalg.svd(np.einsum("mt,mtij->mij", near, candidates.rotations))
-    handed = np.stack([np.ones(len(u)), np.ones(len(u)), np.linalg.det(u @ vt)], axis=-1)
-    shifts = np.einsum("mt,mtc->mc", near, candidates.shifts_px.astype(np.float64))
-    return (u * handed[:, None, :]) @ vt, shifts, weight[:, 0]
+    weight = candidates.posterior()
+    pose = mean_pose(candidates, weight * near_first(candidates.rotations, _NEAR_DEG))
+    return *pose, weight[:, 0]
 
 
-def insert_candidates(accumulator: Accumulator, images: Images, found: Candidates, count: int) -> None:
-    """Add each image to the sums in its best poses, weighted by the posterior."""
+def insert_candidates(
+    accumulator: Accumulator, images: Images, found: Candidates, count: int, alike_deg: float
+) -> None:
+    """Add each image to the sums in its best poses, weighted by the posterior; those that are alike go in as one."""
     xp = array_namespace(images.weighted)
-    weight = posterior(found)[:, :_INSERTED]
+    weight = found.posterior()[:, :_INSERTED]
     weight[weight < _LEAST_SHARE * weight[:, :1]] = 0
     weight /= weight.sum(axis=1, keepdims=True)
+    rotations, shifts, weight = merged(found.best(_INSERTED), weight, alike_deg)
     owner, slot = np.nonzero(weight)
     for start in range(0, len(owner), 2 * BATCH):
         o, s = owner[start : start + 2 * BATCH], slot[start : start + 2 * BATCH]
         share = xp.asarray(weight[o, s].astype(np.float32))[:, None]
-        ramps = images.disc.phase_ramps(xp.asarray(found.shifts_px[o, s]), count)
+        ramps = images.disc.phase_ramps(xp.asarray(shifts[o, s]), count)
         which = xp.asarray(o)
         accumulator.insert(
             images.weighted[which, :count] * (ramps * share),
             images.ctf2[which, :count] * share,
-            found.rotations[o, s],
+            rotations[o, s],
             images.disc,
         )
 

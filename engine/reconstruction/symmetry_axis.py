@@ -18,6 +18,7 @@ from engine.symmetry import parse_symmetry, point_group
 _CANDIDATES = 6
 _MOST_OPERATORS = 12
 _CYLINDER_STEPS = 48
+_STANDS = 0.95
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,9 @@ class SymmetryAlignment:
     score: float
 
 
-def find_symmetry(volume: Array, pixel_size_A: float, symmetry: str, resolution_A: float = 20.0) -> SymmetryAlignment:
+def find_symmetry(
+    volume: Array, pixel_size_A: float, symmetry: str, resolution_A: float = 20.0, may_stand: bool = False
+) -> SymmetryAlignment:
     """Turn and centre a map so that its symmetry axes stand where the point group's operators expect them.
 
     Parameters
@@ -49,6 +52,7 @@ def find_symmetry(volume: Array, pixel_size_A: float, symmetry: str, resolution_
     pixel_size_A : voxel size.
     symmetry : point group, for example ``"C8"`` (axis to z) or ``"D2"`` (2-folds to x, y, z).
     resolution_A : finest detail that the search uses.
+    may_stand : the map may well stand as it should, as models of an earlier step do: then little is searched.
 
     Returns
     -------
@@ -73,13 +77,18 @@ def find_symmetry(volume: Array, pixel_size_A: float, symmetry: str, resolution_
         return SymmetryAlignment(
             xp.asarray(transform_volume(cube, rotation, shift)), rotation, shift * pixel_size_A, 1.0
         )
-    starts = _search(cube, symmetry, operators, coarse_px)
-    rough = _Agreement(cube, symmetry, operators, coarse_px, 600)
-    climbed = sorted((rough.climb(*start) for start in starts), key=_first)
     judge = _Agreement(cube, symmetry, operators, fine_px, 2500)
-    climbed = sorted((judge.climb(*start) for _, *start in climbed[-2:]), key=_first)
-    _, rotation, shift = climbed[-1]
-    score = judge.anisotropic(rotation, shift)
+    score = -1.0
+    if may_stand:
+        _, rotation, shift = judge.climb(np.eye(3), -_centre(cube, coarse_px))
+        score = judge.anisotropic(rotation, shift)
+    if score < _STANDS:
+        starts = _search(cube, symmetry, operators, coarse_px)
+        rough = _Agreement(cube, symmetry, operators, coarse_px, 600)
+        climbed = sorted((rough.climb(*start) for start in starts), key=_first)
+        climbed = sorted((judge.climb(*start) for _, *start in climbed[-2:]), key=_first)
+        _, rotation, shift = climbed[-1]
+        score = judge.anisotropic(rotation, shift)
     aligned = xp.asarray(transform_volume(cube, rotation, shift))
     return SymmetryAlignment(aligned, rotation, shift * pixel_size_A, score)
 

@@ -6,10 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.display import contrast_by_sigma
+from engine.fourier.crop import fourier_resize_volume
 from engine.particles import Particles
 from engine.reconstruction.half_maps import resample_volume
 from engine.reconstruction.refinement import refine
 from engine.reconstruction.refinement_products import RefinementProducts, central_slices, refinement_products
+from engine.reconstruction.refinement_start import coarse_start
 from engine.reconstruction.refinement_state import RefinementOptions, RefinementState
 from engine.reconstruction.symmetry_axis import find_symmetry
 from engine.symmetry import point_group
@@ -82,12 +84,13 @@ def _initial_volume(ctx: JobContext, particles: Particles) -> NDArray[np.float32
     if not ctx.params.align_symmetry or len(point_group(ctx.params.symmetry)) == 1:
         return volume
     ctx.progress(0, ctx.params.max_iterations, f"aligning {ctx.params.symmetry} axes")
+    small, small_A = coarse_start(volume, particles.pixel_size_A, ctx.params.initial_low_pass_A)
     with ctx.stage("align symmetry"):
-        found = find_symmetry(volume, particles.pixel_size_A, ctx.params.symmetry)
+        found = find_symmetry(small, small_A, ctx.params.symmetry, may_stand=True)
     ctx.figure("symmetry_score", float(found.score))
-    for sentence in symmetry_warnings(volume, found, particles.pixel_size_A, ctx.params.symmetry):
+    for sentence in symmetry_warnings(small, found, small_A, ctx.params.symmetry):
         ctx.warn(sentence)
-    return np.asarray(found.aligned, np.float32)
+    return fourier_resize_volume(np.asarray(found.aligned, np.float32), particles.box_px)
 
 
 def _options(ctx: JobContext) -> RefinementOptions:

@@ -46,7 +46,7 @@ class Params(SeededParams):
         ge=3,
         le=50,
         group="advanced",
-        help="Resolution at which the dynamic mask takes over from the sphere.",
+        help="Resolution at which the dynamic mask takes over from the sphere, unless most poses settle before.",
     )
     mask_threshold: float = param(
         0.2, label="Mask threshold", gt=0, lt=1, group="advanced", help="Share of the map's maximum that is particle."
@@ -92,7 +92,7 @@ class Params(SeededParams):
 STEP = register(
     Step(
         name="refine",
-        version=11,
+        version=12,
         params=Params,
         title="Homogeneous refinement",
         summary="Refine poses and map from two independent halves of the particles.",

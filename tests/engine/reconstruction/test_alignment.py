@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from engine.geometry import rotation_angle_deg
-from engine.reconstruction.alignment import align_maps, align_to_symmetry, map_fsc_to_truth
+from engine.reconstruction.alignment import align_maps, map_fsc_to_truth
 from engine.reconstruction.rigid import mirror_volume, transform_volume
 from engine.reconstruction.symmetry_axis import find_symmetry
 from engine.symmetry import point_group
@@ -72,7 +72,7 @@ def test_hands_that_differ_in_fine_detail_alone_are_told_apart() -> None:
 def test_symmetry_axes_are_found(symmetry: str, count: int) -> None:
     turn, shift_A = Rotation.random(random_state=8).as_matrix(), np.array([5.0, -7.0, 6.0])
     volume = density_of(points_of(symmetry, count, 5) @ turn.T + shift_A, noise=0.5)
-    found = find_symmetry(volume, PIXEL_A, symmetry)
+    found = find_symmetry(volume, PIXEL_A, symmetry, may_stand=True)  # it does not
     assert found.score > 0.8
     total = found.rotation @ turn  # takes the true axes to where they were put
     operators = np.asarray(point_group(symmetry))
@@ -80,11 +80,14 @@ def test_symmetry_axes_are_found(symmetry: str, count: int) -> None:
         assert rotation_angle_deg(operators, total @ operator @ total.T).min() < 0.7
     centre_A = found.rotation @ shift_A + found.shift_A
     assert np.linalg.norm(centre_A[:2] if symmetry == "C8" else centre_A) < 0.2 * PIXEL_A
+    standing = find_symmetry(density_of(points_of(symmetry, count, 5)), PIXEL_A, symmetry, may_stand=True)
+    assert standing.score > 0.95
+    assert rotation_angle_deg(standing.rotation, np.eye(3)) < 0.7  # a search would have turned it about its axis
 
 
 def test_score_tells_a_wrong_fold_of_a_ring() -> None:
     volume = density_of(points_of("C8", 12, 5), noise=0.5)
-    assert align_to_symmetry(volume, PIXEL_A, "C7")[2] < 0.2
+    assert find_symmetry(volume, PIXEL_A, "C7").score < 0.2
 
 
 def test_fsc_to_truth_sees_the_resolution_of_a_map() -> None:

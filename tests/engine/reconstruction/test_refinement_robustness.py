@@ -14,11 +14,13 @@ from engine.fourier.shells import fourier_shell_correlation, resolution_at
 from engine.geometry import euler_to_matrix
 from engine.optics import Optics
 from engine.particles import Particles
+from engine.reconstruction import refinement_plan
 from engine.reconstruction.defocus_search import defocus_offsets, shifted_defocus
 from engine.reconstruction.fourier_volume import extract_slices, fourier_volume
 from engine.reconstruction.image_coefficients import ImageCoefficients
 from engine.reconstruction.refinement import pose_distance_deg, refine
 from engine.reconstruction.refinement_products import refinement_products
+from engine.reconstruction.refinement_solve import sphere_mask
 from engine.reconstruction.refinement_state import RefinementOptions, RefinementState
 from engine.simulation.atoms import Atoms, replicate
 from engine.simulation.particles import simulate_particles
@@ -104,6 +106,7 @@ def test_point_groups_refine_in_even_and_odd_boxes(group: str, box_px: int) -> N
     atoms = _assembly(group, rng)
     images, truth = simulate_particles(atoms, 96, box_px, 4.5, OPTICS, (8000, 20000), 1.0, rng, offset_px=1.0)
     options = replace(CHANNEL, symmetry=group, mask_diameter_A=120, initial_low_pass_A=20.0, shift_range_A=8.0)
+    options = replace(options, mask_start_A=3.0)  # finer than Nyquist: the mask comes when poses have settled
     volume = density(atoms, box_px, 4.5)
     last = _refined(images, volume, 4.5, options, truth.defocus)
     error_deg = pose_distance_deg(last.rotations, euler_to_matrix(truth.angles_deg), group)
@@ -112,6 +115,24 @@ def test_point_groups_refine_in_even_and_odd_boxes(group: str, box_px: int) -> N
     assert last.volume.shape == (box_px,) * 3
     assert np.median(error_deg) < 3.0
     assert likeness > 0.8
+    assert last.masked
+    assert last.mask.mean() < 0.9 * sphere_mask(box_px, 4.5, 120).mean()
+
+
+def test_sums_too_large_for_the_memory_give_maps_on_the_whole_box(
+    channel_volume: Volume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(23)
+    images, truth = simulate_particles(channel_in_nanodisc(), 60, 48, 4.62, OPTICS, (8000, 22000), 0.3, rng)
+    options = replace(CHANNEL, max_iterations=2)
+    whole = _refined(images, channel_volume, 4.62, options, truth.defocus)
+    monkeypatch.setattr(refinement_plan, "_LARGEST_SUMS", 0)
+    cut = _refined(images, channel_volume, 4.62, options, truth.defocus)
+    assert cut.half_maps.shape == whole.half_maps.shape
+    assert cut.volume.shape == cut.mask.shape == whole.volume.shape
+    assert cut.fsc.shape == whole.fsc.shape
+    assert cut.resolution_A == pytest.approx(whole.resolution_A, rel=0.03)
+    assert fourier_shell_correlation(cut.volume, whole.volume)[1:12].min() > 0.98
 
 
 def test_defocus_of_each_particle_is_found() -> None:
