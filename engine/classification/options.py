@@ -43,8 +43,8 @@ class ClassificationOptions:
     max_resolution_A: float = 6.0
     start_resolution_A: float = 35.0
     iterations: int = 20
-    full_iterations: int = 2
-    batch_per_class: int = 100
+    full_iterations: int = 1
+    batch_per_class: int = 40
     shift_range_A: float = 16.0
     marginalise: bool = True
     uncertainty_factor: float = 2.0

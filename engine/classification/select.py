@@ -10,12 +10,15 @@ what the better part of the images reach.
 Projections of one object hold the same mass from every side: all slices of its transform meet in the origin. A class
 that holds clearly less than most images is therefore another object, such as an empty membrane disc, however strong
 its stripe is from the side. Narrow stripes with little detail for their contrast, and less mass besides, are such
-discs too where the masses are close. Where images are strong, common lines (see `engine.classification.kinship`) tell
-objects apart whose masses are closer than that, and classes that share neither lines nor mass with the commonest
-object are left.
+discs too where the masses are close and no common lines say otherwise.
 
-What is strong but agrees in nothing finer than the halves share anyway is ice, and what is both fainter than the
-particles and poorer in detail is a mixture or a smaller object.
+Where images are strong, common lines (see `engine.classification.kinship`) tell objects apart whose masses are closer
+than that: sharp classes that share no lines with the commonest object are left, with all that share lines with them,
+and blurred ones where they differ from it in mass as well.
+
+What is strong but agrees in nothing finer than the halves share anyway is ice, unless it shares lines and mass with the
+commonest object: a class of few images is blurred, too. What is both fainter than the particles and poorer in detail is
+a mixture or a smaller object.
 """
 
 from __future__ import annotations
@@ -66,10 +69,10 @@ def select_classes(figures: Mapping[str, NDArray]) -> NDArray[np.intp]:
         raise ValueError(f"The class table has no column {missing[0]}; automatic selection needs it: classify again.")
     column = {name: np.asarray(figures[name], np.float64) for name in NEEDED}
     good = (column["count"] >= _FEWEST) & (_merit(column) > 0)
-    good &= ~_smooth(column)
+    good &= ~_ice(column, good)
     mass = _relative_mass(column, good)
     good &= mass > _LIGHT
-    good &= ~(_stripes(column, good) & (mass < _LIGHTER))
+    good &= ~(_stripes(column, good) & (mass < _LIGHTER)) | _commonest(column, good)
     good &= ~_other_object(column, good)
     good &= ~_faint(column, good)
     if not good.any():
@@ -104,10 +107,12 @@ def _quantile_of_images(values: NDArray[np.float64], count: NDArray[np.float64],
     return float(values[order[int(np.searchsorted(cumulated, share * cumulated[-1]))]]) if len(order) else 0.0
 
 
-def _smooth(column: Mapping[str, NDArray[np.float64]]) -> NDArray[np.bool_]:
-    """Tell which classes explain their images well by coarse features alone, as ice does."""
+def _ice(column: Mapping[str, NDArray[np.float64]], good: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell which classes explain their images by coarse features alone and are no blurred views of the particle."""
     no_detail = column["detail_gain"] * column["count"] < _CHANCE
-    return (column["resolution_A"] > _SMOOTH_A) & (column["mean_score"] > _STRONG) & no_detail
+    smooth = (column["resolution_A"] > _SMOOTH_A) & (column["mean_score"] > _STRONG) & no_detail
+    commonest = _commonest(column, good & ~smooth)
+    return smooth & ~(commonest & _as_heavy(column, commonest & ~smooth))
 
 
 def _relative_mass(column: Mapping[str, NDArray[np.float64]], good: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -117,15 +122,27 @@ def _relative_mass(column: Mapping[str, NDArray[np.float64]], good: NDArray[np.b
 
 
 def _other_object(column: Mapping[str, NDArray[np.float64]], good: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Tell which classes show another object than most images; noise in the averages of weak images hides it."""
+    """Tell which classes show another object than most images."""
+    commonest = _commonest(column, good)
+    if not commonest.any():
+        return commonest
+    # a blurred view may find no lines like its own, but holds the particle's mass all the same
+    sharp = column["resolution_A"] < _SHARP_A
+    known = np.isin(column["object"], column["object"][sharp])
+    return ~commonest & (known | ~_as_heavy(column, good & commonest))
+
+
+def _commonest(column: Mapping[str, NDArray[np.float64]], good: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell which classes show the object of most images of the good ones; none where noise hides common lines."""
     if not good.any() or _usual_score(column) < _CLEAR_SCORE:
         return np.zeros(len(good), np.bool_)
     which = column["object"].astype(np.intp)
-    commonest = good & (which == np.bincount(which[good], column["count"][good]).argmax())
-    # a view that found no line among the others holds their mass all the same; a blurred one has no lines to compare
-    return (
-        ~commonest & (column["resolution_A"] < _SHARP_A) & (np.abs(_relative_mass(column, commonest) - 1) > _AS_HEAVY)
-    )
+    return which == np.bincount(which[good], column["count"][good]).argmax()
+
+
+def _as_heavy(column: Mapping[str, NDArray[np.float64]], like: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell which classes are about as heavy as some others."""
+    return np.abs(_relative_mass(column, like) - 1) <= _AS_HEAVY
 
 
 def _stripes(column: Mapping[str, NDArray[np.float64]], good: NDArray[np.bool_]) -> NDArray[np.bool_]:

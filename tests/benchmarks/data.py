@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from engine.geometry import euler_to_matrix
 from engine.optics import Optics
-from engine.reconstruction.pose_grid import global_orientations
 from engine.simulation.particles import simulate_particles
 from engine.simulation.phantom import channel_in_nanodisc
 from engine.simulation.projection import density, project_atoms
@@ -127,13 +126,6 @@ def templates(folder: Path, pixel_size_A: float, views: int = 8) -> Path:
     place = folder / f"templates-{views}-{pixel_size_A:g}A-v{_VERSION}"
     kept(place, make)
     return place / "templates.mrcs"
-
-
-def projections(box_px: int, pixel_size_A: float, step_deg: float = 10.0) -> NDArray[np.float32]:
-    """Noise-free projections of the particle over all orientations that its symmetry leaves."""
-    rotations = global_orientations(step_deg, SYMMETRY)
-    shifts = np.zeros((len(rotations), 2))
-    return project_atoms(channel_in_nanodisc(), rotations, shifts, box_px, pixel_size_A)
 
 
 def kept(place: Path, make: Callable[[Path], None]) -> None:

@@ -10,13 +10,20 @@ from numpy.typing import NDArray
 from engine.fourier.crop import fourier_resize
 from engine.geometry import euler_to_matrix
 from engine.reconstruction.alignment import align_maps, map_fsc_to_truth
+from engine.reconstruction.pose_grid import global_orientations, rotation_from_vector
 from engine.reconstruction.refinement import pose_distance_deg
+from engine.simulation.atoms import Atoms
+from engine.simulation.phantom import channel_in_nanodisc
+from engine.simulation.projection import project_atoms
 from engine.symmetry import point_group
 from engine.validation.masks import refinement_mask
 from engine.windows import soft_disc
-from tests.benchmarks.data import DIAMETER_A, SYMMETRY, projections
+from tests.benchmarks.data import DIAMETER_A, SYMMETRY
 
 Volume = NDArray[np.float32]
+
+_GRID_DEG, _COARSE_A = 10.0, 20.0
+_STARTS, _HALVINGS = 3, 2
 
 
 def truth_mask(truth: Volume, pixel_size_A: float) -> Volume:
@@ -71,30 +78,69 @@ def class_figures(
     }
 
 
-def best_correlations(averages: Volume, pixel_size_A: float, resolution_A: NDArray[np.floating]) -> NDArray[np.float64]:
+def best_correlations(
+    averages: Volume,
+    pixel_size_A: float,
+    resolution_A: NDArray[np.floating],
+    atoms: Atoms | None = None,
+    symmetry: str = SYMMETRY,
+    diameter_A: float = DIAMETER_A,
+) -> NDArray[np.float64]:
     """Largest correlation of each average with any projection, turned and shifted, to a resolution of its own.
 
-    Both are compared within the particle's disc, in boxes whose Nyquist frequency is that resolution.
+    Both are compared within the particle's disc, in boxes whose Nyquist frequency is that resolution. Orientations are
+    found at 20 Å on a grid of 10° and then refined to 2.5°: at fine detail the next projection of the grid is
+    already another one.
+
+    Parameters
+    ----------
+    averages : (C, n, n)
+    pixel_size_A : their Å per px.
+    resolution_A : (C,)
+    atoms, symmetry, diameter_A : the particle; the channel in its nanodisc by default.
     """
+    model = channel_in_nanodisc() if atoms is None else atoms
     field_A = averages.shape[-1] * pixel_size_A
     boxes = np.clip(2 * np.round(field_A / resolution_A).astype(int), 16, averages.shape[-1])
-    best = np.zeros(len(averages))
-    for box in np.unique(boxes):
-        best[boxes == box] = _best_in_box(averages[boxes == box], int(box), field_A / box)
+    coarse = int(np.clip(2 * round(field_A / _COARSE_A), 16, averages.shape[-1]))
+    grid = global_orientations(_GRID_DEG, symmetry)
+    found = _Compared(averages, coarse, field_A, diameter_A).with_all(model, grid)
+    starts = grid[np.argsort(-found, axis=1)[:, :_STARTS]]
+    each = [_Compared(averages[i : i + 1], int(box), field_A, diameter_A) for i, box in enumerate(boxes)]
+    return np.array([_refined(one, model, mine) for one, mine in zip(each, starts, strict=True)])
+
+
+def _refined(compared: _Compared, atoms: Atoms, starts: NDArray[np.float64]) -> float:
+    """Best correlation of one average near some orientations."""
+    turns = np.stack(np.meshgrid(*[[-1.0, 0.0, 1.0]] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    best, step_deg = -1.0, _GRID_DEG / 2
+    for _ in range(_HALVINGS):
+        tried = (rotation_from_vector(step_deg * turns)[None] @ starts[:, None]).reshape(-1, 3, 3)
+        values = compared.with_all(atoms, tried)[0]
+        best, starts = max(best, float(values.max())), tried[np.argsort(-values)[:2]]
+        step_deg /= 2
     return best
 
 
-def _best_in_box(averages: Volume, box: int, pixel_size_A: float) -> NDArray[np.float64]:
-    disc = soft_disc(box, DIAMETER_A / 2 / pixel_size_A, 1.0)
-    images = _standard(fourier_resize(averages.astype(np.float32), box), disc)
-    patterns = _standard(projections(box, pixel_size_A), disc)
-    spectra = np.conj(np.fft.rfft2(images))
-    best = np.full(len(images), -1.0)
-    for start in range(0, len(patterns), 500):
-        ft = np.fft.rfft2(patterns[start : start + 500])
-        for i, spectrum in enumerate(spectra):
-            best[i] = max(best[i], float(np.fft.irfft2(ft * spectrum, (box, box)).max()))
-    return best
+class _Compared:
+    """Averages in a box, and their correlation with projections."""
+
+    def __init__(self, averages: Volume, box_px: int, field_A: float, diameter_A: float) -> None:
+        self._box_px, self._pixel_A = box_px, field_A / box_px
+        self._disc = soft_disc(box_px, diameter_A / 2 / self._pixel_A, 1.0)
+        self._spectra = np.conj(
+            np.fft.rfft2(_standard(fourier_resize(averages.astype(np.float32), box_px), self._disc))
+        )
+
+    def with_all(self, atoms: Atoms, rotations: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Correlation ``(C, m)`` of each average with each projection, at the best shift."""
+        n, parts = self._box_px, []
+        for start in range(0, len(rotations), 500):
+            some = rotations[start : start + 500]
+            views = _standard(project_atoms(atoms, some, np.zeros((len(some), 2)), n, self._pixel_A), self._disc)
+            ft = np.fft.rfft2(views)
+            parts.append([np.fft.irfft2(ft * spectrum, (n, n)).max(axis=(1, 2)) for spectrum in self._spectra])
+        return np.concatenate(parts, axis=1)
 
 
 def _standard(images: NDArray[np.floating], disc: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -36,10 +36,10 @@ class Params(SeededParams):
         20, label="Iterations", help="Iterations on mini-batches; full ones follow.", group="advanced", ge=0, le=500
     )
     full_iterations: int = param(
-        2, label="Full iterations", help="Iterations over all particles at the end.", group="advanced", ge=1, le=100
+        1, label="Full iterations", help="Iterations over all particles at the end.", group="advanced", ge=1, le=100
     )
     batch_per_class: int = param(
-        100,
+        40,
         label="Batch size per class",
         help="Particles in a mini-batch for each class; small sets are taken whole.",
         group="advanced",
@@ -93,7 +93,7 @@ class Params(SeededParams):
 STEP = register(
     Step(
         name="classify_2d",
-        version=5,
+        version=6,
         params=Params,
         title="2D classification",
         summary="Sorts particle images into classes of like views and averages each class.",

@@ -8,7 +8,7 @@ import pytest
 from engine.classification.kinship import common_line_distances, objects_of
 from engine.geometry import random_rotations
 from engine.simulation.atoms import Atoms
-from engine.simulation.phantom import channel_in_nanodisc, empty_nanodisc
+from engine.simulation.phantom import blob, channel_in_nanodisc, empty_nanodisc
 from engine.simulation.projection import project_atoms
 
 BOX_PX, PIXEL_A = 48, 4.6
@@ -40,3 +40,10 @@ def test_objects_of_different_mass_are_told_apart(averages: np.ndarray) -> None:
     numbers = objects_of(heavier, PIXEL_A)
     assert len(set(numbers[:4])) == 1 and len(set(numbers[4:])) == 1 and numbers[0] != numbers[4]
     assert objects_of(averages[:1], PIXEL_A).tolist() == [1]
+
+
+@pytest.mark.parametrize("seeds", [(1, 2), (3, 4)])
+def test_compact_objects_of_the_same_mass_and_size_are_told_apart(seeds: tuple[int, int]) -> None:
+    images = [views(blob(50.0, np.random.default_rng(seed)), seed) for seed in seeds]
+    numbers = objects_of(np.concatenate([i / i.sum(axis=(1, 2)).mean() for i in images]), PIXEL_A)
+    assert len(set(numbers[:4])) == 1 and len(set(numbers[4:])) == 1 and numbers[0] != numbers[4]
