@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from spa_widgets.errors import UserError
-from spa_widgets.io.named_images import named_images
+from spa_widgets.io.named_images import TABLES, named_images
 from spa_widgets.session.files import stat_signature
 from spa_widgets.session.job import Job
 from spa_widgets.session.outputs import OutputRef
 from spa_widgets.session.project import Project
 from spa_widgets.session.registry import Input, Output, Step, accepts
+
+# half a second; who asks a service for a job must not keep it busy. The job itself looks at any table.
+_MOST_TABLE_BYTES = 32 << 20
 
 
 def input_refs(step: Step, inputs: Mapping[str, Any], project: Project) -> dict[str, dict[str, Any]]:
@@ -119,6 +122,7 @@ def raw_signatures(refs: Mapping[str, Any]) -> list[list[Any]]:
 
 
 def with_named_images(refs: Mapping[str, Any]) -> list[Path]:
-    """List the raw files of references and the images that they name, sorted."""
+    """List the raw files of references and the images that they name, sorted; long tables are not opened for it."""
     files = [Path(path) for ref in refs.values() for path in ref.get("files", ())]
-    return sorted({*files, *(image for path in files for image in named_images(path))})
+    short = [path for path in files if path.suffix in TABLES and stat_signature(path)[0] <= _MOST_TABLE_BYTES]
+    return sorted({*files, *(image for path in short for image in named_images(path))})

@@ -15,8 +15,9 @@ from spa_widgets.io.convert import convert
 from spa_widgets.io.mrc import write_mrc
 from spa_widgets.io.named_images import named_images
 from spa_widgets.io.star import read_star, write_star
+from spa_widgets.session import inputs
 from spa_widgets.session.execute import execute
-from spa_widgets.session.inputs import raw_signatures
+from spa_widgets.session.inputs import raw_signatures, with_named_images
 from spa_widgets.session.registry import load_steps
 from spa_widgets.session.spec import JobSpec, RawFiles, StoredFile, resolve
 from spa_widgets.session.store import Store
@@ -121,6 +122,14 @@ def test_the_images_behind_a_table_make_another_job(particles: Path, store: Stor
     after = resolve(mirrored(path), store), raw_signatures(refs)
     assert before[0].key != after[0].key and before[1] != after[1]
     assert str(stack.resolve()) in after[0].contents
+
+
+def test_asking_does_not_open_long_tables(particles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refs = {"particles": {"files": [str(particles)]}, "volume": {"job": 1, "file": "map.mrc"}}
+    stack = particles.with_name("p.mrcs")
+    assert with_named_images(refs) == [stack, particles]
+    monkeypatch.setattr(inputs, "_MOST_TABLE_BYTES", particles.stat().st_size - 1)
+    assert with_named_images(refs) == [particles]
 
 
 def test_tables_that_cannot_be_read_or_name_nothing_are_left_to_the_step(tmp_path: Path) -> None:
