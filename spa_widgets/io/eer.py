@@ -14,7 +14,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-VARIABLE = 65002
+_VARIABLE = 65002
 _FIELDS = (65007, 65008, 65009)
 _MOST_RUN_BITS, _MOST_SUB_BITS = 16, 8
 
@@ -44,7 +44,7 @@ class EerBits:
         ValueError
             When the fields say what no movie has.
         """
-        if packing != VARIABLE:
+        if packing != _VARIABLE:
             return {65000: cls(8), 65001: cls(7)}.get(packing)
         found = cls(*(int(fields.get(number, usual)) for number, usual in zip(_FIELDS, (7, 2, 2), strict=True)))
         if not (1 < found.run <= _MOST_RUN_BITS and all(0 <= n <= _MOST_SUB_BITS for n in (found.sub_x, found.sub_y))):

@@ -121,8 +121,6 @@ def _run(
         shutil.rmtree(attempt, ignore_errors=True)  # half-written files of a killed attempt
     # a folder of this attempt's own: one that was taken for dead and wakes up later cannot write into it
     out = work / f"{ATTEMPT_PREFIX}{held.token[:8]}"
-    from spa_widgets.guard.before import findings_at_start  # a session that only looks starts without pandas
-
     context = JobContext(
         step=job.step.name,
         params=job.params,
@@ -139,8 +137,7 @@ def _run(
     context.event("resumed" if resumed else "started", key=job.key, device=device)
     try:
         raw_files.require_as_imported()
-        for each in findings_at_start(job.step.name, job.params, job.inputs):
-            context.warn(each)
+        _say_what_looks_wrong(job, context)
         job.step.load()(context)
         context.check_cancelled()
         raw_files.require_unchanged(work)
@@ -154,6 +151,13 @@ def _run(
         shutil.rmtree(work, ignore_errors=True)
     context.event("published", key=job.key, seconds=published.result["seconds"])
     return published
+
+
+def _say_what_looks_wrong(job: ResolvedJob, context: JobContext) -> None:
+    from spa_widgets.guard.before import findings_at_start  # a session that only looks starts without pandas
+
+    for each in findings_at_start(job.step.name, job.params, job.inputs):
+        context.warn(each)
 
 
 def _memory_sentence(step: str, device: str, error: MemoryError) -> str:
