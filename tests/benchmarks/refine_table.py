@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.fourier.crop import fourier_resize_volume
 from engine.reconstruction.alignment import align_maps, map_fsc_to_truth
 from engine.reconstruction.refinement import pose_distance_deg, refine
 from engine.reconstruction.refinement_state import RefinementOptions, RefinementState
@@ -54,10 +55,14 @@ def run_set(chosen: RefineSet, trace: bool = False) -> dict[str, Any]:
 
 
 def _against_truth(state: RefinementState, problem: Problem, chosen: RefineSet) -> dict[str, float]:
-    pixel_size_A = problem.particles.pixel_size_A
-    aligned = align_maps(state.volume, problem.truth, pixel_size_A, chosen.true, check_hand=False)
-    mask = truth_mask(problem.truth, pixel_size_A) if problem.mask is None else problem.mask
-    compared = map_fsc_to_truth(aligned.aligned, problem.truth, pixel_size_A, chosen.true, mask, align=False)
+    pixel_size_A = problem.particles.pixel_size_A * chosen.enlarged
+    # enlarged images hold no more detail than the box they were simulated on
+    volume, truth = (
+        fourier_resize_volume(each, chosen.box_px // chosen.enlarged) for each in (state.volume, problem.truth)
+    )
+    aligned = align_maps(volume, truth, pixel_size_A, chosen.true, check_hand=False)
+    mask = truth_mask(truth, pixel_size_A) if problem.mask is None else problem.mask
+    compared = map_fsc_to_truth(aligned.aligned, truth, pixel_size_A, chosen.true, mask, align=False)
     found = {"truth_A": float(compared["resolution_05_A"])}
     if problem.rotations is None:
         return found
