@@ -221,6 +221,13 @@ def _updated_scale(fitted: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def pose_distance_deg(a: NDArray[np.float64], b: NDArray[np.float64], symmetry: str = "C1") -> NDArray[np.float64]:
-    """Return the smallest angle between two sets of poses (m, 3, 3) that the symmetry leaves."""
+    """Return the smallest angle (m,) between two sets of poses that the symmetry leaves.
+
+    Parameters
+    ----------
+    a, b : (m, 3, 3)
+    symmetry : str
+        Point group.
+    """
     distances = [rotation_angle_deg(a, b @ operator) for operator in point_group(symmetry)]
     return np.min(distances, axis=0)

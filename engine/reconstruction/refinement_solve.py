@@ -98,7 +98,15 @@ def solve_iteration(
 
 
 def on_box(state: RefinementState, box_px: int) -> RefinementState:
-    """Return a state whose maps are on another box over the same field of view, one after the other."""
+    """Return a state whose maps are on another box over the same field of view.
+
+    Parameters
+    ----------
+    state : RefinementState
+        Finished: its references stay as they are.
+    box_px : int
+        Side of the box; half maps are resized one after the other, which bounds the memory.
+    """
     if state.volume.shape[0] == box_px:
         return state
     halves = np.empty((2, box_px, box_px, box_px), np.float32)

@@ -110,7 +110,17 @@ def process_particles(
 def find_poses(
     reference: FourierVolume, images: Images, poses: tuple[NDArray[np.float64], NDArray[np.float64]], plan: SearchPlan
 ) -> Candidates:
-    """Search as planned; the best orientations of each image come first."""
+    """Search as planned; the best orientations of each image come first.
+
+    Parameters
+    ----------
+    reference : FourierVolume
+    images : Images
+        m images.
+    poses : (m, 3, 3) and (m, 2)
+        Rotations and shifts in px to begin from.
+    plan : SearchPlan
+    """
     rotations, shifts = poses
     score = np.zeros((len(rotations), 1))
     found = Candidates(rotations[:, None], shifts[:, None].astype(np.float32), score, score)
@@ -155,6 +165,10 @@ def summarise(candidates: Candidates) -> tuple[NDArray[np.float64], NDArray[np.f
     """Return one rotation, shift and confidence for each image.
 
     The pose is the posterior mean over the candidates near the best one: less rough than the grid of the search.
+
+    Returns
+    -------
+    rotations (m, 3, 3), shifts (m, 2) in px, confidence (m,)
     """
     weight = candidates.posterior()
     pose = mean_pose(candidates, weight * near_first(candidates.rotations, _NEAR_DEG))
@@ -164,7 +178,20 @@ def summarise(candidates: Candidates) -> tuple[NDArray[np.float64], NDArray[np.f
 def insert_candidates(
     accumulator: Accumulator, images: Images, found: Candidates, count: int, alike_deg: float
 ) -> None:
-    """Add each image to the sums in its best poses, weighted by the posterior; those that are alike go in as one."""
+    """Add each image to the sums in its best poses, weighted by the posterior; those that are alike go in as one.
+
+    Parameters
+    ----------
+    accumulator : Accumulator
+        Changed in place.
+    images : Images
+    found : Candidates
+        Of each image, best first.
+    count : int
+        Coefficients that are summed, a prefix of the disc.
+    alike_deg : float
+        Poses that differ by less are put together.
+    """
     xp = array_namespace(images.weighted)
     weight = found.posterior()[:, :_INSERTED]
     weight[weight < _LEAST_SHARE * weight[:, :1]] = 0
