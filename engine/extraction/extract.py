@@ -12,6 +12,7 @@ from engine.arrays import Array, array_namespace, to_numpy
 from engine.extraction.normalise import background_mask, normalise_background, remove_outliers
 from engine.extraction.windows import cut_windows
 from engine.fourier.crop import fourier_crop
+from engine.fourier.regrid import regrid_matrix
 
 BATCH_PIXELS, LEAST_BATCH = 1 << 20, 8
 """Pixels in flight: windows that stay in a processor's cache between the steps take half the time of many at once."""
@@ -25,6 +26,8 @@ class ExtractSettings:
     ----------
     box_px : side of the window, even.
     crop_px : side after the Fourier crop, even; None for no crop.
+    ratio : pixel size of the images over that of the micrograph, for images of a field of view that the window merely
+        holds; None for that of the window, ``box_px / crop_px``.
     particle_radius_px : radius in pixels of the micrograph, beyond which pixels are background.
     invert : flip the contrast so that protein becomes white.
     normalise : bring the background to mean 0 and standard deviation 1.
@@ -44,6 +47,7 @@ class ExtractSettings:
     normalise: bool = True
     ramp: bool = True
     outlier_sigma: float | None = 10.0
+    ratio: float | None = None
 
     def __post_init__(self) -> None:
         for name, size in (("box", self.box_px), ("Fourier-cropped box", self.output_px)):
@@ -60,6 +64,11 @@ class ExtractSettings:
     def output_px(self) -> int:
         """Side of the images that come out."""
         return self.box_px if self.crop_px is None else self.crop_px
+
+    @property
+    def scale(self) -> float:
+        """Pixel size of the micrograph over that of the images."""
+        return self.output_px / self.box_px if self.ratio is None else 1.0 / self.ratio
 
 
 def extract_particles(
@@ -79,7 +88,6 @@ def extract_particles(
     (outside the picture of a detector, say) cannot be normalised and is left out.
     """
     xp = array_namespace(micrograph)
-    scale = settings.output_px / settings.box_px
     batch = max(LEAST_BATCH, BATCH_PIXELS // settings.box_px**2)
     for start in range(0, len(centres_px), batch):
         indices = np.arange(start, min(start + batch, len(centres_px)))
@@ -89,10 +97,19 @@ def extract_particles(
         if settings.invert:
             images = -images
         if settings.output_px != settings.box_px:
-            # a pedestal would cost digits in the single-precision transform
+            # a pedestal would cost digits in single precision
             mean = images.mean(axis=(-2, -1), keepdims=True)
-            images = fourier_crop(images - mean, settings.output_px) + mean
+            images = _resampled(images - mean, settings) + mean
         if settings.normalise:
-            images, usable = normalise_background(images, settings.particle_radius_px * scale, settings.ramp)
+            images, usable = normalise_background(images, settings.particle_radius_px * settings.scale, settings.ramp)
             indices, images = indices[usable], images[xp.asarray(usable)]
         yield indices, to_numpy(images)
+
+
+def _resampled(images: Array, settings: ExtractSettings) -> Array:
+    """Bring windows (b, box, box) of mean 0 to the images' box and pixel size; grey values are kept."""
+    if settings.ratio is None:
+        return fourier_crop(images, settings.output_px)
+    xp = array_namespace(images)
+    matrix = xp.asarray(regrid_matrix(settings.box_px, settings.output_px, settings.ratio))
+    return xp.matmul(xp.matmul(matrix, images), matrix.T)

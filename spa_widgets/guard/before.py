@@ -74,20 +74,22 @@ def _spread(files: Sequence[Path]) -> Sequence[Path]:
 
 
 def _image_files(name: str) -> Check:
-    def check(params: Any, files: Files) -> Iterator[Finding]:
-        readable, shapes, sizes_A = [], [], []
-        for path in _spread(files.get(name, ())):
-            try:
-                shape = mrc_shape(path)
-            except (UserError, OSError):  # another format, or the step says so
-                continue
-            readable.append(path)
-            shapes.append((shape[-2], shape[-1]))
-            sizes_A.append(mrc_pixel_size_A(path))
-        if readable:
-            yield from micrograph_warnings(readable, shapes, sizes_A, params.pixel_size_A)
+    return lambda params, files: _headers(files.get(name, ()), params.pixel_size_A)
 
-    return check
+
+def _headers(paths: Sequence[Path], pixel_size_A: float) -> Iterator[Finding]:
+    """Hold the headers of some images against the pixel size that they should have."""
+    readable, shapes, sizes_A = [], [], []
+    for path in _spread(paths):
+        try:
+            shape = mrc_shape(path)
+            sizes_A.append(mrc_pixel_size_A(path))
+        except (UserError, OSError):  # another format, or the step says so
+            continue
+        readable.append(path)
+        shapes.append((shape[-2], shape[-1]))
+    if readable:
+        yield from micrograph_warnings(readable, shapes, sizes_A, pixel_size_A)
 
 
 def _constants(params: Any, files: Files) -> Iterable[Finding]:
@@ -101,13 +103,10 @@ def _micrographs(params: Any, files: Files) -> Iterator[Finding]:
     constants = np.stack([optics.voltage_kv, optics.cs_mm, optics.amplitude_contrast], axis=1)
     for each in np.unique(constants, axis=0):
         yield from optics_warnings(*(float(value) for value in each))
-    images = _spread([micrographs.image_path(index) for index in range(micrographs.count)])
-    images = [image for image in images if image.is_file()]
-    if images:
-        shapes = [mrc_shape(image) for image in images]
-        sizes_A = [mrc_pixel_size_A(image) for image in images]
-        pairs = [(shape[-2], shape[-1]) for shape in shapes]
-        yield from micrograph_warnings(images, pairs, sizes_A, micrographs.pixel_size_A)
+    sizes_A = micrographs.pixel_sizes_A
+    for size_A in np.unique(sizes_A):
+        paths = [micrographs.image_path(int(index)) for index in np.flatnonzero(sizes_A == size_A)]
+        yield from _headers(paths, float(size_A))
 
 
 def _templates(params: Any, files: Files) -> Iterable[Finding]:

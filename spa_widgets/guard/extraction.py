@@ -45,14 +45,15 @@ def extraction_findings(
     some = sorted(groups, key=lambda index: -len(groups[index]))[:_MOST_HEADERS]
     places = [groups[index][["rlnCoordinateX", "rlnCoordinateY"]].to_numpy(np.float64) for index in some]
     yield from coordinate_warnings(places, [micrographs.shape(index) for index in some])
-    size_A = micrographs.pixel_size_A
+    sizes_A = micrographs.pixel_sizes_A
+    size_A = float(sizes_A[some].max())  # the box counts pixels of the coarsest
     box = box_px or default_box_px(diameter_A, size_A)
     output_px = crop_px or box
     optics = micrographs.optics.take(0)
     sides = output_px, size_A * box / output_px
     yield from box_warnings(*sides, _typical_defocus_A(micrographs), optics, diameter_A, unbinned_A=size_A)
-    few = {index: groups[index] for index in some[:_MOST_MICROGRAPHS]}
-    yield from _contrast(micrographs, few, box, diameter_A, invert)
+    few = {index: groups[index] for index in [i for i in some if sizes_A[i] == size_A][:_MOST_MICROGRAPHS]}
+    yield from _contrast(micrographs, few, (box, size_A), diameter_A, invert)
 
 
 def _typical_defocus_A(micrographs: MicrographSet) -> float:
@@ -60,12 +61,16 @@ def _typical_defocus_A(micrographs: MicrographSet) -> float:
 
 
 def _contrast(
-    micrographs: MicrographSet, groups: dict[int, pd.DataFrame], box_px: int, diameter_A: float, invert: bool
+    micrographs: MicrographSet,
+    groups: dict[int, pd.DataFrame],
+    box: tuple[int, float],
+    diameter_A: float,
+    invert: bool,
 ) -> Iterator[Finding]:
-    """Cut a few particles as the step would, and look at their contrast."""
+    """Cut a few particles as the step would, with a box of so many pixels of so many Å, and look at their contrast."""
     if "rlnDefocusU" not in micrographs.table:
         return
-    size_A = micrographs.pixel_size_A
+    box_px, size_A = box
     crop_px = min(box_px, _MOST_PX)
     settings = ExtractSettings(box_px, 0.5 * diameter_A / size_A, crop_px, invert)
     stacks, owners = [], []

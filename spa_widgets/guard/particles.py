@@ -18,7 +18,7 @@ from spa_widgets.errors import UserError
 from spa_widgets.guard.boxes import box_warnings
 from spa_widgets.guard.finding import Finding
 from spa_widgets.guard.microscope import optics_warnings
-from spa_widgets.io.columns import numbers
+from spa_widgets.io.columns import numbers, row_values
 from spa_widgets.io.datasets import ParticleSet
 from spa_widgets.io.image_paths import resolve_image_path
 from spa_widgets.io.mrc import mrc_pixel_size_A
@@ -147,8 +147,8 @@ def _same_places(dataset: ParticleSet) -> NDArray[np.intp]:
     sizes = [name for name in ("rlnMicrographPixelSize", "rlnMicrographOriginalPixelSize") if name in optics]
     if not set(_COORDINATES) <= set(table) or not sizes:
         return _none()
-    pixel_size_A = float(numbers(optics, sizes[0], dataset.path)[0])
-    positions_A = np.stack([numbers(table, name, dataset.path) for name in _COORDINATES[:2]], axis=1) * pixel_size_A
+    sizes_A = row_values(optics, table, sizes, dataset.path, "pixel size of the micrographs", "Å")
+    positions_A = np.stack([numbers(table, name, dataset.path) for name in _COORDINATES[:2]], axis=1) * sizes_A[:, None]
     if set(_ORIGINS) <= set(table):
         positions_A -= np.stack([numbers(table, name, dataset.path) for name in _ORIGINS], axis=1)
     return near_pairs(pd.factorize(table["rlnMicrographName"].astype(str))[0], positions_A, _SAME_PARTICLE_A)

@@ -1,4 +1,4 @@
-"""From one program's files to another's: particles and positions."""
+"""From one program's files to another's: particles, positions and micrographs."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from spa_widgets.errors import UserError
 from spa_widgets.io.cryosparc_write import write_cs
 from spa_widgets.io.datasets import ParticleSet
 from spa_widgets.io.image_table import read_tables
+from spa_widgets.io.join import join_micrographs
 from spa_widgets.io.picks import MICROGRAPH, X, Y, read_picks
 from spa_widgets.io.star import write_star
 
 
 def convert(inputs: Sequence[Path], output: Path, originals: Sequence[Path] = ()) -> str:
-    """Write particles or positions in another format; say what was written.
+    """Write particles, positions or micrographs in another format; say what was written.
 
     Parameters
     ----------
     inputs : sequence of Path
-        One file of particles (``.star``, ``.cs``), or files of positions (also ``.box``, ``.csv``), which are joined.
+        One file of particles (``.star``, ``.cs``), or files of micrographs, or of positions (also ``.box``, ``.csv``),
+        which are joined.
     output : Path
         ``.star`` (RELION ≥ 3.1), ``.cs`` (cryoSPARC; particles only) or ``.csv`` (positions only).
     originals : sequence of Path
@@ -39,7 +41,9 @@ def convert(inputs: Sequence[Path], output: Path, originals: Sequence[Path] = ()
         raise UserError(f"{output} is there already; expected a new file: remove it, or give another name.")
     if originals and kind != ".cs":
         raise UserError(f"{output.name} has no columns of cryoSPARC's; --passthrough needs a .cs: leave it out.")
-    if kind == ".cs" or (kind == ".star" and len(inputs) == 1 and _has_images(inputs[0])):
+    if kind == ".star" and all(_holds(path, "micrographs", MICROGRAPH) for path in inputs):
+        return join_micrographs(inputs, output)
+    if kind == ".cs" or (kind == ".star" and len(inputs) == 1 and _holds(inputs[0], "particles", "rlnImageName")):
         return _particles(inputs, output, originals)
     read = [read_picks(path) for path in inputs]
     picks = pd.concat([tables["particles"] for tables in read], ignore_index=True)
@@ -52,10 +56,10 @@ def convert(inputs: Sequence[Path], output: Path, originals: Sequence[Path] = ()
     return f"{len(picks)} positions on {picks[MICROGRAPH].nunique()} micrographs"
 
 
-def _has_images(path: Path) -> bool:
+def _holds(path: Path, kind: str, column: str) -> bool:
     if path.suffix.lower() not in (".star", ".cs"):
         return False
-    return "rlnImageName" in read_tables(path).get("particles", pd.DataFrame())
+    return column in read_tables(path).get(kind, pd.DataFrame())
 
 
 def _particles(inputs: Sequence[Path], output: Path, originals: Sequence[Path]) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engine.particles import Particles
 from spa_widgets.errors import UserError
-from spa_widgets.io.columns import group_index, numbers, row_values
+from spa_widgets.io.columns import group_index, numbers
 from spa_widgets.io.image_paths import resolve_image_path
 from spa_widgets.io.image_table import ImageTable
 from spa_widgets.io.mrc import finite, mrc_shape, read_mrc
@@ -26,15 +26,7 @@ _ORIGINS = ("rlnOriginXAngst", "rlnOriginYAngst")
 
 @dataclass(frozen=True)
 class MicrographSet(ImageTable):
-    """The micrographs of a STAR file.
-
-    Attributes
-    ----------
-    table, optics_table : DataFrame
-        The rows and the optics groups.
-    path : Path
-        The STAR file.
-    """
+    """The micrographs of a STAR file; its attributes are those of `ImageTable`."""
 
     _KIND, _IMAGE = "micrographs", "rlnMicrographName"
     _PIXEL_SIZES = ("rlnMicrographPixelSize", "rlnMicrographOriginalPixelSize")
@@ -85,25 +77,12 @@ class MicrographSet(ImageTable):
 
 @dataclass(frozen=True)
 class ParticleSet(ImageTable):
-    """The particles of a STAR file with their images.
-
-    Attributes
-    ----------
-    table, optics_table : DataFrame
-        The rows and the optics groups.
-    path : Path
-        The STAR file.
-    """
+    """The particles of a STAR file with their images; its attributes are those of `ImageTable`."""
 
     _KIND, _IMAGE = "particles", "rlnImageName"
     _PIXEL_SIZES = ("rlnImagePixelSize", "rlnPixelSize")
     _WITHOUT = "expected tables of particles and optics: extract the particles, or export them again."
     _EMPTY = "no particle; expected at least one: choose more classes or picks."
-
-    @property
-    def pixel_sizes_A(self) -> NDArray[np.float64]:
-        """Å per px of each stored image."""
-        return row_values(self.optics_table, self.table, self._PIXEL_SIZES, self.path, "pixel size", "Å")
 
     @property
     def pixel_size_A(self) -> float:
@@ -151,17 +130,6 @@ class ParticleSet(ImageTable):
             table[name] = angles_deg[:, i]
         for i, name in enumerate(_ORIGINS):
             table[name] = shifts_A[:, i]
-        return replace(self, table=table)
-
-    def with_absolute_names(self) -> ParticleSet:
-        """Return the set naming its image files by absolute paths, so that its table can be written elsewhere."""
-        parts = [str(name).rpartition("@") for name in self.table["rlnImageName"]]
-        found = {
-            name: name if Path(name).is_absolute() else str(resolve_image_path(name, self.path).absolute())
-            for name in {name for _, _, name in parts}
-        }
-        table = self.table.copy()
-        table["rlnImageName"] = [f"{number}{at}{found[name]}" for number, at, name in parts]
         return replace(self, table=table)
 
     def take(self, indices: NDArray[Any]) -> ParticleSet:

@@ -6,12 +6,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Self
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from engine.optics import Defocus, Optics
 from spa_widgets.errors import UserError
-from spa_widgets.io.columns import defocus_of, optics_of, used_value
+from spa_widgets.io.columns import defocus_of, optics_of, row_values, used_value
 from spa_widgets.io.cryosparc import read_cs
+from spa_widgets.io.image_paths import resolve_image_path
 from spa_widgets.io.star import Tables, need_columns, read_star, write_star
 
 
@@ -85,6 +88,11 @@ class ImageTable:
         return used_value(self.optics_table, self.table, self._PIXEL_SIZES, self.path, "pixel size", "Å")
 
     @property
+    def pixel_sizes_A(self) -> NDArray[np.float64]:
+        """Å per px of each stored image, that of its optics group."""
+        return row_values(self.optics_table, self.table, self._PIXEL_SIZES, self.path, "pixel size", "Å")
+
+    @property
     def optics(self) -> Optics:
         """Optics, arrays of shape ``(count,)``."""
         return optics_of(self.optics_table, self.table, self.path)
@@ -97,6 +105,16 @@ class ImageTable:
     def with_table(self, table: pd.DataFrame) -> Self:
         """Return the same set with another table of rows."""
         return replace(self, table=table.reset_index(drop=True))
+
+    def with_absolute_names(self) -> Self:
+        """Return the set naming its image files by absolute paths, so that its table can be written elsewhere."""
+        parts = [str(name).rpartition("@") for name in self.table[self._IMAGE]]
+        found = {
+            name: name if Path(name).is_absolute() else str(resolve_image_path(name, self.path).absolute())
+            for name in {name for _, _, name in parts}
+        }
+        names = [f"{number}{at}{found[name]}" for number, at, name in parts]
+        return self.with_table(self.table.assign(**{self._IMAGE: names}))
 
     def write(self, star_path: str | Path) -> None:
         """Write the tables to a STAR file."""

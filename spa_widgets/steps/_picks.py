@@ -121,7 +121,8 @@ class _Loop:
     def __post_init__(self) -> None:
         self.faults: list[str] = []
         self._optics = self.micrographs.optics
-        self._banks: dict[tuple[int, int], tuple[PickingGrid, Sequence[TemplateBank]]] = {}
+        self._sizes_A = self.micrographs.pixel_sizes_A
+        self._banks: dict[tuple[tuple[int, int], float], tuple[PickingGrid, Sequence[TemplateBank]]] = {}
 
     def one(self, index: int) -> Candidates | None:
         """Candidates of one micrograph, from an earlier attempt if there is one; None if it cannot be picked."""
@@ -139,7 +140,7 @@ class _Loop:
 
     def _pick(self, index: int) -> Candidates:
         image = self.micrographs.load(index)
-        grid, banks = self._prepare((image.shape[0], image.shape[1]))
+        grid, banks = self._prepare((image.shape[0], image.shape[1]), float(self._sizes_A[index]))
         array = self.ctx.xp.asarray(image)
         try:
             return pick_micrograph(
@@ -148,12 +149,13 @@ class _Loop:
         except ValueError as error:
             raise UserError(f"{self.micrographs.name(index)}: {error}") from error
 
-    def _prepare(self, shape: tuple[int, int]) -> tuple[PickingGrid, Sequence[TemplateBank]]:
-        """Grid and templates for a size of micrograph, made once."""
-        if shape not in self._banks:
-            grid = picking_grid(shape, self.micrographs.pixel_size_A, self.settings.low_pass_A)
-            self._banks[shape] = (grid, [bank.to(self.ctx.xp) for bank in self.make_banks(grid)])
-        return self._banks[shape]
+    def _prepare(self, shape: tuple[int, int], pixel_size_A: float) -> tuple[PickingGrid, Sequence[TemplateBank]]:
+        """Grid and templates for a size of micrograph and of its pixels, made once."""
+        key = shape, pixel_size_A
+        if key not in self._banks:
+            grid = picking_grid(shape, pixel_size_A, self.settings.low_pass_A)
+            self._banks[key] = (grid, [bank.to(self.ctx.xp) for bank in self.make_banks(grid)])
+        return self._banks[key]
 
 
 def _plain(optics: Optics) -> Optics:

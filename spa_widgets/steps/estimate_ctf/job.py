@@ -72,7 +72,7 @@ def _one(ctx: JobContext, micrographs: MicrographSet, index: int, settings: CtfS
     optics = Optics(float(row.voltage_kv), float(row.cs_mm), float(row.amplitude_contrast))
     try:
         image = ctx.xp.asarray(micrographs.load(index))
-        result = _pack(estimate_ctf(image, micrographs.pixel_size_A, optics, settings))
+        result = _pack(estimate_ctf(image, float(micrographs.pixel_sizes_A[index]), optics, settings))
         caption = f"{Path(name).name}: fit on the left, spectrum and its average on the right"
         ctx.picture("spectrum", result["picture"], caption)
     except (ValueError, UserError) as error:

@@ -82,4 +82,4 @@ def landscape_of(star: Path, tables: dict[str, pd.DataFrame], index: int) -> tup
         shape = micrographs.shape(index)
     except UserError:  # the picture may be elsewhere by now
         shape = _SQUARE
-    return defocus_landscape(surface, shape, micrographs.pixel_size_A), shape[1] / shape[0]
+    return defocus_landscape(surface, shape, float(micrographs.pixel_sizes_A[index])), shape[1] / shape[0]
