@@ -37,7 +37,7 @@ _BOUNDS = tuple(float(t) for t in np.arange(0.16, 0.5, 0.01))
 
 
 @dataclass(frozen=True)
-class _Found:
+class Found:
     """Candidates of a set, and the CPU seconds for each micrograph."""
 
     candidates: list[Candidates]
@@ -56,16 +56,16 @@ class _Found:
 
 def _pick(
     micrographs: list[SimulatedMicrograph], settings: MicrographSettings, diameter_A: float, banks: list[TemplateBank]
-) -> _Found:
+) -> Found:
     grid = picking_grid(settings.shape, settings.pixel_size_A, 20.0)
     how = PickSettings(diameter_A, min_distance_A=0.6 * diameter_A, edge_A=0.5 * diameter_A)
     started = time.process_time()
     found = [pick_micrograph(m.image, grid, banks, how, m.truth.defocus, settings.optics) for m in micrographs]
-    return _Found(found, (time.process_time() - started) / len(micrographs))
+    return Found(found, (time.process_time() - started) / len(micrographs))
 
 
-def _figures(
-    found: _Found,
+def figures(
+    found: Found,
     bounds: Thresholds,
     micrographs: list[SimulatedMicrograph],
     settings: MicrographSettings,
@@ -108,10 +108,8 @@ def _rows() -> tuple[list[str], list[str]]:
                 name, banks = f"{count} templates", [templates, blobs]
             found = _pick(made, settings, diameter_A, banks)
             bounds = found.thresholds()
-            recall, precision, f1, error_A = _figures(found, bounds, made, settings, 0.5 * diameter_A)
-            best = max(
-                _figures(found, replace(bounds, min_ncc=t), made, settings, 0.5 * diameter_A)[2] for t in _BOUNDS
-            )
+            recall, precision, f1, error_A = figures(found, bounds, made, settings, 0.5 * diameter_A)
+            best = max(figures(found, replace(bounds, min_ncc=t), made, settings, 0.5 * diameter_A)[2] for t in _BOUNDS)
             rows.append(
                 f"| {case.name} | {name} | {recall:.3f} | {precision:.3f} | {f1:.3f} | {best:.3f} | {error_A:.1f} | "
                 f"{bounds.min_ncc:.3f} | {found.seconds:.2f} |"
@@ -119,7 +117,7 @@ def _rows() -> tuple[list[str], list[str]]:
             print(rows[-1], flush=True)
             if case.name.endswith("µm"):
                 fixed = [
-                    _figures(found, replace(bounds, min_ncc=t), made, settings, 0.5 * diameter_A)[1]
+                    figures(found, replace(bounds, min_ncc=t), made, settings, 0.5 * diameter_A)[1]
                     for t in (0.22, 0.25, 0.28)
                 ]
                 same.append(f"| {case.name} | {name} | " + " | ".join(f"{p:.3f}" for p in fixed) + " |")
