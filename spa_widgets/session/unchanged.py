@@ -94,8 +94,8 @@ class RawFilesAtStart:
     def require_unchanged(self, work: Path) -> None:
         """Make sure that a result may be kept under its key.
 
-        What was kept on the way stays while files have only vanished; after a change it is of unknown content, and
-        goes.
+        Of an image that a table names and that vanished the step itself tells: the job goes on without it. What was
+        kept on the way stays while files have only vanished; after a change it is of unknown content, and goes.
 
         Parameters
         ----------
@@ -108,7 +108,9 @@ class RawFilesAtStart:
             If a file vanished or changed meanwhile: one sentence that names it.
         """
         now = {path: _signature(path) for path in self._paths}
+        needed = set(self._job.raw_paths)
         different = [path for path in self._paths if now[path] != self._before[path]]
+        different = [path for path in different if now[path] is not None or path in needed]
         if not different:
             return
         changed = [path for path in different if now[path] is not None]
