@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from engine.display import bin_image, contrast_by_sigma, display_binning, micrograph_picture
 from engine.micrograph_view import denoised, picture_binning
 from spa_widgets.errors import UserError
+from spa_widgets.io.columns import row_values
 from spa_widgets.io.image_paths import resolve_image_path
 from spa_widgets.io.mrc import mrc_pixel_size_A, mrc_shape, read_mrc
 from spa_widgets.io.star import read_star
@@ -25,6 +26,7 @@ MOST_BYTES = 700_000
 THUMBNAIL_PX = 128
 DENOISED_PIXEL_A = 5.0  # denoising looks at pixels of about this size
 DENOISED_SPAN = 3.0  # times as wide a range: ice is flat then, and particles stick out of it
+_PIXEL_SIZES = ("rlnMicrographPixelSize", "rlnMicrographOriginalPixelSize")
 _CACHE_BYTES = 160_000_000  # binned micrographs kept, so that moving the low-pass reads no file
 
 
@@ -37,19 +39,22 @@ class Micrographs:
         The image files.
     names : list of str
         File names, by which picks are filed; unique.
-    pixel_size_A : float
-        Å per pixel.
     defocus_A : list of float
         Mean defocus in Å, NaN where unknown.
     """
 
-    def __init__(self, paths: list[Path], pixel_size_A: float, defocus_A: list[float] | None = None) -> None:
+    def __init__(
+        self,
+        paths: list[Path],
+        pixel_size_A: float | NDArray[np.float64] | None = None,
+        defocus_A: list[float] | None = None,
+    ) -> None:
         if not paths:
             raise UserError("there is no micrograph to show; import some first")
         self.paths = paths
         names = [path.name for path in paths]
         self.names = names if len(set(names)) == len(names) else [str(path) for path in paths]
-        self.pixel_size_A = pixel_size_A
+        self._sizes_A = None if pixel_size_A is None else np.broadcast_to(pixel_size_A, len(paths))
         self.defocus_A = defocus_A or [float("nan")] * len(paths)
         self._binned: OrderedDict[tuple[int, int], NDArray[np.float32]] = OrderedDict()
         self._thumbnails: dict[int, bytes] = {}
@@ -61,7 +66,7 @@ class Micrographs:
             return source
         if sources.job_of(source) is None and not _is_star_or_folder(source):
             paths = sources.expand(source)
-            return cls(paths, pixel_size_A or mrc_pixel_size_A(paths[0]))
+            return cls(paths, pixel_size_A)
         star = sources.file_of(source, ["micrographs"], ["micrographs.star", "micrographs_ctf.star"])
         tables = read_star(star)
         if "micrographs" not in tables:
@@ -74,15 +79,14 @@ class Micrographs:
     ) -> Micrographs:
         """Open the micrographs of a STAR table."""
         paths = [resolve_image_path(str(name), star) for name in table["rlnMicrographName"]]
-        size = pixel_size_A
-        for column in ("rlnMicrographPixelSize", "rlnMicrographOriginalPixelSize"):
-            if size is None and optics is not None and column in optics:
-                size = float(optics[column].iloc[0])
+        sizes: float | NDArray[np.float64] | None = pixel_size_A
+        if sizes is None and optics is not None and any(name in optics for name in _PIXEL_SIZES):
+            sizes = row_values(optics, table, _PIXEL_SIZES, star, "pixel size", "Å")
         defocus = None
         if "rlnDefocusU" in table and "rlnDefocusV" in table:
             pair = table[["rlnDefocusU", "rlnDefocusV"]].astype(float)
             defocus = [float(value) for value in pair.mean(axis=1)]
-        return cls(paths, size or mrc_pixel_size_A(paths[0]), defocus)
+        return cls(paths, sizes, defocus)
 
     @property
     def count(self) -> int:
@@ -103,6 +107,10 @@ class Micrographs:
             if len(found) == 1:
                 return found[0]
         raise UserError(f"no micrograph is called {name!r}; there are {self.names[0]} … {self.names[-1]}")
+
+    def size_A(self, index: int) -> float:
+        """Give Å per pixel of a micrograph: as its table says, else from its header."""
+        return mrc_pixel_size_A(self.paths[index]) if self._sizes_A is None else float(self._sizes_A[index])
 
     def shape(self, index: int) -> tuple[int, int]:
         """Give (height, width) in pixels, from the header."""
@@ -140,12 +148,12 @@ class Micrographs:
     ) -> NDArray[np.uint8]:
         """Give a filtered uint8 picture that spans ± 5 standard deviations, no larger than its detail needs."""
         wanted_A = max(low_pass_A, 4 * DENOISED_PIXEL_A) if denoise else low_pass_A
-        factor = picture_binning(self.shape(index), self.pixel_size_A, wanted_A, longest_px)
+        factor = picture_binning(self.shape(index), self.size_A(index), wanted_A, longest_px)
         image = self.binned(index, factor)
         sigma = PICTURE_SIGMA
         if denoise and min(image.shape) >= 64:
             image, sigma = denoised(image), PICTURE_SIGMA * DENOISED_SPAN
-        pixel_A = self.pixel_size_A * factor
+        pixel_A = self.size_A(index) * factor
         return np.asarray(micrograph_picture(image, pixel_A, low_pass_A, high_pass_A, sigma))
 
     def thumbnail(self, index: int) -> bytes:
@@ -167,7 +175,7 @@ class Micrographs:
         height, width = self.shape(self.checked(index))
         facts = {
             "index": index, "name": self.names[index], "width": width, "height": height, "mime": "image/jpeg",
-            "pixel_size_A": self.pixel_size_A, "sigma": PICTURE_SIGMA,
+            "pixel_size_A": self.size_A(index), "sigma": PICTURE_SIGMA,
         }  # fmt: skip
         picture = self.picture(index, low_pass_A, high_pass_A, denoise)
         for quality in JPEG_QUALITIES:

@@ -87,20 +87,19 @@ class PickScores:
         some = np.flatnonzero(here & ~self.kept(bounds, calibrate))
         return some[np.argsort(far[some], kind="stable")]
 
-    def compare_with(self, truth_px: Mapping[int, NDArray[np.floating]], tolerance_px: float) -> None:
+    def compare_with(self, truth_px: Mapping[int, tuple[NDArray[np.floating], float]]) -> None:
         """Find the true particle of each candidate.
 
         Parameters
         ----------
         truth_px : mapping
-            Number of a micrograph to true positions x, y, shape (t, 2).
-        tolerance_px : float
-            Largest distance of a candidate from its particle.
+            Number of a micrograph to true positions x, y, shape (t, 2), and the largest distance of a candidate from
+            its particle.
         """
         self.truth, self.truth_count = np.full(self.count, -1, np.int32), 0
         for index in np.unique(self.number):
             here = np.flatnonzero(self.number == index)
-            positions = truth_px.get(int(index), np.zeros((0, 2)))
+            positions, tolerance_px = truth_px.get(int(index), (np.zeros((0, 2)), 0.0))
             found = match_picks(np.stack([self.x_px[here], self.y_px[here]], axis=1), positions, tolerance_px)
             self.truth[here] = np.where(found.truth_of_pick >= 0, found.truth_of_pick + self.truth_count, -1)
             self.truth_count += len(positions)

@@ -106,13 +106,14 @@ class PickInspector(MicrographWidget):
     def _compare(self) -> None:
         """Match the candidates with the truth."""
         truth = Positions.of(self._truth, self._mics)
-        tolerance_px = TRUTH_REACH * self.diameter_A / self._mics.pixel_size_A
-        self._scores.compare_with({i: truth.on(i) for i in range(self._mics.count)}, tolerance_px)
+        reach_A = TRUTH_REACH * self.diameter_A
+        self._scores.compare_with({i: (truth.on(i), reach_A / self._mics.size_A(i)) for i in range(self._mics.count)})
 
     def _find_micrographs(self, table: pd.DataFrame, optics: pd.DataFrame | None, star: Path) -> Micrographs:
         if self._micrographs is not None:
             return Micrographs.open(self._micrographs, self._pixel_size_A)
-        names = pd.DataFrame({"rlnMicrographName": table["rlnMicrographName"].unique()})
+        columns = [name for name in ("rlnMicrographName", "rlnOpticsGroup") if name in table]
+        names = table[columns].drop_duplicates("rlnMicrographName", ignore_index=True)
         names["rlnMicrographName"] = [str(resolve_image_path(str(name), star)) for name in names["rlnMicrographName"]]
         return Micrographs.from_table(names, optics, star, self._pixel_size_A)
 
@@ -172,7 +173,7 @@ class PickInspector(MicrographWidget):
         here = self._scores.number == self.current
         picture = self._mics.picture(self.current, max(self.low_pass_A, 20.0), denoise=self.denoise, longest_px=900)
         scale = picture.shape[1] / self._mics.shape(self.current)[1]
-        radius = self.diameter_A / 2 / self._mics.pixel_size_A * scale
+        radius = self.diameter_A / 2 / self._mics.size_A(self.current) * scale
         kept = np.flatnonzero(here & self.kept)
         drawn = [(kept, radius, GREEN, 2)]
         if self.show_rejected:

@@ -136,7 +136,8 @@ class ManualPicker(MicrographWidget):
     def suggested(self, name: str | int) -> list[tuple[float, float]]:
         """Give the suggestions of a micrograph that no pick has taken up, (x, y) in pixels."""
         index = self._index(name)
-        points = self._suggestions.left(index, self._list.points(index), self.diameter_A / 4 / self._mics.pixel_size_A)
+        reach_px = self.diameter_A / 4 / self._mics.size_A(index)
+        points = self._suggestions.left(index, self._list.points(index), reach_px)
         return [(float(x), float(y)) for x, y in points]
 
     def accept(self, name: str | int) -> None:
@@ -199,7 +200,7 @@ class ManualPicker(MicrographWidget):
         _, width = self._mics.shape(self.current)
         scale = picture.shape[1] / width
         circles = [(x * scale, y * scale) for x, y in self._list.points(self.current)]
-        radius = self.diameter_A / 2 / self._mics.pixel_size_A * scale
+        radius = self.diameter_A / 2 / self._mics.size_A(self.current) * scale
         text = f"{self._mics.names[self.current]}: {len(circles)} picks; {self.count} on {len(self.picks)} micrographs"
         return img_tag(draw_circles(picture, circles, radius), text, 560) + f"<br>{escape(text)}"
 

@@ -74,6 +74,10 @@ class Pictures:
     names: list[str] = field(default_factory=list)
     micrographs: Micrographs | None = None
 
+    def size_A(self, number: int) -> float:
+        """Give Å per pixel of a picture; 0 where it is not known."""
+        return self.pixel_size_A if self.micrographs is None else self.micrographs.size_A(number)
+
 
 def open_pictures(source: Any, pixel_size_A: float | None = None) -> Pictures:
     """Open a job, a STAR file of micrographs or particles, ``.mrc``, ``.mrcs``, names with a wildcard, or an array.
@@ -112,7 +116,7 @@ def _of_micrographs(found: Micrographs) -> Pictures:
     data: Any = found.binned(0, 1)
     if found.count > 1:
         data = Stack((found.count, *found.shape(0)), lambda number: found.binned(number, 1))
-    return Pictures(data, MICROGRAPH, found.pixel_size_A, list(found.names), found)
+    return Pictures(data, MICROGRAPH, found.size_A(0), list(found.names), found)
 
 
 def _of_file(path: Path, pixel_size_A: float | None) -> Pictures:

@@ -126,7 +126,7 @@ class ImageViewer(FlatState):
         mime = PNG if max(picture.shape) <= EXACT_PX else JPEG
         height, width = self._size()
         facts = {"name": self._title(index), "width": width, "height": height, "mime": mime}
-        return {**facts, "pixel_size_A": self._found.pixel_size_A}, [encode(picture, mime)]
+        return {**facts, "pixel_size_A": self._found.size_A(index)}, [encode(picture, mime)]
 
     def _ask_points(self, index: int) -> Answer:
         self._need()

@@ -70,7 +70,7 @@ def _micrograph(path: str) -> tuple[NDArray[np.uint8], float, float]:
     micrographs = Micrographs.open([path])
     picture = micrographs.picture(0, _LOW_PASS_A, longest_px=_LONGEST_PX)
     grey = np.asarray(contrast_by_sigma(picture.astype(np.float32)))
-    return grey, picture.shape[1] / micrographs.shape(0)[1], micrographs.pixel_size_A
+    return grey, picture.shape[1] / micrographs.shape(0)[1], micrographs.size_A(0)
 
 
 def _sections(path: Path) -> bytes:

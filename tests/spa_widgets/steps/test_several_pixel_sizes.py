@@ -22,6 +22,7 @@ from spa_widgets.io.mrc import read_mrc, write_mrc
 from spa_widgets.io.star import read_star, write_star
 from spa_widgets.session.params import validate_params
 from spa_widgets.session.registry import get_step, load_steps
+from spa_widgets.viewers.micrographs import Micrographs
 from tests.spa_widgets.steps.test_picking_steps import run_step
 
 load_steps()
@@ -133,3 +134,13 @@ def test_a_micrograph_is_joined_once_and_what_differs_is_told(pair: Pair, tmp_pa
     rest = MicrographSet.read(pair.imports[1])
     rest.with_table(rest.table.assign(spaNote=1)).write(tmp_path / "more.star")
     assert convert([pair.imports[0], tmp_path / "more.star"], tmp_path / "out.star").endswith("left out: spaNote")
+
+
+def test_views_know_the_pixel_size_of_each(pair: Pair) -> None:
+    shown = Micrographs.open(pair.joined)
+    assert {name: shown.size_A(index) for index, name in enumerate(shown.names)} == {
+        "fine.mrc": FINE_A,
+        "coarse.mrc": COARSE_A,
+    }
+    told = [shown.answer(index, low_pass_A=20.0)[0]["pixel_size_A"] for index in range(2)]
+    assert told == [shown.size_A(0), shown.size_A(1)]
