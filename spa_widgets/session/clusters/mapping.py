@@ -136,6 +136,8 @@ class DaskMapper:
         self._client: Client = get_client()
         self._address: str = get_worker().address
         self._workers_used = 1
+        self._known: list[str] = []
+        self._looked = -np.inf
         secede()  # this thread only waits from now on: the worker may map meanwhile
 
     def close(self) -> None:
@@ -153,7 +155,7 @@ class DaskMapper:
         from distributed import CancelledError, KilledWorker
 
         for attempt in range(1, _ATTEMPTS + 1):
-            workers = self._workers()
+            workers = self._workers(_LOOK_EVERY_S if attempt == 1 else 0.0)
             if len(workers) < 2 or sum(len(chunks) for chunks in sets) < 2:
                 break
             try:
@@ -165,12 +167,19 @@ class DaskMapper:
                     raise
         return self._here(work, shared, sets)
 
-    def _workers(self) -> list[str]:
-        """Addresses of the workers that can take part, in a fixed order."""
+    def _workers(self, age_s: float = _LOOK_EVERY_S) -> list[str]:
+        """Addresses of the workers that can take part, in a fixed order; the scheduler is asked when they are old.
+
+        How many share the work changes no bit of its result, and of one that died meanwhile others take the chunks.
+        """
+        if time.monotonic() - self._looked <= age_s:
+            return self._known
         known = self._client.sync(self._client.scheduler.identity)["workers"]
         on_gpu = self._ctx.device == "gpu"
         slots = {address: worker["resources"] for address, worker in known.items()}
-        return sorted(a for a, have in slots.items() if have.get(MAP_SLOT) and (GPU_SLOT in have) == on_gpu)
+        self._known = sorted(a for a, have in slots.items() if have.get(MAP_SLOT) and (GPU_SLOT in have) == on_gpu)
+        self._looked = time.monotonic()
+        return self._known
 
     def _spread(
         self, work: Work, shared: Any, sets: Sequence[Sequence[Any]], workers: list[str]
@@ -200,7 +209,7 @@ class DaskMapper:
         left = iter(mapped)
         totals = [as_tree(chosen, lambda chunk: next(left), self._join) for chosen in sets]
         try:
-            self._wait([*mapped, *totals])
+            self._wait([*mapped, *totals], workers)
             return [total.result() for total in totals]
         except BaseException:
             self._client.cancel([*mapped, *totals])
@@ -209,17 +218,17 @@ class DaskMapper:
     def _join(self, parts: Iterable[Future]) -> Future:
         return self._client.submit(add_group, *parts, pure=False)
 
-    def _wait(self, futures: list[Future]) -> None:
+    def _wait(self, futures: list[Future], workers: list[str]) -> None:
         from distributed import wait
 
-        alive, dead, looked = set(self._workers()), 0, time.monotonic()
+        alive, dead, looked = set(workers), 0, time.monotonic()
         while pending := [future for future in futures if not future.done()]:
             self._ctx.check_cancelled()
             with suppress(TimeoutError):
                 wait(pending, timeout=_POLL_S, return_when="FIRST_COMPLETED")
             _raise_first(futures)
             if time.monotonic() - looked > _LOOK_EVERY_S:
-                before, alive, looked = alive, set(self._workers()), time.monotonic()
+                before, alive, looked = alive, set(self._workers(0.0)), time.monotonic()
                 dead += len(before - alive)
                 if dead > _MOST_DEATHS:
                     raise UserError(_DEADLY)
