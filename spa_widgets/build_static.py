@@ -23,7 +23,7 @@ def node_on_path() -> list[str] | None:
     node = shutil.which("node")
     if node is None or shutil.which("npm") is None:
         return None
-    answer = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout.strip()
+    answer = subprocess.run([node, "--version"], capture_output=True, encoding="utf-8", check=False).stdout.strip()
     try:
         major = int(answer.lstrip("v").split(".")[0])
     except ValueError:

@@ -90,7 +90,10 @@ class RunnerStarter:
         if self._failures >= _MAX_FAILURES:
             self._failures = 0
             require_writable(self._project.path / ".spa")  # on a full disk the log has no word of it
-            last = (self._project.runner_log.read_text(errors="replace").strip().splitlines() or ["no message"])[-1]
+            last = (
+                self._project.runner_log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+                or ["no message"]
+            )[-1]
             raise UserError(f"The runner cannot start ({last}); see {self._project.runner_log}.")
 
     def _start(self) -> subprocess.Popen[bytes]:

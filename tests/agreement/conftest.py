@@ -35,7 +35,7 @@ def relion() -> Relion:
 
     def run(folder: Path, program: str, *arguments: object) -> str:
         command = [program, *(str(argument) for argument in arguments)]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", timeout=120, check=False)
         assert done.returncode == 0, done.stderr[-2000:]
         return done.stdout
 

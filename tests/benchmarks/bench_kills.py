@@ -145,7 +145,7 @@ def _units(log: Path) -> int:
 def _cost(job: JobSpec, own: Store, note: Path, log: Path) -> tuple[int, float]:
     """Return how many operations on files and how much CPU time a job takes that nobody kills."""
     _run(job, own, log, note=note)
-    operations, cpu_s = note.read_text().split()
+    operations, cpu_s = note.read_text(encoding="utf-8").split()
     return int(operations), float(cpu_s)
 
 

@@ -78,7 +78,7 @@ def warm() -> None:
     session._repr_html_()
     write_mrc(folder / "a.mrc", np.zeros((2, 4, 4), np.float32), 1.0)
     write_star(folder / "a.star", {"particles": pd.DataFrame({"x": [1.0]})})
-    (folder / "a.csv").write_text("x\n1\n")
+    (folder / "a.csv").write_text("x\n1\n", encoding="utf-8")
     for name in ("a.mrc", "a.star", "a.csv"):
         read_any(folder / name)
     shutil.rmtree(folder)
@@ -112,7 +112,7 @@ def run_class(count: int, act: Callable[[Any, int], Answer]) -> ClassRun:
             for one in family:
                 if one.is_running():
                     one.kill()
-    answers = [json.loads((root / f"{index}.json").read_text()) for index in range(count)]
+    answers = [json.loads((root / f"{index}.json").read_text(encoding="utf-8")) for index in range(count)]
     served = _served(root / "srv")
     faults = Store(place.store).verify()
     shutil.rmtree(root, ignore_errors=True)
@@ -123,7 +123,9 @@ def _fork(root: Path, index: int, act: Callable[[Any, int], Answer]) -> int:
     folder = root / f"home{index}"
     folder.mkdir()
     answer = root / f"{index}.json"
-    answer.write_text('{"asked": 0, "answered": 0, "keys": [], "cpu_s": 0, "own_bytes": 0, "wall_s": 0}')
+    answer.write_text(
+        '{"asked": 0, "answered": 0, "keys": [], "cpu_s": 0, "own_bytes": 0, "wall_s": 0}', encoding="utf-8"
+    )
     if os.geteuid() == 0:
         for path in (folder, answer):
             os.chown(path, FIRST_UID + index, FIRST_UID + index)
@@ -140,7 +142,7 @@ def _fork(root: Path, index: int, act: Callable[[Any, int], Answer]) -> int:
         found = act(Session(folder / "project"), index)
         costs = {"cpu_s": time.process_time() - cpu, "wall_s": time.monotonic() - wall}
         own = psutil.Process().memory_full_info().uss
-        answer.write_text(json.dumps({**found, **costs, "own_bytes": own}))
+        answer.write_text(json.dumps({**found, **costs, "own_bytes": own}), encoding="utf-8")
     except BaseException:
         traceback.print_exc()
     finally:

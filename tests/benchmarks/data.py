@@ -108,7 +108,7 @@ def micrograph_data(folder: Path, preset: str, count: int) -> Path:
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir(parents=True)
         spa(["simulate", "--preset", preset, "--micrographs", count], place / "set", place)
-        (place / "done.json").write_text(json.dumps({"preset": preset, "count": count}))
+        (place / "done.json").write_text(json.dumps({"preset": preset, "count": count}), encoding="utf-8")
     return place / "set"
 
 

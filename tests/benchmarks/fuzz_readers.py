@@ -42,7 +42,7 @@ def main() -> int:
     for kind in given.kinds or KINDS:
         command = [sys.executable, "-m", __spec__.name, "--child", kind]
         command += ["--seconds", str(given.seconds), "--seed", str(given.seed)]
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
         lines = (done.stdout + done.stderr).splitlines()
         runs = next((line.split()[1] for line in reversed(lines) if line.startswith("Done ")), "?")
         print(f"{kind}: {'broken' if done.returncode else 'held'} (inputs: {runs})", flush=True)
@@ -81,7 +81,7 @@ def _fuzz(kind_name: str, seconds: int, seed: int) -> None:
 
         for content in (b"", *seeds(kind.suffix)):  # what is loaded once does not count against the limit
             one(content)
-        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        used = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + MOST_BYTES_MORE, resource.RLIM_INFINITY))
         options = [
             f"-max_total_time={seconds}", f"-seed={seed}", f"-max_len={LONGEST}", f"-timeout={MOST_SECONDS_EACH}",

@@ -155,7 +155,7 @@ def _worker_of(runner: psutil.Process) -> psutil.Process:
 def _kill_kernels(trial: Trial, wanted: int, command: list[str], rng: np.random.Generator) -> None:
     """Kill kernels, or (`everything`) each with its runner and workers at once, as when the machine goes down."""
     while trial.kills < wanted:
-        with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=REPOSITORY, text=True) as kernel:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=REPOSITORY, encoding="utf-8") as kernel:
             assert kernel.stdout is not None
             everything = trial.victim == "everything"
             for _ in range(2 if everything else int(rng.integers(0, 3))):  # opened, and asked

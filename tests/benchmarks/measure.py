@@ -132,7 +132,7 @@ def run_command(
             except BaseException:  # an interrupt must not leave a command behind
                 _stop(process)
                 raise
-    output = log.read_text(errors="replace")
+    output = log.read_text(encoding="utf-8", errors="replace")
     cost = Cost(time.perf_counter() - begun, used, sampler.peak_bytes, finished, process.returncode, output)
     if finished and process.returncode and not may_fail:
         raise CommandFailed(f"{Path(command[0]).name} ended with {process.returncode}: {_last_lines(output)}")

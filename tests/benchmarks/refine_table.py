@@ -85,7 +85,9 @@ def in_own_process(name: str, trace: bool) -> dict[str, Any]:
     """Run a set on one thread in a process of its own, so that its memory is its own."""
     environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, "1")}
     command = [sys.executable, "-m", "tests.benchmarks.refine_table", "--one", name, *["--trace"] * trace]
-    done = subprocess.run(command, cwd=REPOSITORY, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(
+        command, cwd=REPOSITORY, env=environment, check=True, stdout=subprocess.PIPE, encoding="utf-8"
+    )
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 

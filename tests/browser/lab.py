@@ -81,8 +81,8 @@ def _settings(folder: Path, theme: str) -> None:
     plugin = folder / "@jupyterlab" / "apputils-extension"
     plugin.mkdir(parents=True, exist_ok=True)
     quiet = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
-    (plugin / "notification.jupyterlab-settings").write_text(json.dumps(quiet))
-    (plugin / "themes.jupyterlab-settings").write_text(json.dumps({"theme": theme}))
+    (plugin / "notification.jupyterlab-settings").write_text(json.dumps(quiet), encoding="utf-8")
+    (plugin / "themes.jupyterlab-settings").write_text(json.dumps({"theme": theme}), encoding="utf-8")
 
 
 class Lab:
@@ -122,7 +122,9 @@ class Lab:
         deadline = time.monotonic() + READY_S
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
-                raise RuntimeError("JupyterLab ended at once: " + (self.folder / ".lab.log").read_text()[-2000:])
+                raise RuntimeError(
+                    "JupyterLab ended at once: " + (self.folder / ".lab.log").read_text(encoding="utf-8")[-2000:]
+                )
             try:
                 self.api("status")
                 return
@@ -135,7 +137,7 @@ class Lab:
         for session in self.api("sessions"):  # an old kernel's widgets must not come back
             self.api(f"sessions/{session['id']}", "DELETE")
         content = notebook_content(cells)
-        (self.folder / f"{name}.ipynb").write_text(json.dumps(content))
+        (self.folder / f"{name}.ipynb").write_text(json.dumps(content), encoding="utf-8")
         page.goto(f"{self.url}/doc/tree/{name}.ipynb?reset", timeout=60_000)
         notebook = Notebook(self, page)
         notebook.run_all()

@@ -37,7 +37,7 @@ def served(command: Sequence[str], folder: Path, address: str) -> Iterator[None]
                 break
             except OSError:
                 if process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError((folder / "server.log").read_text()[-2000:]) from None
+                    raise RuntimeError((folder / "server.log").read_text(encoding="utf-8")[-2000:]) from None
                 time.sleep(0.2)
         yield
     finally:
@@ -75,7 +75,7 @@ def cell(folder: Path) -> str:
 
 def test_notebook_7(tmp_path: Path, page: Any) -> None:
     pytest.importorskip("notebook", reason="Notebook 7 is not installed")
-    (tmp_path / "picker.ipynb").write_text(json.dumps(notebook_content([cell(tmp_path)])))
+    (tmp_path / "picker.ipynb").write_text(json.dumps(notebook_content([cell(tmp_path)])), encoding="utf-8")
     port = free_port()
     options = [f"--ServerApp.root_dir={tmp_path}", "--IdentityProvider.token=", "--ServerApp.allow_root=True"]
     options.append("--JupyterNotebookApp.expose_app_in_browser=True")
@@ -89,7 +89,7 @@ def test_notebook_7(tmp_path: Path, page: Any) -> None:
 
 def test_voila(tmp_path: Path, page: Any) -> None:
     pytest.importorskip("voila", reason="Voila is not installed")
-    (tmp_path / "picker.ipynb").write_text(json.dumps(notebook_content([cell(tmp_path)])))
+    (tmp_path / "picker.ipynb").write_text(json.dumps(notebook_content([cell(tmp_path)])), encoding="utf-8")
     port = free_port()
     command = ["voila", "picker.ipynb", "--no-browser", f"--port={port}", "--Voila.ip=127.0.0.1"]
     with served(command, tmp_path, f"http://127.0.0.1:{port}/voila/static/favicon.ico"):
@@ -103,7 +103,8 @@ def test_marimo(tmp_path: Path, page: Any) -> None:
     (tmp_path / "app.py").write_text(
         "import marimo\napp = marimo.App(width='full')\n\n@app.cell\ndef _():\n    import marimo as mo\n"
         f"    from spa_widgets import ManualPicker\n    p = ManualPicker(None, {str(star)!r}, language='en')\n"
-        "    mo.ui.anywidget(p)\n    return\n"
+        "    mo.ui.anywidget(p)\n    return\n",
+        encoding="utf-8",
     )
     port = free_port()
     command = ["marimo", "run", "app.py", "--headless", "--no-token", f"--port={port}", "--host=127.0.0.1"]

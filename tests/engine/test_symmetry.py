@@ -58,7 +58,7 @@ def test_point_groups_are_those_of_relion(name: str) -> None:
 def relion_operators(name: str) -> list[np.ndarray]:
     """Parse the rotation matrices that RELION prints for a point group (5 digits)."""
     command = ["relion_refine", "--sym", name, "--print_symmetry_ops", "--i", "x", "--o", "x"]
-    text = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout
+    text = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, check=False).stdout
     blocks = re.findall(r"R\(\d+\)=\s*((?:[-+.\deE]+\s+){9})", text)
     matrices = [np.array([float(value) for value in block.split()]).reshape(3, 3) for block in blocks]
     return matrices

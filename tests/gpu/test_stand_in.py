@@ -87,6 +87,6 @@ def test_it_leaves_no_trace(kernel_folder: Path) -> None:
 @pytest.mark.skipif(find_spec("cupy") is not None, reason="CuPy is installed: there may be a card")
 def test_the_tests_for_a_card_fail_without_one() -> None:
     wanted = [f"{Path(__file__).with_name('test_kernels_on_device.py')}::test_slices_are_read_alike", "--gpu", "-q"]
-    done = subprocess.run([sys.executable, "-m", "pytest", *wanted], capture_output=True, text=True, timeout=200)
+    done = subprocess.run([sys.executable, "-m", "pytest", *wanted], capture_output=True, encoding="utf-8", timeout=200)
     assert done.returncode == 1
     assert done.stdout.splitlines()[-1].startswith("1 error")

@@ -51,7 +51,7 @@ def as_user(name: str, *command: str, **options: Any) -> subprocess.CompletedPro
     """Run a command as another user."""
     runuser = shutil.which("runuser") or "/usr/sbin/runuser"  # an environment among the options may have a short PATH
     return subprocess.run(
-        [runuser, "-u", name, "--", *command], capture_output=True, text=True, check=False, cwd="/", **options
+        [runuser, "-u", name, "--", *command], capture_output=True, encoding="utf-8", check=False, cwd="/", **options
     )
 
 
@@ -69,7 +69,7 @@ def python_for_everybody(folder: Path) -> Path:
         pytest.skip(f"other users cannot run {sys.executable}, and there is no {base}")
     (folder / "bin").mkdir(parents=True)
     (folder / "bin" / "python").symlink_to(base)
-    (folder / "pyvenv.cfg").write_text(f"home = /usr/bin\nversion = {version}\n")
+    (folder / "pyvenv.cfg").write_text(f"home = /usr/bin\nversion = {version}\n", encoding="utf-8")
     for part in ("share", "etc"):
         (folder / part).symlink_to(Path(sys.prefix) / part)
     packages = Path(sysconfig.get_path("purelib"))
@@ -100,7 +100,7 @@ class RunningHub:
         toml = [f"{name} = {json.dumps(value)}" for name, value in values.items() if not isinstance(value, dict)]
         for name, table in ((name, value) for name, value in values.items() if isinstance(value, dict)):
             toml += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items())]
-        (folder / "etc" / "hub.toml").write_text("\n".join(toml) + "\n")
+        (folder / "etc" / "hub.toml").write_text("\n".join(toml) + "\n", encoding="utf-8")
         self._ports = ports
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -113,14 +113,16 @@ class RunningHub:
         """Run the command that keeps the guest book."""
         return subprocess.run(
             [sys.executable, "-m", "spa_hub", "--folder", str(self.folder / "etc"), *words],
-            cwd=DEPLOY, capture_output=True, text=True, check=False,
+            cwd=DEPLOY, capture_output=True, encoding="utf-8", check=False,
         )  # fmt: skip
 
     def guests(self, number: int, role: str, prefix: str) -> list[str]:
         """Make guests with accounts, and keep their phrases; gives the names."""
         done = self.command("make", str(number), "--role", role, "--prefix", prefix)
         assert done.returncode == 0, done.stderr
-        slips = [line.split("\t") for line in (self.folder / "etc" / "phrases.txt").read_text().splitlines()]
+        slips = [
+            line.split("\t") for line in (self.folder / "etc" / "phrases.txt").read_text(encoding="utf-8").splitlines()
+        ]
         made = {name: phrase for _, name, phrase in slips if name.startswith(prefix)}
         self.names += list(made)
         self.phrases |= made
@@ -150,7 +152,7 @@ class RunningHub:
 
     def log(self) -> str:
         """What hub, proxy and servers printed."""
-        return (self.folder / "hub.log").read_text()
+        return (self.folder / "hub.log").read_text(encoding="utf-8")
 
     def home(self, name: str) -> Path:
         """Home of a guest."""
@@ -193,7 +195,7 @@ def engine_service(folder: Path) -> Iterator[None]:
         deadline = time.monotonic() + READY_S
         while not (folder / "service.json").exists():
             if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError((folder / "service.log").read_text()[-2000:])
+                raise RuntimeError((folder / "service.log").read_text(encoding="utf-8")[-2000:])
             time.sleep(0.1)
         yield
     finally:

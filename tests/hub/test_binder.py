@@ -20,7 +20,7 @@ BINDER = ROOT / "binder"
 
 def run(*command: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+        command, cwd=cwd, env={**os.environ, **environment}, capture_output=True, encoding="utf-8", check=False
     )
 
 
@@ -46,19 +46,19 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = run(sys.executable, "-m", "venv", "--without-pip", str(folder), cwd=folder)
     assert made.returncode == 0, made.stderr
     packages = next((folder / "lib").glob("python*/site-packages"))
-    (packages / "others.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    (packages / "others.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
     return folder / "bin" / "python"
 
 
 def test_the_environment_names_what_the_project_asks_for() -> None:
-    environment = yaml.safe_load((BINDER / "environment.yml").read_text())
+    environment = yaml.safe_load((BINDER / "environment.yml").read_text(encoding="utf-8"))
     assert environment["channels"] == ["conda-forge"]
     names = {line.split("=")[0] for line in environment["dependencies"]}
     assert names == {"python", "nodejs", "pip"}, "all else comes from pyproject.toml"
 
 
 def test_debian_packages_exist() -> None:
-    wanted = (BINDER / "apt.txt").read_text().split()
+    wanted = (BINDER / "apt.txt").read_text(encoding="utf-8").split()
     if shutil.which("apt-cache") is None:
         pytest.skip("there is no apt here")
     known = run("apt-cache", "show", "--no-all-versions", "bash", cwd=ROOT)
@@ -99,14 +99,14 @@ def test_a_notebook_is_copied_once_and_never_over_another(tmp_path: Path) -> Non
     home, notebooks = tmp_path / "home", tmp_path / "notebooks"
     home.mkdir()
     notebooks.mkdir()
-    (notebooks / "tutorial.ipynb").write_text("new")
-    (notebooks / "second one.ipynb").write_text("second")
-    (home / "tutorial.ipynb").write_text("my own work")
+    (notebooks / "tutorial.ipynb").write_text("new", encoding="utf-8")
+    (notebooks / "second one.ipynb").write_text("second", encoding="utf-8")
+    (home / "tutorial.ipynb").write_text("my own work", encoding="utf-8")
     (home / "elsewhere.ipynb").symlink_to(tmp_path / "nowhere")
     start = str(ROOT / "deploy" / "jupyterhub" / "start-server")
     for _ in range(2):
         done = run(start, "true", cwd=tmp_path, HOME=str(home), SPA_NOTEBOOKS=str(notebooks))
         assert done.returncode == 0, done.stderr
-    assert (home / "tutorial.ipynb").read_text() == "my own work"
-    assert (home / "second one.ipynb").read_text() == "second"
+    assert (home / "tutorial.ipynb").read_text(encoding="utf-8") == "my own work"
+    assert (home / "second one.ipynb").read_text(encoding="utf-8") == "second"
     assert not list(home.glob("*.part"))

@@ -52,10 +52,12 @@ def test_files_hold_no_phrase_that_others_can_read(book, tmp_path: Path) -> None
 
     phrases = book.give_phrases(["guest01"], "guests", days=1)
     write_slips(tmp_path / "phrases.txt", phrases, "https://hub.example.org")
-    assert "https://hub.example.org\tguest01\t" + phrases["guest01"] in (tmp_path / "phrases.txt").read_text()
+    assert "https://hub.example.org\tguest01\t" + phrases["guest01"] in (tmp_path / "phrases.txt").read_text(
+        encoding="utf-8"
+    )
     for file in (*book.path.parent.iterdir(), tmp_path / "phrases.txt"):
         assert file.stat().st_mode & 0o077 == 0, file
-    kept = book.path.read_text().replace("-", "")
+    kept = book.path.read_text(encoding="utf-8").replace("-", "")
     assert phrases["guest01"].replace("-", "") not in kept
     book.path.chmod(0o644)
     with pytest.raises(ValueError, match="can be read or changed by others"):
@@ -64,6 +66,6 @@ def test_files_hold_no_phrase_that_others_can_read(book, tmp_path: Path) -> None
 
 def test_a_damaged_book_lets_nobody_in(book) -> None:  # type: ignore[no-untyped-def]
     phrase = book.give_phrases(["guest01"], "guests", days=1)["guest01"]
-    book.path.write_text('{"guest01": {"role": "guests"}}')
+    book.path.write_text('{"guest01": {"role": "guests"}}', encoding="utf-8")
     with pytest.raises(ValueError, match="damaged"):
         book.enter("guest01", phrase)

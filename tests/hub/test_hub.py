@@ -147,10 +147,10 @@ def finished_job(home: Path, name: str) -> dict[str, Any]:
     deadline = time.monotonic() + BROWSER_S
     path = home / "tutorial-output" / "project" / "jobs" / name / "job.json"
     while time.monotonic() < deadline:
-        if path.exists() and (facts := json.loads(path.read_text()))["state"] == "finished":
+        if path.exists() and (facts := json.loads(path.read_text(encoding="utf-8")))["state"] == "finished":
             return dict(facts)
         time.sleep(0.3)
-    raise AssertionError(f"{path}: {path.read_text() if path.exists() else 'is not there'}")
+    raise AssertionError(f"{path}: {path.read_text(encoding='utf-8') if path.exists() else 'is not there'}")
 
 
 @pytest.fixture(scope="module")
@@ -210,7 +210,7 @@ def test_kernels_and_servers_answer_nobody_else(hub: RunningHub, pages: dict[str
     first, second = pages
     runtime = hub.home(first) / ".local" / "share" / "jupyter" / "runtime"
     (connection,) = runtime.glob("kernel-*.json")
-    assert json.loads(connection.read_text())["transport"] == "ipc"
+    assert json.loads(connection.read_text(encoding="utf-8"))["transport"] == "ipc"
     channels = [path for path in runtime.iterdir() if path.is_socket()]
     assert len(channels) >= 4, "shell, control, output, input, heartbeat"
     for channel in channels:
@@ -239,10 +239,10 @@ except (ssl.SSLError, ConnectionError):
 def test_limits_hold_in_kernels(hub: RunningHub, pages: dict[str, Any]) -> None:
     for name in pages:
         kernel = processes(name, "ipykernel_launcher")[0]
-        limits = Path(f"/proc/{kernel.pid}/limits").read_text()
+        limits = Path(f"/proc/{kernel.pid}/limits").read_text(encoding="utf-8")
         assert re.search(rf"Max data size +{3 * 2**30} +{3 * 2**30} ", limits), limits
         assert re.search(r"Max processes +500 +500 ", limits), limits
-        assert "Umask:\t0077" in Path(f"/proc/{kernel.pid}/status").read_text()
+        assert "Umask:\t0077" in Path(f"/proc/{kernel.pid}/status").read_text(encoding="utf-8")
         assert kernel.nice() >= 5
 
 

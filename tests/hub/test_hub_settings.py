@@ -15,14 +15,14 @@ from tests.hub.running import DEPLOY
 def read(path: Path, text: str):  # type: ignore[no-untyped-def]
     from spa_hub.settings import Settings
 
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     return Settings.read(path)
 
 
 def test_the_file_with_comments_holds_every_default() -> None:
     from spa_hub.settings import Settings
 
-    shown = tomllib.loads((DEPLOY / "hub.toml").read_text())
+    shown = tomllib.loads((DEPLOY / "hub.toml").read_text(encoding="utf-8"))
     assert shown == {name: value for name, value in asdict(Settings()).items() if name != "tutorial"}
     assert Settings.read(DEPLOY / "hub.toml") == Settings()
 
@@ -58,5 +58,5 @@ def test_no_secret_is_in_the_folder() -> None:
     """Neither a phrase nor a key; names of files that hold them may be."""
     for file in DEPLOY.parent.rglob("*"):
         if file.is_file() and file.suffix != ".pyc":
-            text = file.read_text()
+            text = file.read_text(encoding="utf-8")
             assert not re.search(r"BEGIN [A-Z ]*PRIVATE KEY|\b[0-9a-f]{40,}\b|[a-z]{4}(-[a-z]{4}){3}\b", text), file

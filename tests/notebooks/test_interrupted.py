@@ -24,6 +24,6 @@ except KeyboardInterrupt:
 
 def test_ctrl_c_is_an_interruption_and_no_error(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(tmp_path)], capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", SCRIPT, str(tmp_path)], capture_output=True, encoding="utf-8", timeout=120, check=False
     )
     assert (done.returncode, done.stdout.strip()) == (0, "interrupted"), done.stderr[-2000:]

@@ -107,7 +107,7 @@ def test_views_make_no_markup_of_text() -> None:
 
 
 def test_no_secret_is_in_the_repository() -> None:
-    listed = subprocess.run(["git", "ls-files"], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    listed = subprocess.run(["git", "ls-files"], cwd=REPOSITORY, capture_output=True, encoding="utf-8", check=False)
     if listed.returncode:
         pytest.skip("not a git checkout")
     secret = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----|\bghp_[A-Za-z0-9]{30}|\bAKIA[0-9A-Z]{16}\b")

@@ -53,14 +53,14 @@ def test_a_link_that_lies_in_a_shared_folder_is_not_followed(tmp_path: Path, fol
     """Another user of the folder has put links where files of the archive will be."""
     mine = tmp_path / "mine"
     mine.mkdir()
-    (mine / "kept").write_text("kept")
+    (mine / "kept").write_text("kept", encoding="utf-8")
     file = archive(tmp_path / "a.tar", ("one", b"from the archive"), ("deep/two", b"from the archive"))
     (folder / "one.part").symlink_to(mine / "kept")
     (folder / "one").symlink_to(mine / "kept")
     (folder / "deep").symlink_to(mine)
     with pytest.raises(UserError, match=r"deep is a link that leaves .*out; nothing is unpacked through it: remove it"):
         unpack(file, folder, 1000)
-    assert (mine / "kept").read_text() == "kept" and [path.name for path in mine.iterdir()] == ["kept"]
+    assert (mine / "kept").read_text(encoding="utf-8") == "kept" and [path.name for path in mine.iterdir()] == ["kept"]
     assert (folder / "one").read_bytes() == b"from the archive" and not (folder / "one").is_symlink()
 
 

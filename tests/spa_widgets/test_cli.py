@@ -45,7 +45,7 @@ def test_a_step_leaves_results_report_and_a_link_into_the_store(here: Path, caps
     printed = capsys.readouterr()
     assert str(here / "out" / "vector.npy") in printed.out.splitlines()
     assert "100%" in printed.err and "done in" in printed.err
-    report = json.loads((here / "out" / "report.json").read_text())
+    report = json.loads((here / "out" / "report.json").read_text(encoding="utf-8"))
     assert report["parameters"] == {"size": 40, "iterations": 4, "pause_s": 0.0, "noise": 0.01, "seed": 5}
     assert report["device"]["kind"] == "cpu" and report["versions"]["numpy"] == np.__version__
     assert set(report["stages_s"]) == {"iterate"} and "norm" in report["figures"]
@@ -70,11 +70,11 @@ def test_outputs_of_a_command_are_recognised_as_results(here: Path) -> None:
     assert spa("toy-scale", "a/vector.npy", "--factor", "-1.5", "--out", "b") == 0
     assert spa("toy-scale", "a", "--factor", "-1.5", "--store", "other", "--out", "c") == 0
     assert np.array_equal(np.load("b/scaled.npy"), -1.5 * np.load("a/vector.npy"))
-    keys = [json.loads((here / name / "job.json").read_text())["key"] for name in ("a", "b", "c")]
+    keys = [json.loads((here / name / "job.json").read_text(encoding="utf-8"))["key"] for name in ("a", "b", "c")]
     assert keys[1] == keys[2]
-    pieces = json.loads((here / ".spa" / "store" / "objects" / keys[1][:2] / keys[1] / "result.json").read_text())[
-        "pieces"
-    ]
+    pieces = json.loads(
+        (here / ".spa" / "store" / "objects" / keys[1][:2] / keys[1] / "result.json").read_text(encoding="utf-8")
+    )["pieces"]
     assert pieces["inputs"]["vector"] == [{"job": keys[0], "file": "vector.npy"}]
     # a file that was replaced is a raw file like any other
     (here / "a" / "vector.npy").unlink()
@@ -114,10 +114,10 @@ def test_errors_name_files_as_they_were_given(here: Path, capsys: pytest.Capture
 
 def test_a_file_that_spa_did_not_make_is_kept(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (here / "out").mkdir()
-    (here / "out" / "vector.npy").write_text("precious")
+    (here / "out" / "vector.npy").write_text("precious", encoding="utf-8")
     assert spa("toy-iterate", "--iterations", "2", "--out", "out") == 1
     assert "was not made by spa" in capsys.readouterr().err
-    assert (here / "out" / "vector.npy").read_text() == "precious"
+    assert (here / "out" / "vector.npy").read_text(encoding="utf-8") == "precious"
 
 
 def test_a_killed_command_goes_on_when_run_again(here: Path) -> None:
@@ -133,7 +133,7 @@ def test_a_killed_command_goes_on_when_run_again(here: Path) -> None:
         process.send_signal(signal.SIGKILL)
     assert not (here / "out" / "vector.npy").exists()
     assert spa(*arguments) == 0
-    assert json.loads((here / "out" / "report.json").read_text())["resumed"]
+    assert json.loads((here / "out" / "report.json").read_text(encoding="utf-8"))["resumed"]
     assert spa(*arguments, "--store", "fresh", "--out", "whole") == 0
     assert (here / "out" / "vector.npy").read_bytes() == (here / "whole" / "vector.npy").read_bytes()
 
@@ -169,7 +169,9 @@ def test_light_commands_start_fast() -> None:
         "print(time.process_time(), *sorted(heavy), file=sys.stderr)"
     )
     plain = {name: value for name, value in os.environ.items() if name != "SPA_EXTRA_STEPS"}
-    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, env=plain, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, env=plain, capture_output=True, encoding="utf-8"
+    )
     seconds, *heavy = done.stderr.split()
     assert heavy == [] and float(seconds) < 0.6
 

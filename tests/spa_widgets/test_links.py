@@ -11,7 +11,9 @@ _LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]+)")
 
 
 def pages() -> list[str]:
-    listed = subprocess.run(["git", "ls-files", "*.md"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "*.md"], cwd=REPOSITORY, capture_output=True, encoding="utf-8", check=True
+    )
     return listed.stdout.split()
 
 

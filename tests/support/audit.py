@@ -97,7 +97,7 @@ def _parsed(report: str) -> dict[str, Any]:
 
 def _run(command: Sequence[str]) -> str:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT_S, check=False)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=_LIMIT_S, check=False)
     except subprocess.TimeoutExpired as error:
         raise NoAnswer(f"no answer within {_LIMIT_S} s") from error
     if not done.stdout.strip():

@@ -28,6 +28,10 @@ def mode(path: Path, value: int) -> None:
     path.write_bytes(content)
 
 
+def put(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
 def cut(path: Path, count: int) -> None:
     path.write_bytes(path.read_bytes()[:count])
 
@@ -65,7 +69,7 @@ CASES: list[tuple[str, Spoil, int, str]] = [
     (IMPORT, lambda f: cut(f / "mic_a.mrc", 5000), 1,
      "{here}/mic_a.mrc is cut short: its header announces 256 × 192 × 1 px in 197632 bytes, the file has 5000:"
      " copy it again."),
-    (IMPORT, lambda f: (f / "mic_a.mrc").write_text("hello " * 1000), 1,
+    (IMPORT, lambda f: (f / "mic_a.mrc").write_text("hello " * 1000, encoding="utf-8"), 1,
      "{here}/mic_a.mrc is not an MRC file (its header makes no sense): expected an image in MRC format."),
     (IMPORT, lambda f: mode(f / "mic_a.mrc", 4), 1,
      "{here}/mic_a.mrc holds Fourier coefficients (mode 4); expected an image or map in real space."),
@@ -109,7 +113,7 @@ CASES: list[tuple[str, Spoil, int, str]] = [
      "{here}/micrographs.star holds no micrograph; expected at least one: import the micrographs again."),
     (CTF, lambda f: (f / "micrographs.star").write_bytes(b""), 1,
      "{here}/micrographs.star holds no table; expected a STAR file with a data block and a loop."),
-    (CTF, lambda f: (f / "micrographs.star").write_text("just a note\n"), 1,
+    (CTF, lambda f: put(f / "micrographs.star", "just a note\n"), 1,
      "{here}/micrographs.star is not a readable STAR file (line 1 is 'just a note', before any data block): "
      "export it again."),
     (CTF, lambda f: shutil.copy(f / "mic_a.mrc", f / "micrographs.star"), 1,
@@ -235,7 +239,8 @@ CASES: list[tuple[str, Spoil, int, str]] = [
                 edit(f / "particles.star", "particles", "rlnImageName", 2, "1@other.mrcs")), 1,
      "{here}/particles.star mixes boxes: {here}/particles.mrcs has 32 px, {here}/other.mrcs has 20 px; "
      "expected one in an optics group: give each box a group of its own."),
-    (CLASSIFY, lambda f: (f / "particles.star").write_text((f / "particles.star").read_text() + "extra cell\n"), 1,
+    (CLASSIFY,
+     lambda f: put(f / "particles.star", (f / "particles.star").read_text(encoding="utf-8") + "extra cell\n"), 1,
      "{here}/particles.star is not a readable STAR file (row 25 of the table particles (near line 59) has 2 "
      "cells for 13 columns): export it again."),
     ("classify-2d particles.star --classes 2 --mask-diameter-A 900", nothing, 1,
@@ -338,11 +343,11 @@ CASES: list[tuple[str, Spoil, int, str]] = [
      "sharpen: resolution_A is '-3', but input should be greater than 0."),
     (SHARPEN + " --resolution-A 15 --b-factor-A2 1e9", nothing, 1,
      "sharpen: b_factor_A2 is '1e9', but input should be less than or equal to 2000."),
-    (SHARPEN + " --fsc fsc.csv", lambda f: (f / "fsc.csv").write_text("resolution_A,corrected\n3,1\n2,0\n"), 1,
+    (SHARPEN + " --fsc fsc.csv", lambda f: put(f / "fsc.csv", "resolution_A,corrected\n3,1\n2,0\n"), 1,
      "{here}/fsc.csv has 2 shells, but the map of 32 px has 16; give the curves of this map."),
-    (SHARPEN + " --fsc fsc.csv", lambda f: (f / "fsc.csv").write_text("a,b\n1,2\n"), 1,
+    (SHARPEN + " --fsc fsc.csv", lambda f: put(f / "fsc.csv", "a,b\n1,2\n"), 1,
      "{here}/fsc.csv has no column resolution_A; it has a, b: give an fsc.csv."),
-    (SHARPEN + " --fsc fsc.csv", lambda f: (f / "fsc.csv").write_text("resolution_A,corrected\n3,one\n"), 1,
+    (SHARPEN + " --fsc fsc.csv", lambda f: put(f / "fsc.csv", "resolution_A,corrected\n3,one\n"), 1,
      "{here}/fsc.csv: row 1 of corrected is 'one'; expected a number: mend or leave out the row."),
     (SHARPEN + " --fsc fsc.csv", lambda f: (f / "fsc.csv").write_bytes(b"\xff\x00" * 20), 1,
      "{here}/fsc.csv is not a readable CSV table; expected FSC curves: write it with the fsc step."),

@@ -115,7 +115,7 @@ MORE: list[tuple[str, Spoil, int, str]] = [
      "simulate: micrographs is '0', but input should be greater than or equal to 1."),
     ("simulate --defocus-min-A 30000 --defocus-max-A 10000", nothing, 1,
      "The largest defocus (10000 Å) is below the least (30000 Å); swap them."),
-    ("simulate --model m.pdb --size-px 256", lambda f: (f / "m.pdb").write_text("END\n"), 1,
+    ("simulate --model m.pdb --size-px 256", lambda f: (f / "m.pdb").write_text("END\n", encoding="utf-8"), 1,
      "{here}/m.pdb holds no atoms; expected an atomic model in PDB or mmCIF format."),
     ("simulate --model m.pdb --size-px 256", lambda f: fifo(f / "m.pdb"), 1, "{here}/m.pdb " + PLAIN),
     ("simulate --model m.pdb --size-px 256", lambda f: (f / "m.pdb").mkdir(), 1,

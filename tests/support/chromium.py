@@ -22,7 +22,7 @@ def _launch(playwright: Any) -> Any:
         done = subprocess.run(
             [sys.executable, "-m", "playwright", "install", "chromium"],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=300,
             check=False,
         )

@@ -87,7 +87,9 @@ def _work_and_leave(work: Callable[[], object], at_operation: int, after_cpu_s: 
         work()
         ended = os.times()
         if note is not None:
-            note.write_text(f"{counter.count} {ended.user - begun.user + ended.system - begun.system}")
+            note.write_text(
+                f"{counter.count} {ended.user - begun.user + ended.system - begun.system}", encoding="utf-8"
+            )
         status = 0
     except BaseException:
         traceback.print_exc()

@@ -104,7 +104,7 @@ def recorded() -> dict[str, Any]:
     """Versions and code of all steps as they were recorded."""
     if not RECORD.is_file():
         return {}
-    stored = json.loads(RECORD.read_text())
+    stored = json.loads(RECORD.read_text(encoding="utf-8"))
     modules = stored["modules"]
     return {
         name: {"version": step["version"], "code": {path: modules[path] for path in step["code"]}}
@@ -121,7 +121,7 @@ def write(steps: dict[str, Any]) -> None:
         "steps": {name: {"version": step["version"], "code": sorted(step["code"])} for name, step in steps.items()},
         "modules": dict(sorted(modules.items())),
     }
-    RECORD.write_text(json.dumps(content, indent=1) + "\n")
+    RECORD.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def changed_modules(before: dict[str, str], now: dict[str, str]) -> list[str]:

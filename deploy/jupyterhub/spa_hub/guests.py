@@ -100,12 +100,14 @@ class GuestBook:
     @contextlib.contextmanager
     def _change(self) -> Iterator[dict[str, Guest]]:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with open(_private(self.path.with_suffix(".lock")), "r+") as lock:
+        with open(_private(self.path.with_suffix(".lock")), "r+", encoding="utf-8") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             guests = self.read()
             yield guests
             part = _private(self.path.with_suffix(".part"))
-            part.write_text(json.dumps({name: asdict(guest) for name, guest in guests.items()}, indent=1))
+            part.write_text(
+                json.dumps({name: asdict(guest) for name, guest in guests.items()}, indent=1), encoding="utf-8"
+            )
             part.replace(self.path)
 
     def give_phrases(self, names: Sequence[str], role: str, days: float, once: bool = False) -> dict[str, str]:

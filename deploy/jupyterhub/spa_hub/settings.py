@@ -75,7 +75,7 @@ class Settings:
             If the file is missing, is no TOML, or has a name or a type that is not known.
         """
         try:
-            values = tomllib.loads(path.read_text())
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
         except (OSError, tomllib.TOMLDecodeError) as error:
             raise ValueError(
                 f"{path} cannot be read as TOML: {error}; start from hub.toml beside this program."

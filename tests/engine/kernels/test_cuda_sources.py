@@ -29,14 +29,15 @@ def test_sources_are_whole_for_a_compiler_without_files() -> None:
         text = cuda.source_text(name)
         assert "#include" not in text
         assert "read_cube(" in text
-        assert len(entry_points((KERNELS / name).read_text())) > 0
+        assert len(entry_points((KERNELS / name).read_text(encoding="utf-8"))) > 0
 
 
 def test_every_launch_names_a_kernel_that_exists() -> None:
     kernels = {
-        name: set(re.findall(r"void run_(\w+)\(", entry_points((KERNELS / name).read_text()))) for name in SOURCES
+        name: set(re.findall(r"void run_(\w+)\(", entry_points((KERNELS / name).read_text(encoding="utf-8"))))
+        for name in SOURCES
     }
-    python = "".join((KERNELS / f"{Path(name).stem}_cuda.py").read_text() for name in SOURCES)
+    python = "".join((KERNELS / f"{Path(name).stem}_cuda.py").read_text(encoding="utf-8") for name in SOURCES)
     named = {name for names in kernels.values() for name in names}
     for name in named:
         assert f'"{name}"' in python, f"{name} is never launched"
@@ -57,16 +58,18 @@ def _with_nvcc(source: str, tmp_path: Path) -> None:
     nvcc = shutil.which("nvcc")
     if nvcc is None:
         pytest.skip("neither the wheel nvidia-cuda-nvrtc-cu12 nor nvcc is installed")
-    listed = subprocess.run([nvcc, "--list-gpu-arch"], capture_output=True, text=True, check=True, timeout=60).stdout
+    listed = subprocess.run(
+        [nvcc, "--list-gpu-arch"], capture_output=True, encoding="utf-8", check=True, timeout=60
+    ).stdout
     known = {int(number) for number in re.findall(r"compute_(\d+)\b", listed)}
     wanted = [number for number in ARCHITECTURES if number in known]
     assert wanted, f"nvcc knows none of {ARCHITECTURES}"
     chosen = {wanted[0], wanted[-1]}  # it is slow: the oldest and the newest; what lies between uses nothing else
     targets = [f"-gencode=arch=compute_{n},code=sm_{n}" for n in sorted(chosen)]
     text = tmp_path / source  # as CuPy gets it: one text, no header beside it
-    text.write_text(cuda.source_text(source))
+    text.write_text(cuda.source_text(source), encoding="utf-8")
     command = [nvcc, "-std=c++17", "-Werror", "all-warnings", "-fatbin", *targets, str(text), "-o", f"{text}.fatbin"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=200, cwd=tmp_path)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=200, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert Path(f"{text}.fatbin").stat().st_size > 1000
 

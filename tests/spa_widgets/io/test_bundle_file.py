@@ -290,7 +290,7 @@ def test_members_that_are_not_listed_or_have_another_size_are_refused(tmp_path: 
 
 
 def test_what_is_no_bundle_is_told(tmp_path: Path) -> None:
-    (tmp_path / "text.spa").write_text("hello")
+    (tmp_path / "text.spa").write_text("hello", encoding="utf-8")
     for path, sentence in (
         (tmp_path / "text.spa", "is not a whole bundle"),
         (tmp_path / "nothing.spa", "cannot be opened as a bundle"),

@@ -65,8 +65,8 @@ def test_a_step_takes_a_dataset_of_cryosparc_and_its_contrast(here: Path) -> Non
 
 
 def test_files_of_each_micrograph_become_one_table(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (here / "mic_a.box").write_text("40 50 40 40\n100 90 40 40\n")
-    (here / "mic_b.box").write_text("50 60 40 40\n")
+    (here / "mic_a.box").write_text("40 50 40 40\n100 90 40 40\n", encoding="utf-8")
+    (here / "mic_b.box").write_text("50 60 40 40\n", encoding="utf-8")
     assert spa("convert mic_*.box --out all.star") == 0
     assert "3 positions on 2 micrographs in all.star" in capsys.readouterr().out
     assert spa("extract micrographs.star all.star --box-px 40 --diameter-A 50 --quiet --out joined") == 0
@@ -76,6 +76,6 @@ def test_files_of_each_micrograph_become_one_table(here: Path, capsys: pytest.Ca
     whole, one = (read_mrc(here / name / "particles.mrcs")[0] for name in ("joined", "one"))
     assert np.array_equal(whole[2:], one)
     assert spa("convert all.star --out all.csv") == 0
-    assert (here / "all.csv").read_text().splitlines()[0] == "micrograph,x,y"
+    assert (here / "all.csv").read_text(encoding="utf-8").splitlines()[0] == "micrograph,x,y"
     assert spa("convert all.star --out all.txt") == 1
     assert "names no format that is written; expected .star, .cs or .csv" in capsys.readouterr().err

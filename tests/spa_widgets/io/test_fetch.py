@@ -105,7 +105,7 @@ def test_a_broken_transfer_goes_on_where_it_stopped(server: Server, tmp_path: Pa
     assert {path.relative_to(tmp_path).as_posix(): path.read_bytes() for path in files} == MEMBERS
     assert server.ranges == [None, "bytes=300000-", "bytes=550000-"]
     assert server.sent == len(server.content), "no byte was sent twice"
-    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    manifest = json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["archive"]["sha256"] == hashlib.sha256(server.content).hexdigest()
     assert manifest["files"]["set/mic_3.mrc"] == 200_000
     assert not list(tmp_path.glob("*.part*"))
@@ -126,7 +126,7 @@ def test_a_file_that_changed_on_the_server_is_taken_from_the_start(server: Serve
     target = tmp_path / "set.tar"
     part = tmp_path / "set.tar.part"
     part.write_bytes(b"old" * 1000)
-    (tmp_path / "set.tar.part.json").write_text('{"mark": "\\"v0\\""}')
+    (tmp_path / "set.tar.part.json").write_text('{"mark": "\\"v0\\""}', encoding="utf-8")
     download(data_set(server).urls[0], target, lambda done, total, message: None)
     assert target.read_bytes() == server.content
 

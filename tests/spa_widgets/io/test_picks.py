@@ -55,7 +55,7 @@ def listed_by_relion(folder: Path) -> Path:
 
 
 def written(folder: Path, name: str, text: str) -> Path:
-    (folder / name).write_text(text)
+    (folder / name).write_text(text, encoding="utf-8")
     return folder / name
 
 
@@ -79,7 +79,11 @@ def test_the_pixel_that_was_picked_is_the_centre_of_its_image(micrographs: Path,
     ctx, images = extracted(micrographs, KINDS[kind](tmp_path), tmp_path / "out")
     assert images.shape == (2, 16, 16)
     assert (images[:, 8, 8] == 100).all()
-    assert all("mic_10" in line for line in (ctx.out / "particles.star").read_text().splitlines() if "@" in line)
+    assert all(
+        "mic_10" in line
+        for line in (ctx.out / "particles.star").read_text(encoding="utf-8").splitlines()
+        if "@" in line
+    )
     assert any("count y from the last row" in sentence for sentence in ctx.warnings) == (kind == "cryoppp")
 
 

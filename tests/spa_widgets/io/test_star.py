@@ -15,7 +15,7 @@ from spa_widgets.io.star import read_star, write_star
 
 
 def read(tmp_path: Path, text: str) -> dict[str, pd.DataFrame]:
-    (tmp_path / "a.star").write_text(text)
+    (tmp_path / "a.star").write_text(text, encoding="utf-8")
     return read_star(tmp_path / "a.star")
 
 

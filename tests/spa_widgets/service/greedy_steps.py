@@ -47,7 +47,9 @@ def take(ctx: JobContext) -> None:
         ctx.check_cancelled()
         time.sleep(0.05)
     seen = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-    (ctx.out / "where.json").write_text(json.dumps({"device": ctx.device, "visible": seen, "mark": ctx.params.mark}))
+    (ctx.out / "where.json").write_text(
+        json.dumps({"device": ctx.device, "visible": seen, "mark": ctx.params.mark}), encoding="utf-8"
+    )
 
 
 TAKE = register(

@@ -173,11 +173,11 @@ def test_hostile_neighbours(as_root: None, service: RunningService, participant:
         os.mkfifo(place.spool / f"{new_ticket()}.json")
         folder = place.spool / f"{new_ticket()}.json"
         folder.mkdir()
-        (folder / "kept").write_text("")
+        (folder / "kept").write_text("", encoding="utf-8")
         (place.spool / "rubbish.json").write_bytes(os.urandom(1000))
         for path in (place.store / "objects" / "planted", place.root / "board.json", place.tickets / "x"):
             with pytest.raises(PermissionError):
-                path.write_text("planted")
+                path.write_text("planted", encoding="utf-8")
 
     np.save(alien, np.arange(3.0))
     os.chown(alien, MALLORY, MALLORY)

@@ -36,7 +36,7 @@ def admit(intake: Intake, path: Path, uid: int = MALLORY) -> Path:
 
 def write(path: Path, text: str = "content", mode: int = 0o644, uid: int = MALLORY) -> Path:
     path.parent.mkdir(exist_ok=True)
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     path.chmod(mode)
     os.chown(path, uid, uid)
     return path
@@ -49,7 +49,7 @@ def test_a_participants_file_is_copied_under_its_content(home: Path, intake: Int
     assert copied.is_relative_to(intake.folder) and copied.stat().st_uid == os.geteuid()
     assert not copied.stat().st_mode & 0o222
     write(mine, "what it was exchanged for")
-    assert copied.read_text() == "what was there when it was read" and admit(intake, mine) != copied
+    assert copied.read_text(encoding="utf-8") == "what was there when it was read" and admit(intake, mine) != copied
 
 
 def test_a_file_that_only_its_keeper_can_change_is_used_where_it_lies(home: Path, intake: Intake) -> None:
@@ -98,7 +98,7 @@ def test_what_is_not_for_everybody_is_refused(home: Path, intake: Intake, trick:
 def test_a_table_may_not_name_what_its_owner_could_exchange(home: Path, intake: Intake) -> None:
     shared = write(home.parent / "shared" / "mic.mrc", uid=0)
     good = write(home / "good.star", f"data_\n\nloop_\n_rlnMicrographName\n{shared}\n")
-    assert admit(intake, good).read_text() == good.read_text()
+    assert admit(intake, good).read_text(encoding="utf-8") == good.read_text(encoding="utf-8")
     mine = write(home / "mine.mrc")
     bad = write(home / "bad.star", f"data_\n\nloop_\n_rlnMicrographName\n{mine}\n")
     with pytest.raises(UserError, match="in a folder of your own"):
@@ -113,12 +113,12 @@ def test_a_table_may_not_name_what_its_owner_could_exchange(home: Path, intake: 
 
 
 def link(spool: Path, name: str) -> None:
-    (spool / "target").write_text(json.dumps({"format": 1, "id": name.removesuffix(".json")}))
+    (spool / "target").write_text(json.dumps({"format": 1, "id": name.removesuffix(".json")}), encoding="utf-8")
     (spool / name).symlink_to(spool / "target")
 
 
 def hard_link(spool: Path, name: str) -> None:
-    (spool / "target").write_text(json.dumps({"format": 1, "id": name.removesuffix(".json")}))
+    (spool / "target").write_text(json.dumps({"format": 1, "id": name.removesuffix(".json")}), encoding="utf-8")
     os.link(spool / "target", spool / name)
 
 
@@ -127,12 +127,18 @@ BAD: dict[str, Callable[[Path, str], object]] = {
     "hard link": hard_link,
     "fifo": lambda spool, name: os.mkfifo(spool / name),
     "folder": lambda spool, name: (spool / name).mkdir(),
-    "huge": lambda spool, name: (spool / name).write_text(json.dumps({"format": 1, "id": name[:-5], "x": "y" * 5000})),
+    "huge": lambda spool, name: (spool / name).write_text(
+        json.dumps({"format": 1, "id": name[:-5], "x": "y" * 5000}), encoding="utf-8"
+    ),
     "not JSON": lambda spool, name: (spool / name).write_bytes(b"\xff\x00{"),
-    "deep": lambda spool, name: (spool / name).write_text("[" * 3000),
-    "list": lambda spool, name: (spool / name).write_text("[1]"),
-    "renamed": lambda spool, name: (spool / name).write_text(json.dumps({"format": 1, "id": new_ticket()})),
-    "later format": lambda spool, name: (spool / name).write_text(json.dumps({"format": 2, "id": name[:-5]})),
+    "deep": lambda spool, name: (spool / name).write_text("[" * 3000, encoding="utf-8"),
+    "list": lambda spool, name: (spool / name).write_text("[1]", encoding="utf-8"),
+    "renamed": lambda spool, name: (spool / name).write_text(
+        json.dumps({"format": 1, "id": new_ticket()}), encoding="utf-8"
+    ),
+    "later format": lambda spool, name: (spool / name).write_text(
+        json.dumps({"format": 2, "id": name[:-5]}), encoding="utf-8"
+    ),
 }
 
 
@@ -154,7 +160,7 @@ def test_the_system_says_who_asks(as_root: None, open_folder: Path) -> None:
     spool.chmod(0o1733)
     ticket = new_ticket()
     text = json.dumps({"format": 1, "id": ticket, "uid": 0, "user": "root"})
-    as_user(MALLORY, lambda: (spool / f"{ticket}.json").write_text(text))
+    as_user(MALLORY, lambda: (spool / f"{ticket}.json").write_text(text, encoding="utf-8"))
     folder = os.open(spool, os.O_RDONLY)
     assert read_request(folder, f"{ticket}.json", 1000)[0] == MALLORY
     os.close(folder)

@@ -69,7 +69,7 @@ def test_a_gpu_is_chosen_by_hand_or_is_any_free_one() -> None:
     with running(**pretended) as (_, session):
 
         def where(job: Any) -> dict[str, Any]:
-            return dict(json.loads(job.wait(LONG_S).path("where").read_text()))
+            return dict(json.loads(job.wait(LONG_S).path("where").read_text(encoding="utf-8")))
 
         second = session.toy_take(seconds=3600, mark=1, device="gpu:1")
         wait_until(lambda: second.status == "running", LONG_S)

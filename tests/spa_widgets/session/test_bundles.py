@@ -238,7 +238,9 @@ def test_micrographs_left_out_are_told_and_taken_from_where_the_learner_has_them
         job = session.import_micrographs(str(here / "*.mrc"), **OPTICS)
         assert job.origin.startswith("from the bundle, ")
         assert list(job.table()["rlnMicrographName"]) == [str(here / f"mic_{number}.mrc") for number in (1, 2)]
-        assert session["J1"].path("micrographs").read_text() == job.path("micrographs").read_text()
+        assert session["J1"].path("micrographs").read_text(encoding="utf-8") == job.path("micrographs").read_text(
+            encoding="utf-8"
+        )
 
         told = Session.open_bundle(tmp_path / "small.spa", tmp_path / "told", raw=str(here))
         assert told["J1"].table()["rlnMicrographName"].iloc[0] == str(here / "mic_1.mrc")

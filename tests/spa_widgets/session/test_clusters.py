@@ -63,7 +63,7 @@ def two(open_session: Callable[..., Session]) -> Session:
 
 def driver_and_helper(session: Session, job: Job) -> tuple[psutil.Process, psutil.Process]:
     """The worker that runs a job, and the other one."""
-    owner = json.loads((session.store.work_folder(job.key) / "owner.json").read_text())
+    owner = json.loads((session.store.work_folder(job.key) / "owner.json").read_text(encoding="utf-8"))
     workers = [c for c in runner_process(session).children() if "spawn_main" in " ".join(c.cmdline())]
     assert len(workers) == 2
     return sorted(workers, key=lambda process: process.pid != owner["pid"])[0:2]  # type: ignore[return-value]
@@ -167,13 +167,13 @@ def test_a_command_on_a_cluster(
     settings = {}
     for name, attribute in names.items():
         file = tmp_path / name
-        file.write_text(getattr(encrypted.security, attribute))
+        file.write_text(getattr(encrypted.security, attribute), encoding="utf-8")
         settings[f"distributed.comm.tls.{name}"] = str(file)
     volume, out = str(data / "volume.mrc"), tmp_path / "flipped"
     with dask.config.set(settings):
         asked = ["flip-hand", volume, "--out", str(out), "--cluster", encrypted.scheduler_address]
         assert main(asked) == 0
-    report = json.loads((out / "report.json").read_text())
+    report = json.loads((out / "report.json").read_text(encoding="utf-8"))
     assert (out / "map_flipped.mrc").is_file() and report["step"] == "flip_hand"
     assert main([*asked[:-1], "pbs:2"]) == 1
     assert "The cluster is 'pbs:2'; expected 'local'" in capsys.readouterr().err
@@ -202,7 +202,7 @@ def test_names_and_addresses(given: str, expected: ClusterSetting, tmp_path: Pat
     assert expected.save(tmp_path) == (expected != ClusterSetting())
     assert not expected.save(tmp_path)
     assert ClusterSetting.load(tmp_path) == expected
-    (tmp_path / ".spa" / "cluster.json").write_text('{"kind": 7')
+    (tmp_path / ".spa" / "cluster.json").write_text('{"kind": 7', encoding="utf-8")
     with pytest.raises(UserError, match="open it again with cluster="):
         ClusterSetting.load(tmp_path)
     assert expected.save(tmp_path) and ClusterSetting.load(tmp_path) == expected
@@ -250,7 +250,7 @@ def test_databases_that_other_machines_open_use_no_shared_memory(
         "lab /home fuse.sshfs rw 0 0",
     ]
     monkeypatch.setattr(mounts, "_MOUNTS", tmp_path / "mounts")
-    (tmp_path / "mounts").write_text("\n".join(lines))
+    (tmp_path / "mounts").write_text("\n".join(lines), encoding="utf-8")
     mounts.is_on_network.cache_clear()
     places = {
         "/data/p": True,

@@ -75,7 +75,7 @@ def test_tables_name_files_where_they_are_published(store: Store) -> None:
     first = execute(JobSpec("toy_iterate", {"iterations": 2}), store, "cpu")
     spec = JobSpec("toy_scale", {}, {"vector": StoredFile(first, "vector.npy")})
     found = store.get(execute(spec, store, "cpu"))
-    named = found.files["where.star"].read_text().split("@")[1].strip()
+    named = found.files["where.star"].read_text(encoding="utf-8").split("@")[1].strip()
     assert Path(named) == found.files["scaled.npy"] and Path(named).is_file()
 
 

@@ -76,7 +76,7 @@ def test_killed_kernel_leaves_the_job_running(open_session: Callable[..., Sessio
     known = len(session)
     code = KERNEL.format(here=str(Path(__file__).parent), project=str(session.path))
     root = Path(__file__).resolve().parents[3]
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=root, text=True) as kernel:
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=root, encoding="utf-8") as kernel:
         assert kernel.stdout is not None and "session.take_over()" in kernel.stdout.readline()
         assert kernel.stdout.readline() == "asked\n"
         kernel.kill()

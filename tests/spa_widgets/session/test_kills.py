@@ -21,7 +21,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str
     """Hashes of the files of the result when nothing dies, and how many operations on files it takes."""
     folder = tmp_path_factory.mktemp("undisturbed")
     assert forked(lambda: execute(SPEC, Store.open(folder / "store"), "cpu"), note=folder / "note")
-    return hashes(Store.open(folder / "store")), int((folder / "note").read_text().split()[0])
+    return hashes(Store.open(folder / "store")), int((folder / "note").read_text(encoding="utf-8").split()[0])
 
 
 def hashes(store: Store) -> dict[str, str]:

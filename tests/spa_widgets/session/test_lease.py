@@ -26,7 +26,7 @@ def another_machine(folder: Path, silent_s: float) -> Path:
     """Leave the sign of a process elsewhere that was last heard of some time ago."""
     folder.mkdir(parents=True, exist_ok=True)
     owner = folder / OWNER_FILE
-    owner.write_text(json.dumps({"host": "elsewhere", "pid": 1, "token": "other"}))
+    owner.write_text(json.dumps({"host": "elsewhere", "pid": 1, "token": "other"}), encoding="utf-8")
     heard = time.time() - silent_s
     os.utime(owner, (heard, heard))
     return owner
@@ -47,7 +47,9 @@ def test_a_clock_that_was_put_back_makes_nobody_immortal(tmp_path: Path) -> None
     """A dead machine's sign may bear a time that is still to come; a live one touches its own again at once."""
     owner = another_machine(tmp_path, silent_s=-3600)
     kernels = Kernels(tmp_path)
-    kernels.file.write_text('{"host": "elsewhere", "pid": 1, "born": 5.0, "token": "t", "since": 5.0}')
+    kernels.file.write_text(
+        '{"host": "elsewhere", "pid": 1, "born": 5.0, "token": "t", "since": 5.0}', encoding="utf-8"
+    )
     os.utime(kernels.file, (owner.stat().st_mtime,) * 2)
     assert kernels.notice() == ""
     held = acquire(tmp_path)
@@ -87,7 +89,7 @@ def test_the_lock_of_a_killed_process_on_this_machine_is_free_at_once(tmp_path: 
         f"from pathlib import Path\nimport time\nfrom spa_widgets.session.lease import acquire\n"
         f"with acquire(Path({str(tmp_path)!r})):\n    print('taken', flush=True)\n    time.sleep(60)\n"
     )
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, encoding="utf-8") as process:
         assert process.stdout is not None and process.stdout.readline() == "taken\n"
         assert acquire(tmp_path) is None
         process.kill()

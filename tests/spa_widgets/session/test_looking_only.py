@@ -88,7 +88,7 @@ def test_a_bundle_is_looked_at(open_session: Callable[..., Session], tmp_path: P
     other.export(tmp_path / "a.spa")
     looker = Session.look_at(tmp_path / "a.spa")
     looker.refresh()
-    assert looker["J1"].path("table").read_text() == made.path("table").read_text()
+    assert looker["J1"].path("table").read_text(encoding="utf-8") == made.path("table").read_text(encoding="utf-8")
     with pytest.raises(UserError, match="here results are only looked at"):
         looker.toy_iterate(iterations=4)
     for path in (tmp_path / "nothing", tmp_path):

@@ -133,9 +133,11 @@ def test_asking_does_not_open_long_tables(particles: Path, monkeypatch: pytest.M
 
 
 def test_tables_that_cannot_be_read_or_name_nothing_are_left_to_the_step(tmp_path: Path) -> None:
-    (tmp_path / "bad.star").write_text("data_\nloop_\n_rlnImageName\n")
+    (tmp_path / "bad.star").write_text("data_\nloop_\n_rlnImageName\n", encoding="utf-8")
     (tmp_path / "bad.cs").write_bytes(b"no dataset")
-    (tmp_path / "gone.star").write_text("data_particles\nloop_\n_rlnImageName\n1@nowhere.mrcs\n2@nowhere.mrcs\n")
+    (tmp_path / "gone.star").write_text(
+        "data_particles\nloop_\n_rlnImageName\n1@nowhere.mrcs\n2@nowhere.mrcs\n", encoding="utf-8"
+    )
     for name in ("bad.star", "bad.cs", "gone.star", "missing.star", "volume.mrc"):
         assert named_images(tmp_path / name) == []
 
@@ -146,5 +148,7 @@ def test_each_of_fifty_stacks_is_looked_at_once(tmp_path: Path) -> None:
         stack.touch()
     rows = [f"{number:06d}@s{number % 50:02d}.mrcs m.mrc" for number in range(27_680)]
     table = tmp_path / "all.star"
-    table.write_text("data_particles\nloop_\n_rlnImageName\n_rlnMicrographName\n" + "\n".join(rows) + "\n")
+    table.write_text(
+        "data_particles\nloop_\n_rlnImageName\n_rlnMicrographName\n" + "\n".join(rows) + "\n", encoding="utf-8"
+    )
     assert named_images(table) == stacks

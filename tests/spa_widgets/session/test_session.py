@@ -30,7 +30,9 @@ def test_a_session_loads_no_widget_library() -> None:
         "print(*sorted(bad & set(sys.modules)))"
     )
     plain = {name: value for name, value in os.environ.items() if name != "SPA_EXTRA_STEPS"}
-    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, env=plain, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, env=plain, capture_output=True, encoding="utf-8"
+    )
     assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
 
 
@@ -87,7 +89,7 @@ def test_a_chain_of_jobs_runs_and_is_there_at_once_the_next_time(open_session: O
     assert other.toy_iterate(iterations=5) == elsewhere == other.jobs[0] and session.workspaces == ["W1", "other"]
     assert elsewhere.status == "finished" and time.monotonic() - begun < 0.5
     assert elsewhere != first and elsewhere.key == first.key and elsewhere.workspace == "other"
-    facts = json.loads((session.path / "jobs" / "J2-toy_scale" / "job.json").read_text())
+    facts = json.loads((session.path / "jobs" / "J2-toy_scale" / "job.json").read_text(encoding="utf-8"))
     assert facts["state"] == "finished" and facts["key"] == second.key
     assert (session.path / "jobs" / "J2-toy_scale" / "scaled.npy").stat().st_ino == (
         session.store.get(second.key).files["scaled.npy"].stat().st_ino

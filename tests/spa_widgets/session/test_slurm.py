@@ -58,7 +58,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def run(*command: str) -> str:
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+    return subprocess.run(command, check=True, capture_output=True, encoding="utf-8", timeout=60).stdout
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     key.chmod(0o600)
     host = socket.gethostname().partition(".")[0]
     configuration = folder / "slurm.conf"
-    configuration.write_text(CONFIGURATION.format(host=host, folder=folder, ports=free_ports(2)))
+    configuration.write_text(CONFIGURATION.format(host=host, folder=folder, ports=free_ports(2)), encoding="utf-8")
     deployed = Path(__file__).resolve().parents[3] / "deploy" / "slurm" / "jobqueue.yaml"
     shutil.copy(deployed, folder / "dask")
     settings = {
@@ -105,7 +105,7 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         finally:
             for pid in pids:
                 if pid.is_file():
-                    os.kill(int(pid.read_text()), 15)
+                    os.kill(int(pid.read_text(encoding="utf-8")), 15)
 
 
 def test_a_job_spreads_over_two_batch_jobs(slurm: None, tmp_path: Path, open_session: Callable[..., Session]) -> None:

@@ -34,10 +34,10 @@ def test_modules_are_found_through_others() -> None:
 
 def test_comments_and_docstrings_do_not_count(tmp_path: Path) -> None:
     one, two = tmp_path / "one.py", tmp_path / "two.py"
-    one.write_text('def f(x):\n    """Old."""\n    # why\n    return x + 1  # here\n')
-    two.write_text('"""New."""\n\n\ndef f(x):\n    """New\n    text."""\n\n    return x + 1\n')
+    one.write_text('def f(x):\n    """Old."""\n    # why\n    return x + 1  # here\n', encoding="utf-8")
+    two.write_text('"""New."""\n\n\ndef f(x):\n    """New\n    text."""\n\n    return x + 1\n', encoding="utf-8")
     assert code_hash(one) == code_hash(two)
-    two.write_text(two.read_text().replace("+ 1", "+ 2"))
+    two.write_text(two.read_text(encoding="utf-8").replace("+ 1", "+ 2"), encoding="utf-8")
     assert code_hash(one) != code_hash(two)
 
 

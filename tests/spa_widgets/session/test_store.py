@@ -16,7 +16,7 @@ KEY = "ab" * 32
 def publish(store: Store, key: str = KEY, text: str = "hello") -> Path:
     out = store.work_folder(key) / "out"
     out.mkdir(exist_ok=True)
-    (out / "a.txt").write_text(text)
+    (out / "a.txt").write_text(text, encoding="utf-8")
     (out / "sub").mkdir(exist_ok=True)
     (out / "sub" / "b.bin").write_bytes(b"\0" * 100)
     return store.publish(key, out, {"step": "x"}).path
@@ -24,7 +24,7 @@ def publish(store: Store, key: str = KEY, text: str = "hello") -> Path:
 
 def test_published_result_lists_every_file_with_its_hash_and_is_read_only(store: Store) -> None:
     path = publish(store)
-    result = json.loads((path / "result.json").read_text())
+    result = json.loads((path / "result.json").read_text(encoding="utf-8"))
     assert set(result["files"]) == {"a.txt", "sub/b.bin"}
     # SHA-256 of "hello" as any other program gives it
     assert result["files"]["a.txt"]["sha256"] == "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
@@ -35,7 +35,7 @@ def test_published_result_lists_every_file_with_its_hash_and_is_read_only(store:
 def test_of_two_equal_results_the_first_published_wins(store: Store) -> None:
     publish(store, text="first")
     again = publish(store, text="second")
-    assert (again / "a.txt").read_text() == "first"
+    assert (again / "a.txt").read_text(encoding="utf-8") == "first"
     assert not (store.work_folder(KEY) / "out").exists()
 
 
@@ -43,9 +43,9 @@ def test_a_changed_byte_is_found_and_a_truncated_file_is_set_aside(store: Store)
     path = publish(store)
     assert store.verify() == {}
     (path / "a.txt").chmod(0o644)
-    (path / "a.txt").write_text("hellO")
+    (path / "a.txt").write_text("hellO", encoding="utf-8")
     assert "a.txt has changed" in store.verify()[KEY][0]
-    (path / "a.txt").write_text("hell")
+    (path / "a.txt").write_text("hell", encoding="utf-8")
     assert store.find(KEY) is None, "a result with a file of another size must not be used"
     assert len(list((store.path / "aside").iterdir())) == 1
     assert publish(store) == path and store.find(KEY) is not None
@@ -108,7 +108,9 @@ def test_images_that_a_star_file_names_enter_its_pieces(store: Store, tmp_path: 
     (tmp_path / "Extract" / "stack.mrcs").write_bytes(b"images")
     (tmp_path / "job").mkdir()
     star = tmp_path / "job" / "particles.star"
-    star.write_text("data_\nloop_\n_rlnImageName\n_rlnX\n1@Extract/stack.mrcs 5\n2@Extract/stack.mrcs 6\n")
+    star.write_text(
+        "data_\nloop_\n_rlnImageName\n_rlnX\n1@Extract/stack.mrcs 5\n2@Extract/stack.mrcs 6\n", encoding="utf-8"
+    )
     before = store.hashes.pieces(star)
     assert [item["name"] for item in before["refers_to"]] == ["stack.mrcs"]
     (tmp_path / "Extract" / "stack.mrcs").write_bytes(b"other images")
@@ -121,7 +123,7 @@ def test_content_is_compared_when_a_result_is_first_read(tmp_path: Path) -> None
     mine = Store.open(tmp_path / "mine", [teacher.path])
     assert mine.get(KEY).path == path
     (path / "a.txt").chmod(0o644)
-    (path / "a.txt").write_text("hellO")
+    (path / "a.txt").write_text("hellO", encoding="utf-8")
     with pytest.raises(UserError, match="is not in the store"):
         mine.get(KEY)
     assert (path / "a.txt").exists(), "a store behind one's own is never changed"

@@ -123,7 +123,9 @@ def forked_answer(ask: Callable[[], str], note: Path) -> str:
 
 def test_a_kernel_of_another_machine_is_known_by_its_heartbeat(tmp_path: Path) -> None:
     kernels = Kernels(tmp_path)
-    kernels.file.write_text('{"host": "elsewhere", "pid": 1, "born": 5.0, "token": "t", "since": 5.0}')
+    kernels.file.write_text(
+        '{"host": "elsewhere", "pid": 1, "born": 5.0, "token": "t", "since": 5.0}', encoding="utf-8"
+    )
     assert "on elsewhere" in kernels.notice()
     os.utime(kernels.file, (0, 0))
     assert kernels.notice() == ""
@@ -131,7 +133,7 @@ def test_a_kernel_of_another_machine_is_known_by_its_heartbeat(tmp_path: Path) -
 
 def test_a_damaged_note_is_no_kernel(tmp_path: Path) -> None:
     for content in ("", "{", '{"host": 1}', "[]"):
-        (tmp_path / "kernel.json").write_text(content)
+        (tmp_path / "kernel.json").write_text(content, encoding="utf-8")
         assert Kernels(tmp_path).notice() == ""
 
 

@@ -48,7 +48,7 @@ def iterate(ctx: JobContext) -> None:
             ctx.progress(iteration + 1, p.iterations, f"iteration {iteration + 1}")
             time.sleep(p.pause_s)
     np.save(ctx.out / "vector.npy", vector)
-    (ctx.out / "table.csv").write_text("x\n" + "\n".join(f"{value:.17g}" for value in vector) + "\n")
+    (ctx.out / "table.csv").write_text("x\n" + "\n".join(f"{value:.17g}" for value in vector) + "\n", encoding="utf-8")
     ctx.figure("norm", np.float64(np.abs(vector).max()))
 
 
@@ -63,7 +63,9 @@ def scale(ctx: JobContext) -> None:
         raise ValueError(f"{ctx.input('vector')} is too short.")
     vector = np.load(ctx.input("vector")) * ctx.params.factor
     np.save(ctx.out / "scaled.npy", vector)
-    (ctx.out / "where.star").write_text(f"data_x\n\nloop_\n_rlnImageName\n000001@{ctx.out}/scaled.npy\n")
+    (ctx.out / "where.star").write_text(
+        f"data_x\n\nloop_\n_rlnImageName\n000001@{ctx.out}/scaled.npy\n", encoding="utf-8"
+    )
     ctx.figure("sum", float(vector.sum()))
 
 

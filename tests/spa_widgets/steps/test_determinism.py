@@ -30,7 +30,7 @@ def run_with(threads: int, folder: Path) -> dict[str, dict[str, str]]:
     """Run all jobs in a process of its own that has so many threads."""
     environment = {**os.environ, **dict.fromkeys(THREADS, str(threads)), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", CODE, str(folder)]
-    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stderr
     used, made = json.loads(done.stdout.splitlines()[-1])
     assert used == threads

@@ -78,7 +78,7 @@ def _pdb(folder: Path) -> Path:
         for i, (x, y, z) in enumerate(channel().positions_A[:2000])
     ]
     path = folder / "protomer.pdb"
-    path.write_text("\n".join([*lines, "END", ""]))
+    path.write_text("\n".join([*lines, "END", ""]), encoding="utf-8")
     return path
 
 

@@ -18,5 +18,5 @@ print(len(viewer.model.layers), pictures.count)
 
 
 def test_models_of_napari_need_no_library_that_draws():
-    done = subprocess.run([sys.executable, "-c", _WITHOUT], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", _WITHOUT], capture_output=True, encoding="utf-8", check=False)
     assert (done.returncode, done.stdout.split()) == (0, ["2", "16"]), done.stderr[-2000:]

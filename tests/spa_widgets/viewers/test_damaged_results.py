@@ -24,11 +24,11 @@ def with_objects(path: Path) -> None:
 
 
 def one_cell(path: Path, row: int, column: int, text: str) -> None:
-    lines = path.read_text().splitlines()
+    lines = path.read_text(encoding="utf-8").splitlines()
     cells = lines[row].split(",")
     cells[column] = text
     lines[row] = ",".join(cells)
-    path.write_text("\n".join(lines))
+    path.write_text("\n".join(lines), encoding="utf-8")
 
 
 NPZ = "{here}/mics/spectra.npz is damaged; expected arrays (.npz): delete it and run the step again."
@@ -60,7 +60,7 @@ CASES: list[tuple[str, Callable[[Path], Any], Callable[[Path], Any], str]] = [
      "{here}/map.mrc is cut short: its header announces 32 × 32 × 32 px in 132096 bytes, the file has 66048: copy it "
      "again."),
     ("damaged autosave", lambda f: ManualPicker(None, f / "mics/micrographs.star", autosave=f / "picks.json"),
-     lambda f: (f / "picks.json").write_text('{"picks": ['),
+     lambda f: (f / "picks.json").write_text('{"picks": [', encoding="utf-8"),
      "{here}/picks.json holds no picks; expected those that were kept in it: name another file for autosave, or delete "
      "it."),
 ]  # fmt: skip

@@ -113,7 +113,7 @@ def test_plotly_is_imported_for_its_own_figures_only(tmp_path: Path) -> None:
 
 
 def test_mistakes_are_told(tmp_path: Path) -> None:
-    (tmp_path / "x.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "x.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     with pytest.raises(UserError, match="expected resolution_A"):
         FSCPlot(tmp_path / "x.csv")
     plot = FSCPlot(make_fsc(tmp_path / "fsc.csv"))

@@ -84,7 +84,7 @@ def test_its_code_reproduces_the_picks(star: Path) -> None:
 def test_every_click_is_kept_in_the_file(star: Path, tmp_path: Path) -> None:
     file = tmp_path / "picks.json"
     ManualPicker(None, star, autosave=file).add(0, 12, 34)
-    assert json.loads(file.read_text()) == {"picks": {"mic_0001.mrc": [[12.0, 34.0]]}}
+    assert json.loads(file.read_text(encoding="utf-8")) == {"picks": {"mic_0001.mrc": [[12.0, 34.0]]}}
     assert ManualPicker(None, star, autosave=file).picks == {"mic_0001.mrc": [(12.0, 34.0)]}
 
 

@@ -17,16 +17,16 @@ WIDGETS = sorted(path.parent.name for path in (ROOT / "spa_widgets").glob("*/*/w
 
 
 def test_every_label_used_is_there_in_english_and_japanese() -> None:
-    messages = json.loads((ROOT / "spa_widgets" / "viewers" / "messages.json").read_text())
+    messages = json.loads((ROOT / "spa_widgets" / "viewers" / "messages.json").read_text(encoding="utf-8"))
     used = set()
     for source in (ROOT / "spa_widgets").glob("**/*.ts"):
-        used |= set(re.findall(r"\bt\(\"(\w+)\"", source.read_text()))
+        used |= set(re.findall(r"\bt\(\"(\w+)\"", source.read_text(encoding="utf-8")))
     missing = sorted(key for key in used if not messages.get(key, {}).get("en") or not messages[key].get("ja"))
     assert used and not missing
 
 
 def test_labels_keep_their_places_in_both_languages() -> None:
-    messages = json.loads((ROOT / "spa_widgets" / "viewers" / "messages.json").read_text())
+    messages = json.loads((ROOT / "spa_widgets" / "viewers" / "messages.json").read_text(encoding="utf-8"))
     for key, entry in messages.items():
         assert set(re.findall(r"\{\w+\}", entry["en"])) == set(re.findall(r"\{\w+\}", entry["ja"])), key
 
@@ -40,7 +40,7 @@ def test_bundles_are_small(name: str) -> None:
 
 
 def test_the_lock_file_names_no_registry() -> None:
-    lock = json.loads((ROOT / "package-lock.json").read_text())
+    lock = json.loads((ROOT / "package-lock.json").read_text(encoding="utf-8"))
     assert not [name for name, package in lock["packages"].items() if "resolved" in package]
 
 
@@ -50,6 +50,6 @@ def test_typescript_units_pass() -> None:
     if node is None or not vitest.exists():
         pytest.skip("vitest is not installed: npm ci")
     done = subprocess.run(
-        [node, str(vitest), "run"], cwd=ROOT, capture_output=True, text=True, timeout=180, check=False
+        [node, str(vitest), "run"], cwd=ROOT, capture_output=True, encoding="utf-8", timeout=180, check=False
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]

@@ -58,7 +58,7 @@ print("both sides agree")
 def test_window_and_kernel_see_each_others_changes() -> None:
     done = subprocess.run(
         ["xvfb-run", "-a", "-s", "-screen 0 1024x768x24 +extension GLX", sys.executable, "-W", "ignore", "-c", WINDOW],
-        cwd=ROOT, env={**os.environ, "QT_QPA_PLATFORM": "xcb"}, capture_output=True, text=True, timeout=240,
+        cwd=ROOT, env={**os.environ, "QT_QPA_PLATFORM": "xcb"}, capture_output=True, encoding="utf-8", timeout=240,
         check=False,
     )  # fmt: skip
     assert "both sides agree" in done.stdout, done.stderr[-2000:]
