@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from engine.display import atlas
-from engine.extraction.extract import extract_particles
+from engine.extraction.extract import ExtractSettings, extract_particles
 from engine.extraction.half_sets import assign_half_sets
 from engine.extraction.local_defocus import local_defocus
 from engine.extraction.windows import window_centres
@@ -65,7 +65,7 @@ def _extract(
     path = ctx.out / "particles.mrcs"
     dtype = np.float16 if ctx.params.float16 else np.float32
     defoci = known_defoci(micrographs)
-    tables = []
+    tables: list[pd.DataFrame] = []
     lost: Counter[str] = Counter()
     fault: UserError | None = None
     with MrcStackWriter(path, count, images.box_px, images.pixel_size_A, dtype) as stack:
@@ -79,20 +79,11 @@ def _extract(
                 leave_out(ctx, lost, error, len(rows))
                 continue
             try:
-                written: list[NDArray[np.int64]] = []
-                shown: list[NDArray[np.float32]] = []
-                for indices, cut in extract_particles(image, centres, images.settings[index]):
-                    stack.append(cut.astype(dtype))
-                    written.append(indices)
-                    if done == 0 and len(shown) * len(cut) < _SHOWN:
-                        shown.append(cut)
-                if any(map(len, shown)):
-                    ctx.picture(
-                        "particles", atlas(np.concatenate(shown)[:_SHOWN], _SHOWN_IN_A_ROW), "The first particles"
-                    )
+                kept, first = _cut(image, centres, images.settings[index], stack, dtype)
             except ValueError as error:
                 raise UserError(f"{micrographs.name(index)}: {error}") from error
-            kept = np.concatenate(written)
+            if done == 0 and len(first):
+                ctx.picture("particles", atlas(first, _SHOWN_IN_A_ROW), "The first particles")
             tables.append(_rows(micrographs, index, rows.iloc[kept], centres[kept], defoci[index]))
     ctx.progress(len(chosen), len(chosen), "writing")
     total = sum(len(table) for table in tables)
@@ -104,6 +95,20 @@ def _extract(
     if total < count:
         _shorten(path, total, images, dtype)
     return tables
+
+
+def _cut(
+    image: Any, centres_px: NDArray[np.int64], settings: ExtractSettings, stack: MrcStackWriter, dtype: Any
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Append the particles of one micrograph to the stack; return which ones, and the first of them to be shown."""
+    written: list[NDArray[np.int64]] = []
+    first: list[NDArray[np.float32]] = []
+    for indices, cut in extract_particles(image, centres_px, settings):
+        stack.append(cut.astype(dtype))
+        written.append(indices)
+        if sum(map(len, first)) < _SHOWN:
+            first.append(cut[:_SHOWN])
+    return np.concatenate(written), np.concatenate(first)[:_SHOWN]
 
 
 def _shorten(path: Path, count: int, sizes: ImageSizes, dtype: Any) -> None:
