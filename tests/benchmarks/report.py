@@ -78,8 +78,8 @@ def table(rows: Iterable[dict[str, Any]]) -> str:
     lines: list[tuple[str, ...]] = [head]
     notes: dict[int, list[str]] = {}
     for row in rows:
-        lines.append(_cells(row))
-        notes[len(lines) - 1] = _remarks(row)
+        lines.append(cells(row))
+        notes[len(lines) - 1] = remarks(row)
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
     text = []
     for number, line in enumerate(lines):
@@ -94,7 +94,8 @@ def _justified(cell: str, width: int, column: int) -> str:
     return cell.ljust(width) if column in (0, 4) else cell.rjust(width)
 
 
-def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+def cells(row: dict[str, Any]) -> tuple[str, ...]:
+    """Return what the columns of the table say of a row."""
     ours, theirs = row["ours"], row["theirs"]
     first = (row["name"], _number(ours["wall_s"]), _number(ours["cpu_s"]), f"{ours['peak_MB']:.0f}")
     if theirs is None:
@@ -104,15 +105,16 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     return (*first, row["reference"], *cost)
 
 
-def _remarks(row: dict[str, Any]) -> list[str]:
-    remarks = []
+def remarks(row: dict[str, Any]) -> list[str]:
+    """Return the accuracy of both, and the row's note."""
+    lines = []
     if row["accuracy"]:
-        remarks.append(f"ours: {_figures(row['accuracy'])}")
+        lines.append(f"ours: {_figures(row['accuracy'])}")
     if row["their_accuracy"]:
-        remarks.append(f"reference: {_figures(row['their_accuracy'])}")
+        lines.append(f"reference: {_figures(row['their_accuracy'])}")
     if row["note"]:
-        remarks.append(row["note"])
-    return remarks
+        lines.append(row["note"])
+    return lines
 
 
 def _figures(figures: dict[str, float | None]) -> str:

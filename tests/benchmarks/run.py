@@ -20,10 +20,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from tests.benchmarks.cpu_page import write_sections
 from tests.benchmarks.report import table
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BUILD = REPOSITORY / "build"
+PAGE = REPOSITORY / "docs" / "benchmarks" / "cpu.md"
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 BENCHMARKS = (
     "startup",
@@ -42,6 +44,8 @@ BENCHMARKS = (
     "kills",
     "cluster",
 )
+OWN_PAGE = ("class", "kills", "cluster")
+"""These are no steps, and have pages of their own."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             failed.append(name)
         else:
             rows += found
+            if not options.quick and name not in OWN_PAGE:
+                write_sections(PAGE, BENCHMARKS, name, machine(options), found)
         # after each, so that an interrupted run leaves what it has measured
         _write(options.json, {"machine": machine(options), "rows": rows, "failed": failed})
     described = "  ".join(f"{key}: {value}" for key, value in machine(options).items())
