@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 KEY_PATTERN = re.compile(r"[0-9a-f]{64}")
-_CHUNK_BYTES = 4 << 20
 
 
 def canonical_json(value: Any) -> str:
@@ -48,11 +47,8 @@ def digest(value: Any) -> str:
 
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file's content, read in pieces."""
-    sha = hashlib.sha256()
     with path.open("rb", buffering=0) as stream:
-        while chunk := stream.read(_CHUNK_BYTES):
-            sha.update(chunk)
-    return sha.hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def is_key(text: str) -> bool:

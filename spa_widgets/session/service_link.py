@@ -18,6 +18,8 @@ from spa_widgets.session.tickets import ASK, ServicePlace, new_ticket
 
 _LOOK_EVERY_S = 0.1
 _FOLLOW_EVERY_S = 0.25
+_READ_ANYHOW_S = 2.0
+_LOST_S = 5.0  # a request that left the spool is answered by then, or somebody cleared the spool
 
 
 class ServiceLink(RunnerStarter):
@@ -38,29 +40,47 @@ class ServiceLink(RunnerStarter):
         super().__init__(project)
         self.place = place
         self._sync_lock = threading.Lock()
-        self._synced = 0.0
+        self._looked = self._synced = 0.0
         self._follower: threading.Thread | None = None
+        self._tickets: list[str] = []  # of the jobs that the service has
+        self._has_own = False  # jobs that the project's own runner works off
+        self._handed: dict[str, float] = {}  # when requests were put into the spool
         self._seen: dict[str, int] = {}  # when the answers that were brought in were written
+        self._known = threading.local()  # the queue's version, which each thread's connection counts for itself
 
     def ensure(self, at_once: bool = True) -> None:
         """Hand over what is new, bring in what has changed, and start the own runner when it has work."""
         with self._sync_lock:
-            if not at_once and time.monotonic() - self._synced < _LOOK_EVERY_S:
+            if not at_once and time.monotonic() - self._looked < _LOOK_EVERY_S:
                 return
-            self._sync()
-        if self._project.queue.jobs(states=(QUEUED, RUNNING), remote=False):
+            if at_once or self._is_news():
+                self._sync()
+            has_own = self._has_own
+        if has_own:
             super().ensure(at_once)
 
-    def _sync(self) -> bool:
-        """Look after every job that the service has; tell whether there are any."""
-        self._synced = time.monotonic()
-        rows = self._project.queue.jobs(states=(QUEUED, RUNNING), remote=True)
-        for row in rows:
+    def _is_news(self) -> bool:
+        """Tell whether an answer or the queue has changed: many who wait must not keep the machine busy."""
+        self._looked = time.monotonic()
+        return (
+            self._looked - self._synced > _READ_ANYHOW_S
+            or self._project.queue.version() != getattr(self._known, "version", None)
+            or any(self.place.when_written(ticket) != self._seen.get(ticket) for ticket in self._tickets)
+        )
+
+    def _sync(self) -> None:
+        """Look after every job that the service has."""
+        self._looked = self._synced = time.monotonic()
+        self._known.version = self._project.queue.version()
+        rows = self._project.queue.jobs(states=(QUEUED, RUNNING))
+        self._has_own = any(not row.ticket for row in rows)
+        remote = [row for row in rows if row.ticket]
+        self._tickets = [row.ticket for row in remote]
+        for row in remote:
             self._follow(row)
-        if rows and (self._follower is None or not self._follower.is_alive()):
+        if remote and (self._follower is None or not self._follower.is_alive()):
             self._follower = threading.Thread(target=self._keep_following, name="service", daemon=True)
             self._follower.start()
-        return bool(rows)
 
     def _keep_following(self) -> None:
         """Bring in what changes while nobody asks for it, as long as the service has jobs of ours."""
@@ -69,7 +89,9 @@ class ServiceLink(RunnerStarter):
             time.sleep(_FOLLOW_EVERY_S)
             try:
                 with self._sync_lock:
-                    goes_on = self._sync()
+                    if self._is_news():
+                        self._sync()
+                    goes_on = bool(self._tickets)
             except (OSError, UserError, sqlite3.Error):  # the project is gone, or the spool is closed: who asks is told
                 return
 
@@ -87,13 +109,14 @@ class ServiceLink(RunnerStarter):
             return
         status = self.place.status(row.ticket)
         if status is None:
-            if not self.place.is_spooled(row.ticket):
+            is_lost = time.monotonic() - self._handed.get(row.ticket, -_LOST_S) >= _LOST_S
+            if is_lost and not self.place.is_spooled(row.ticket):
                 self._hand_over(row)
             return
         self._show_events(row, status)
         state = status.get("state")
         if state == FINISHED:
-            self._bring_in(row, str(status["key"]), bool(status.get("reused")))
+            self._bring_in(row, status)
         elif state in ENDED:
             error = str(status.get("error") or "")
             self._change(row, state=state, error=error, started=status.get("started"), ended=time.time())
@@ -108,15 +131,16 @@ class ServiceLink(RunnerStarter):
         if self._project.queue.update(row.number, only_if=(QUEUED, RUNNING), **fields):
             self._project.describe(row.number)
 
-    def _bring_in(self, row: JobRow, key: str, reused: bool) -> None:
+    def _bring_in(self, row: JobRow, status: dict[str, Any]) -> None:
+        key = str(status["key"])
         found = self._project.store.find(key, content=True)
         if found is not None:
-            status = self.place.status(row.ticket) or {}
             # what another one asked for earlier took this one no longer than since he asked
             self._project.queue.update(row.number, started=max(status.get("started") or 0.0, row.created))
-            self._project.finish(row, found, reused)
+            self._project.finish(row, found, bool(status.get("reused")))
         else:  # damaged since: ask again, and say so
             self._project.queue.update(row.number, state=QUEUED, key=key, ticket=new_ticket())
+            self._synced = 0.0
 
     def _show_events(self, row: JobRow, status: dict[str, Any]) -> None:
         """Let the job's events be those of the one computation that the service makes of equal requests."""
@@ -138,6 +162,7 @@ class ServiceLink(RunnerStarter):
             return
         if all(ref is not None for ref in inputs.values()):
             self.place.submit(row.ticket, self._request(row, inputs))
+            self._handed[row.ticket] = time.monotonic()
 
     @staticmethod
     def _request(row: JobRow, inputs: dict[str, Any]) -> dict[str, Any]:
@@ -169,6 +194,7 @@ class ServiceLink(RunnerStarter):
         """Let the service compute what one computed oneself: it takes nobody's word for a result."""
         ticket = new_ticket()
         self._project.queue.update(row.number, ticket=ticket)
+        self._synced = 0.0  # one more to follow
         self._hand_over(JobRow(**{**row.__dict__, "ticket": ticket, "key": None}))
         return ticket
 

@@ -107,7 +107,7 @@ class ServicePlace:
     def when_written(self, ticket: str) -> int | None:
         """Return when the answer was written last (ns), to tell cheaply whether it is new; None without one."""
         try:
-            return (self.tickets / ticket / "status.json").stat().st_mtime_ns
+            return os.stat(f"{self.root}/tickets/{ticket}/status.json").st_mtime_ns
         except OSError:
             return None
 
