@@ -103,11 +103,11 @@ def byte_reporter(printer: Any) -> Any:
     "--passthrough", multiple=True, metavar="FILE", help=".cs the particles come from: keep its other columns in a .cs."
 )
 def convert_command(inputs: tuple[str, ...], out: str, passthrough: tuple[str, ...]) -> None:
-    """Convert particles (.star, .cs), or join positions (.star, .cs, .box, .csv) or micrographs, into one file.
+    """Convert or join particles (.star, .cs), micrographs, or positions (also .box, .csv) into one file.
 
     Files of positions are named like their micrographs: mic_1.box belongs to mic_1.mrc. A .cs made of a .cs keeps every
-    column; of a .star whose particles once were a .cs, name that one with --passthrough. Joined micrographs keep
-    the pixel size and optics of their own file.
+    column; of a .star whose particles once were a .cs, name that one with --passthrough. Joined particles and
+    micrographs keep the pixel size and optics of their own file.
     """
     from spa_widgets.io.convert import convert
     from spa_widgets.session.inputs import raw_files

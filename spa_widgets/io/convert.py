@@ -11,7 +11,7 @@ from spa_widgets.errors import UserError
 from spa_widgets.io.cryosparc_write import write_cs
 from spa_widgets.io.datasets import ParticleSet
 from spa_widgets.io.image_table import read_tables
-from spa_widgets.io.join import join_micrographs
+from spa_widgets.io.join import join_micrographs, join_particles
 from spa_widgets.io.picks import MICROGRAPH, X, Y, read_picks
 from spa_widgets.io.star import write_star
 
@@ -22,8 +22,8 @@ def convert(inputs: Sequence[Path], output: Path, originals: Sequence[Path] = ()
     Parameters
     ----------
     inputs : sequence of Path
-        One file of particles (``.star``, ``.cs``), or files of micrographs, or of positions (also ``.box``, ``.csv``),
-        which are joined.
+        Files of particles (``.star``, ``.cs``), of micrographs, or of positions (also ``.box``, ``.csv``); several
+        are joined.
     output : Path
         ``.star`` (RELION ≥ 3.1), ``.cs`` (cryoSPARC; particles only) or ``.csv`` (positions only).
     originals : sequence of Path
@@ -42,8 +42,10 @@ def convert(inputs: Sequence[Path], output: Path, originals: Sequence[Path] = ()
     if originals and kind != ".cs":
         raise UserError(f"{output.name} has no columns of cryoSPARC's; --passthrough needs a .cs: leave it out.")
     if kind == ".star" and all(_holds(path, "micrographs", MICROGRAPH) for path in inputs):
-        return join_micrographs(inputs, output)
-    if kind == ".cs" or (kind == ".star" and len(inputs) == 1 and _holds(inputs[0], "particles", "rlnImageName")):
+        micrographs, said = join_micrographs(inputs, output)
+        micrographs.write(output)
+        return said
+    if kind == ".cs" or (kind == ".star" and all(_holds(path, "particles", "rlnImageName") for path in inputs)):
         return _particles(inputs, output, originals)
     read = [read_picks(path) for path in inputs]
     picks = pd.concat([tables["particles"] for tables in read], ignore_index=True)
@@ -64,11 +66,13 @@ def _holds(path: Path, kind: str, column: str) -> bool:
 
 def _particles(inputs: Sequence[Path], output: Path, originals: Sequence[Path]) -> str:
     if len(inputs) > 1:
-        raise UserError(f"{len(inputs)} files of particles were given; expected one: convert them one by one.")
-    particles = ParticleSet.read(inputs[0]).with_absolute_names()
+        particles, said = join_particles(inputs, output)
+    else:
+        particles = ParticleSet.read(inputs[0]).with_absolute_names()
+        said = f"{particles.count} particles"
     if output.suffix.lower() == ".cs":
-        own = inputs if inputs[0].suffix.lower() == ".cs" and "csUid" in particles.table else ()
+        own = inputs if len(inputs) == 1 and inputs[0].suffix.lower() == ".cs" and "csUid" in particles.table else ()
         write_cs(output, particles, [*own, *originals])
     else:
         particles.write(output)
-    return f"{particles.count} particles"
+    return said

@@ -116,6 +116,12 @@ class ImageTable:
         names = [f"{number}{at}{found[name]}" for number, at, name in parts]
         return self.with_table(self.table.assign(**{self._IMAGE: names}))
 
+    def with_usual_pixel_size(self) -> Self:
+        """Return the set with the pixel size in the column that is looked for first, wherever its file has it."""
+        usual, optics = self._PIXEL_SIZES[0], self.optics_table
+        other = next((name for name in self._PIXEL_SIZES if name in optics), usual)
+        return self if other == usual else replace(self, optics_table=optics.rename(columns={other: usual}))
+
     def write(self, star_path: str | Path) -> None:
         """Write the tables to a STAR file."""
         write_star(star_path, {"optics": self.optics_table, self._KIND: self.table, **self.other_tables})
