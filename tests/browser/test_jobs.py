@@ -82,10 +82,13 @@ def test_a_sweep_is_compared_and_two_tabs_agree(open_notebook: Any, opening: str
     tree.locator("g[data-node=J3]").press("Enter")
     notebook.wait_python("panel.selected", "J3")
     with page.expect_download() as archive:
-        tree.locator("[data-act=export]").click()
+        tree.locator("g[data-node=J3]").press("e")
+        tree.get_by_role("checkbox", name="without micrographs").check()
+        tree.locator("[data-act=write]").press("Enter")
         tree.locator("[data-export=done]").get_by_role("button", name="Download").click()
     assert archive.value.suggested_filename == "project_J3.spa"
     tree.get_by_role("status").get_by_text("Written: 2 jobs").wait_for()
+    assert notebook.python("panel.exporting['lacks'] > 0 and panel.without_micrographs")
     sent = archive.value.path().read_bytes()
     assert len(sent) == notebook.python("panel.exporting['bytes']") and sent.startswith(b"PK")
     page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { FormView, bounds } from "../../spa_widgets/viewers/form/form.ts";
+import { ExportView } from "../../spa_widgets/viewers/jobs/export.ts";
 import { Frame } from "../../spa_widgets/viewers/kit/frame.ts";
 import { lines } from "../../spa_widgets/viewers/sweep/chart.ts";
 
@@ -105,4 +106,31 @@ test("a sweep of two axes has a line for each value of the first", () => {
   const points = [["10", ".2"], ["10", ".3"], ["20", ".2"], ["20", ".3"]].map((values, place) => ({ job: `J${place}`, values }));
   const found = lines(points, 2, (job) => (job === "J3" ? undefined : Number(job.slice(1))));
   expect(found).toEqual([{ name: "10", y: [0, 1] }, { name: "20", y: [2, undefined] }]);
+});
+
+test.each([["en", "without micrographs"], ["ja", "顕微鏡写真を除く"]])("what stays out of an archive is chosen with ticks, by keys alone (%s)", (language, label) => {
+  const model = new FakeModel({ language, exporting: {}, without_micrographs: false, without_stacks: true });
+  const frame = new Frame(model as any, document.body, "job_panel");
+  const view = new ExportView(frame);
+  frame.root.append(view.element);
+  expect(view.element.style.display).toBe("none");
+  view.choose("J3");
+  expect(view.element.dataset.export).toBe("asking");
+  expect(view.element.textContent).toContain("J3");
+  const [micrographs, stacks] = view.element.querySelectorAll<HTMLInputElement>("input[type=checkbox]");
+  expect([micrographs.parentElement!.textContent, micrographs.checked, stacks.checked]).toEqual([label, false, true]);
+  micrographs.click();
+  expect(model.state.without_micrographs).toBe(true);
+  model.set("without_stacks", false); // from another view, or Python
+  expect(stacks.checked).toBe(false);
+  expect((document.activeElement as HTMLElement).dataset.act).toBe("write");
+  document.activeElement!.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
+  const asked = () => model.sent.filter((message) => message.ask === "export");
+  expect([view.element.style.display, asked()]).toEqual(["none", []]);
+  view.choose("");
+  (document.activeElement as HTMLElement).click();
+  expect(asked()).toMatchObject([{ args: { name: "" } }]);
+  model.set("exporting", { state: "running", jobs: [], done: 1, total: 4 });
+  view.choose("J3"); // while one is written there is nothing to choose
+  expect(view.element.dataset.export).toBe("running");
 });

@@ -25,10 +25,13 @@ _log = logging.getLogger(__name__)
 class ExportHost(SpaWidget):
     """Base of the widgets that can export: what is written, and how far it is, is shown in every view.
 
-    The lock is not held while the archive is written, so the panel goes on answering.
+    The lock is not held while the archive is written, so the panel goes on answering. What the ticks
+    `without_micrographs` and `without_stacks` leave out is the same as in `Session.export`.
     """
 
     exporting = traitlets.Dict().tag(sync=True)
+    without_micrographs = traitlets.Bool(False).tag(sync=True)
+    without_stacks = traitlets.Bool(False).tag(sync=True)
     _project: Any
     _exported_by_default: Sequence[Any] = ()
     _stop_export: threading.Event | None = None
@@ -37,7 +40,8 @@ class ExportHost(SpaWidget):
     def export(self, path: Path | str | None = None, jobs: Sequence[Any] = ()) -> Path:
         """Write finished jobs, with all that leads to them, into one archive: what the Export buttons do.
 
-        Views show the progress, and `cancel_export` ends it from another thread.
+        Micrographs and stacks of particles travel too, unless `without_micrographs` or `without_stacks` is set. Views
+        show the progress, and `cancel_export` ends it from another thread.
 
         Parameters
         ----------
@@ -86,8 +90,9 @@ class ExportHost(SpaWidget):
         try:
             target = _free_path(self._project.project.settings["title"], names) if path is None else path
             written = self._project.export(
-                target, names, progress=self._export_reporter(names), is_cancelled=stop.is_set
-            )
+                target, names, micrographs=not self.without_micrographs, stacks=not self.without_stacks,
+                progress=self._export_reporter(names), is_cancelled=stop.is_set,
+            )  # fmt: skip
             self._exported = written.path
             shown |= {
                 "state": "done", "path": str(written.path), "bytes": written.bytes, "count": len(written.jobs),

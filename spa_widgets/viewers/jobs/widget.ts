@@ -26,7 +26,7 @@ class JobsView {
     this.list = new JobList(frame, single);
     this.tree = new Tree(frame, () => this.update());
     this.exports = new ExportView(frame);
-    this.detail = new DetailView(frame, (name) => this.exports.start(name));
+    this.detail = new DetailView(frame, (name) => this.exports.choose(name));
     if (!single) frame.root.append(this.bar());
     const close = h("button", { type: "button", onclick: () => frame.guard(link.ask("close_form")) }, t("close"));
     const form = new FormView(frame, [close]);
@@ -39,7 +39,7 @@ class JobsView {
       { keys: ["ArrowDown"], label: t("key_job"), act: () => this.step(1) },
       { keys: ["ArrowUp"], label: t("key_job"), act: () => this.step(-1) },
       { keys: ["t"], label: t("key_tree"), act: () => link.set("show", link.get("show") === "tree" ? "list" : "tree") },
-      { keys: ["e"], label: t("key_export"), act: () => this.exports.start(link.get<string>("selected")) },
+      { keys: ["e"], label: t("key_export"), act: () => this.exports.choose(link.get<string>("selected") ?? "") },
       { keys: ["/"], label: t("search"), act: () => frame.root.querySelector<HTMLInputElement>("input[type=search]")?.focus() },
     ]);
   }
@@ -50,7 +50,7 @@ class JobsView {
     link.watch(["show"], () => { mode.value = link.get("show"); });
     const search = h("input", { type: "search", placeholder: t("search"), "aria-label": t("search"), spellcheck: "false", oninput: () => link.set("search", search.value) });
     link.watch(["search"], () => { if (document.activeElement !== search) search.value = link.get("search") ?? ""; });
-    return h("div", { class: "spa-bar" }, h("span", { class: "spa-title" }, t("job_panel")), mode, search, this.summary, h("span", { class: "spa-grow" }), h("button", { onclick: () => this.exports.start(), title: t("export_help"), "data-act": "export_all" }, t("export")), this.frame.codeButton(), this.frame.helpButton());
+    return h("div", { class: "spa-bar" }, h("span", { class: "spa-title" }, t("job_panel")), mode, search, this.summary, h("span", { class: "spa-grow" }), h("button", { onclick: () => this.exports.choose(""), title: t("export_help"), "data-act": "export_all" }, t("export")), this.frame.codeButton(), this.frame.helpButton());
   }
 
   private rows(): Row[] {

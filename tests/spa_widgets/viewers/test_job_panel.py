@@ -126,6 +126,9 @@ def test_what_leads_to_a_job_is_exported_as_one_archive(
     assert facts["name"] == "project_J1.spa" and content == (tmp_path / "project_J1.spa").read_bytes()
     assert [job.name for job in Session.look_at(tmp_path / "project_J1.spa").jobs] == ["J1"]
     assert JobView(flipped).export().name == "project_J1_2.spa"
+    panel.without_micrographs = True  # a.mrc was given as a file: an image like micrographs
+    assert panel.export(tmp_path / "small.spa").stat().st_size < whole.stat().st_size
+    assert panel.exporting["lacks"] == 1
     panel.close()
 
 
