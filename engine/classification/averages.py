@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from engine.arrays import Array, array_namespace, to_numpy
 from engine.classification.correlation import (
+    LIKELY,
+    SURE,
     lower_bound,
     ring_correlation,
     shell_mean,
@@ -45,8 +47,8 @@ class Solution:
         The finer detail of either half alone.
     frc : array, shape (C, shells)
         Correlation of even with odd averages inside the mask.
-    frc_low : array, shape (C, shells)
-        What of it is more than chance (see `lower_bound`).
+    frc_likely, frc_low : array, shape (C, shells)
+        What of it is probably, and what surely, more than chance (see `lower_bound`).
     snr : array, shape (C, shells)
         Signal to noise power of the whole sums, from the FRC.
     """
@@ -55,6 +57,7 @@ class Solution:
     fine: Array
     halves: Array
     frc: NDArray[np.float64]
+    frc_likely: NDArray[np.float64]
     frc_low: NDArray[np.float64]
     snr: NDArray[np.float64]
 
@@ -84,12 +87,12 @@ def solve(sums: Sums, sampling: Sampling) -> Solution:
 
     whole = wiener(sums.numerator[0] + sums.numerator[1], sums.denominator[0] + sums.denominator[1])
     averages = masked_images(whole, sampling)
-    low = lower_bound(frc, disc, sampling.mask, sampling.shared_radius_px)
-    trust = xp.asarray(trusted_share(low, sampling.shared_radius_px).astype(np.float32)[:, disc.shell])
+    likely, sure = (lower_bound(frc, disc, sampling.mask, sampling.shared_shell, n) for n in (LIKELY, SURE))
+    trust = xp.asarray(trusted_share(likely, sampling.shared_shell).astype(np.float32)[:, disc.shell])
     halves = [wiener(sums.numerator[h], sums.denominator[h]) for h in (0, 1)]
     fine = [_masked_fine(trust * whole + (1 - trust) * half, sampling) for half in halves]
     own = [_masked_fine(half, sampling) for half in halves]
-    return Solution(averages, xp.stack(fine), xp.stack(own), frc, low, snr)
+    return Solution(averages, xp.stack(fine), xp.stack(own), frc, likely, sure, snr)
 
 
 def _masked_fine(coefficients: Array, sampling: Sampling) -> Array:
@@ -119,7 +122,7 @@ def _half_correlation(sums: Sums, level: NDArray[np.float64], sampling: Sampling
         pairs[1].append(disc.gather(rfft2_centred(_masked_fine(half, sampling))))
     coarse, independent = (ring_correlation(to_numpy(a), to_numpy(b), disc) for a, b in pairs)
     shells = np.arange(coarse.shape[1])
-    return np.where(shells > sampling.shared_radius_px, independent, coarse)
+    return np.where(shells > sampling.shared_shell, independent, coarse)
 
 
 def masked_images(coefficients: Array, sampling: Sampling) -> Array:

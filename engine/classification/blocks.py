@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from engine.arrays import Array, on, to_numpy
 from engine.classification.expectation import Poses, expect
-from engine.classification.library import Library, make_library
+from engine.classification.library import Library, Priors, make_library
 from engine.classification.maximisation import Sums, add_block
 from engine.classification.options import ClassificationOptions
 from engine.classification.seeding import split_largest
@@ -42,6 +42,8 @@ class PassInput:
         Coefficients that are summed; None for all.
     reseed : bool
         Whether empty classes take half of a large one.
+    shift_sd_px : float
+        Standard deviation of shifts along x and y in working px.
     """
 
     iteration: int
@@ -53,6 +55,7 @@ class PassInput:
     count: int
     summed: int | None
     reseed: bool
+    shift_sd_px: float
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,8 @@ def _library(workspace: Workspace, shared: PassInput, images: DiscImages, half: 
         workspace.kept.pop("library", None)
         xp = workspace.xp
         references = on(xp, shared.averages), on(xp, shared.fine)[half]
-        library = make_library(*references, xp.asarray(shared.precision), images.sampling, shared.count)
+        priors = Priors(shared.shift_sd_px, shared.weight)
+        library = make_library(*references, xp.asarray(shared.precision), images.sampling, shared.count, priors)
         workspace.kept["library"] = which, library
     found: Library = workspace.kept["library"][1]
     return found

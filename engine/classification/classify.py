@@ -103,6 +103,7 @@ def _first_state(
         numerator=sums.numerator,
         denominator=sums.denominator,
         noise=noise,
+        shared_shell=sampling.shared_shell,
         frc=np.zeros((classes, shells)),
         frc_low=np.zeros((classes, shells)),
         snr=np.zeros((classes, shells)),
@@ -143,7 +144,7 @@ def _iterate(
     weight = (1 - gain) * state.weight + gain * scale * pass_.weight.sum(axis=0)
     weight[empty] = 0
     detail, streak = detail_gain(running, solution, noise, weight, sampling)
-    supported = supported_radius(solution.frc_low, weight)
+    supported = supported_radius(solution.frc_likely, weight)
     if options.recentre and state.iteration + 1 < state.total:
         running = recentre(running, solution.averages, sampling)
         solution = solve(running, sampling)
@@ -189,6 +190,7 @@ class _Pass:
             count=disc.count_within(state.radius_px),
             summed=None if last else disc.count_within(state.radius_px + _BEYOND_SHELLS),
             reseed=schedule.may_reseed(state.iteration),
+            shift_sd_px=state.shift_sd_px,
         )
         self.sums = Sums.zeros(options.classes, len(disc), self.sampling.xp)
         self.weight = np.zeros((2, options.classes))

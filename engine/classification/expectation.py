@@ -68,7 +68,7 @@ def expect(x: Array, ctf: Array, library: Library, sampling: Sampling, marginali
     ctf : array, shape (m, K)
         CTF.
     library : Library
-        Rotated references and noise.
+        Rotated references, noise and priors.
     sampling : Sampling
         Shifts.
     marginalise : bool
@@ -107,9 +107,10 @@ def _coarse_peaks(
     m, shifts = matched.shape[0], ramps.shape[0]
     moved = xp.reshape(matched[:, None, :count] * ramps[None], (m * shifts, count))
     scores = xp.reshape(as_real(xp, moved) @ library.coarse.T, (m, shifts, -1))
+    scores += library.coarse_shift_prior[None, :, None]
     best = xp.max(scores, axis=1) - energy[:, :count] @ library.coarse_power.T
     n_classes = library.references.shape[0]
-    best = xp.reshape(best, (m, n_classes, -1))
+    best = xp.reshape(best, (m, n_classes, -1)) + library.class_prior[None, :, None]
     peak = (best >= xp.roll(best, 1, axis=2)) & (best > xp.roll(best, -1, axis=2))
     ranked = xp.reshape(xp.where(peak, best, best - 1e6), (m, -1))
     order = _top(xp, ranked, min(PEAKS, ranked.shape[1]))
@@ -129,7 +130,7 @@ def _around(xp: Any, classes: Array, angles: Array, library: Library) -> Array:
 def _fine_scores(
     xp: Any, matched: Array, energy: Array, candidates: Array, likely: Array, library: Library, sampling: Sampling
 ) -> Array:
-    """Score candidates at all fine shifts: ``(m, F, S)``, very low where the peak was not likely."""
+    """Score candidates at all fine shifts, priors included: ``(m, F, S)``, very low where the peak was not likely."""
     wanted = xp.repeat(likely, 2 * COARSE_FACTOR - 1, axis=1)
     rows, columns = xp.nonzero(wanted)
     chosen = candidates[rows, columns]
@@ -137,8 +138,9 @@ def _fine_scores(
     product = xp.take(flat, chosen, axis=0)
     product *= xp.take(xp.conj(matched), rows, axis=0)
     norms = xp.take_along_axis(energy @ library.power.T, candidates, axis=1)[rows, columns]
+    norms -= xp.take(library.class_prior, chosen // library.references.shape[1])
     ramps = sampling.ramps("fine")[:, : library.count]
-    scores = as_real(xp, product) @ as_real(xp, ramps).T - norms[:, None]
+    scores = as_real(xp, product) @ as_real(xp, ramps).T - norms[:, None] + library.shift_prior[None]
     result = xp.full((*candidates.shape, ramps.shape[0]), -1e30, dtype=xp.float32)
     result[rows, columns] = scores
     return result
@@ -158,9 +160,11 @@ def _posterior(xp: Any, scores: Array, candidates: Array, library: Library, samp
     kept = _top(xp, flat, min(KEPT, f * shifts))
     shift = _shift_of(xp, scores, kept, sampling)
     chosen = xp.take_along_axis(candidates, kept // shifts, axis=1)
+    known = xp.take(library.class_prior, chosen[:, 0] // total_angles)
+    gain = best - known - xp.take(library.shift_prior, kept[:, 0] % shifts)
     weight = xp.take_along_axis(probability, kept, axis=1)
     share = weight / xp.sum(weight, axis=1)[:, None]
-    arrays = (chosen // total_angles, chosen % total_angles, shift, share, weight[:, 0], best, xp.exp(entropy))
+    arrays = (chosen // total_angles, chosen % total_angles, shift, share, weight[:, 0], gain, xp.exp(entropy))
     dtypes = (np.int32, np.int32, *[np.float32] * 5)
     return tuple(to_numpy(a).astype(d) for a, d in zip(arrays, dtypes, strict=True))
 

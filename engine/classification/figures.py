@@ -98,9 +98,10 @@ def class_figures(state: ClassificationState) -> Columns:
     """Return the figures of each class, columns of length C.
 
     ``class`` (from 1), ``count`` (particles assigned), ``resolution_A`` and ``resolution_05_A`` (where the even–odd
-    FRC drops below 0.143 and 0.5), ``effective_classes`` (mean over its particles of the exponential of the entropy
-    of their class probabilities), ``mean_score`` (mean log-likelihood gain of its particles), ``max_probability``
-    (mean posterior probability of their best pose), ``detail_gain`` and ``streak`` (see `detail_gain`), ``width_A``,
+    FRC drops below 0.143 and 0.5; infinite where it does so before the halves have references of their own),
+    ``effective_classes`` (mean over its particles of the exponential of the entropy of their class probabilities),
+    ``mean_score`` (mean log-likelihood gain of its particles), ``max_probability`` (mean posterior probability of
+    their best pose), ``detail_gain`` and ``streak`` (see `detail_gain`), ``width_A``,
     ``mass`` (density of the whole average, in grey values times Å²: the same for all views of one particle),
     ``object`` (number of the object that a class shows, by common lines; 1 for all before the last iteration).
     """
@@ -114,7 +115,9 @@ def class_figures(state: ClassificationState) -> Columns:
 
     def resolution(threshold: float) -> NDArray[np.float64]:
         curves = [resolution_at(frc, state.box_px, state.pixel_size_A, threshold) for frc in state.frc_low]
-        return np.where(count > 1, curves, np.inf)
+        # noise that was aligned to a shared reference agrees in it as well as particles do: that is no resolution
+        measured = (count > 1) & np.all(state.frc_low[:, : state.shared_shell + 2] >= threshold, axis=1)
+        return np.where(measured, curves, np.inf)
 
     return {
         "class": np.arange(1, classes + 1),

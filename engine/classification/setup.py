@@ -41,8 +41,8 @@ class Sampling:
         For each fine shift the one to its left, right, above and below (itself where the circle ends).
     coarse_radius_px : float
         Working resolution of the coarse search in Fourier px.
-    shared_radius_px : float
-        Fourier radius in px up to which even and odd particles share their references.
+    shared_shell : int
+        Last shell for which even and odd particles share their references.
     mask : array, shape (box, box)
         Soft circular mask of class averages.
     """
@@ -55,7 +55,7 @@ class Sampling:
     fine_shifts_px: NDArray[np.float32]
     fine_neighbours: NDArray[np.intp]
     coarse_radius_px: float
-    shared_radius_px: float
+    shared_shell: int
     mask: NDArray[np.float32]
     xp: Any = np
     _ramps: dict[str, Array] = field(default_factory=dict)
@@ -71,7 +71,7 @@ class Sampling:
     @property
     def shared(self) -> int:
         """How many coefficients, a prefix of the disc, even and odd particles share their references for."""
-        return self.disc.count_within(self.shared_radius_px)
+        return self.disc.count_within(self.shared_shell + 0.5)
 
     def radius_of(self, resolution_A: float) -> float:
         """Return the Fourier radius in px of a resolution, within the disc."""
@@ -120,7 +120,8 @@ def make_sampling(particles: Particles, options: ClassificationOptions, xp: Any 
         fine_shifts_px=fine_shifts,
         fine_neighbours=_neighbours(fine_shifts),
         coarse_radius_px=min(field_A / coarse_A, radius),
-        shared_radius_px=field_A / options.independent_beyond_A,
+        # whole shells: what one shell says of the halves must hold for all its coefficients
+        shared_shell=int(field_A / options.independent_beyond_A),
         mask=soft_disc(box, max(half - edge_px / 2, 1.0), edge_px),
         xp=xp,
     )

@@ -30,9 +30,11 @@ class ClassificationState:
         Running sums of even and odd particles.
     noise : array, shape (shells,)
         Noise variance σ² of a Fourier coefficient in each shell.
+    shared_shell : int
+        Last shell for which even and odd particles share their references: what correlates there may be noise.
     frc, frc_low, snr : arrays, shape (C, shells)
-        Even–odd correlation of each class inside the mask, what of it is more than chance, and the signal-to-noise
-        power of its average.
+        Even–odd correlation of each class inside the mask, what of it is surely more than chance, and the
+        signal-to-noise power of its average.
     weight : array, shape (C,)
         Particles in each class (sums of posterior probability, scaled to the whole set).
     detail : array, shape (C,)
@@ -62,6 +64,7 @@ class ClassificationState:
     numerator: Array
     denominator: Array
     noise: NDArray[np.float64]
+    shared_shell: int
     frc: NDArray[np.float64]
     frc_low: NDArray[np.float64]
     snr: NDArray[np.float64]
@@ -85,6 +88,14 @@ class ClassificationState:
         return self.box_px * self.pixel_size_A / self.radius_px
 
     @property
+    def shift_sd_px(self) -> float:
+        """Standard deviation of shifts along x and y as found so far, in working px: at least 1, infinite at first."""
+        seen = self.class_index >= 0
+        if not seen.any():
+            return np.inf
+        return max(1.0, float(np.sqrt(np.mean(self.shift_A[seen].astype(np.float64) ** 2))) / self.pixel_size_A)
+
+    @property
     def finished(self) -> bool:
         """Whether this was the last iteration."""
         return self.iteration >= self.total
@@ -98,7 +109,7 @@ class ClassificationState:
     def from_dict(cls, values: dict[str, Any], xp: Any = np) -> ClassificationState:
         """Rebuild a state from `to_dict`, its large arrays in the library ``xp``."""
         plain = dict(values)
-        for name, kind in (("iteration", int), ("total", int), ("box_px", int), ("cursor", int)):
+        for name, kind in (("iteration", int), ("total", int), ("box_px", int), ("shared_shell", int), ("cursor", int)):
             plain[name] = kind(plain[name])
         plain["pixel_size_A"], plain["radius_px"] = float(plain["pixel_size_A"]), float(plain["radius_px"])
         plain["rng_state"] = str(plain["rng_state"])

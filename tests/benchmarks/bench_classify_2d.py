@@ -14,33 +14,39 @@ from tests.benchmarks.report import Row
 from tests.benchmarks.run import Settings
 from tests.benchmarks.truth import class_figures
 
-_CLASSES, _ITERATIONS, _SNR = 10, 10, 0.05
+_CLASSES, _ITERATIONS = 10, 10
+_SETS = ((0.05, 0.0), (0.3, 0.4))
+"""SNR and share of junk; 0.3 is the noise of 0.04 in boxes of 180² px of 1.232 Å."""
 
 
 def run(settings: Settings) -> list[Row]:
     """Classify with our defaults, and with RELION in ten iterations."""
+    return [_row(settings, snr, junk) for snr, junk in _SETS]
+
+
+def _row(settings: Settings, snr: float, junk: float) -> Row:
     count = settings.size(500, 120)
-    data = particle_data(settings.data, count, _SNR)
-    out = settings.work / "classes"
-    options = ["--classes", _CLASSES, "--mask-diameter-A", DIAMETER_A]
-    cost = spa(["classify-2d", data.star, *options], out, settings.work)
+    data = particle_data(settings.data, count, snr, junk=junk)
+    work = settings.work / f"snr{snr:g}"
+    work.mkdir()
+    out = work / "classes"
+    cost = spa(["classify-2d", data.star, "--classes", _CLASSES, "--mask-diameter-A", DIAMETER_A], out, work)
     accuracy = _figures(out / "class_averages.mrcs", out / "particles.star", data)
-    name = f"2D classes, {count} of {data.box_px}², {_CLASSES} classes"
+    name = f"2D classes, {count} of {data.box_px}², {_CLASSES} classes, SNR {snr:g}, {junk:.0%} junk"
     note = f"ours in {report_of(out)['figures']['iterations']} iterations"
     if reason := missing("relion_refine"):
-        return [Row(name, cost, accuracy, NAME, note=f"{note}; {reason}")]
+        return Row(name, cost, accuracy, NAME, note=f"{note}; {reason}")
     try:
-        theirs, reached = _relion(settings, data)
+        theirs, reached = _relion(settings, data, work / "relion")
     except CommandFailed as error:
-        return [Row(name, cost, accuracy, NAME, note=f"the reference failed: {error}")]
-    root = settings.work / "relion"
+        return Row(name, cost, accuracy, NAME, note=f"the reference failed: {error}")
+    root = work / "relion"
     figures = _figures(root / f"run_it{reached:03d}_classes.mrcs", root / f"run_it{reached:03d}_data.star", data)
     note += f", {NAME} in {reached} of {_ITERATIONS}"
-    return [Row(name, cost, accuracy, NAME, theirs, figures, note)]
+    return Row(name, cost, accuracy, NAME, theirs, figures, note)
 
 
-def _relion(settings: Settings, data: ParticleData) -> tuple[Cost, int]:
-    place = settings.work / "relion"
+def _relion(settings: Settings, data: ParticleData, place: Path) -> tuple[Cost, int]:
     place.mkdir()
     options = class_2d_options(data.star, DIAMETER_A, _CLASSES, _ITERATIONS, settings.threads)
     cost = relion("relion_refine", options, place, settings.peer_limit_s)
@@ -48,7 +54,8 @@ def _relion(settings: Settings, data: ParticleData) -> tuple[Cost, int]:
 
 
 def _figures(averages: Path, particles: Path, data: ParticleData) -> dict[str, float]:
-    table = read_star(particles)["particles"]
-    index = table["rlnImageName"].map(lambda text: int(str(text).partition("@")[0]) - 1).to_numpy(int)
-    classes = table["rlnClassNumber"].to_numpy(int) - 1
-    return class_figures(read_mrc(averages)[0], classes, data.pixel_size_A, data.rotations[index])
+    read = read_star(particles)["particles"]
+    index = read["rlnImageName"].map(lambda text: int(str(text).partition("@")[0]) - 1).to_numpy(int)
+    classes = read["rlnClassNumber"].to_numpy(int) - 1
+    truth = data.rotations[index], data.is_junk[index]
+    return class_figures(read_mrc(averages)[0], classes, data.pixel_size_A, *truth)

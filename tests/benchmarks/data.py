@@ -38,6 +38,8 @@ class ParticleData:
         ``particles.star``, ``particles.mrcs`` and the true map.
     box_px, pixel_size_A : int, float
     rotations : (count, 3, 3) array
+    is_junk : (count,) bool array
+        True where the image holds an empty nanodisc.
     """
 
     star: Path
@@ -46,20 +48,24 @@ class ParticleData:
     box_px: int
     pixel_size_A: float
     rotations: NDArray[np.float64]
+    is_junk: NDArray[np.bool_]
 
 
-def particle_data(folder: Path, count: int, snr: float, box_px: int = 64, pixel_size_A: float = 3.465) -> ParticleData:
+def particle_data(
+    folder: Path, count: int, snr: float, box_px: int = 64, pixel_size_A: float = 3.465, junk: float = 0.0
+) -> ParticleData:
     """Particle images of the embedded channel, 0.8–2.2 µm out of focus, up to 2 px off centre."""
 
     def make(place: Path) -> None:
         rng = np.random.default_rng(20240601)
         atoms = channel_in_nanodisc()
         images, truth = simulate_particles(
-            atoms, count, box_px, pixel_size_A, OPTICS, (8e3, 22e3), snr, rng, offset_px=2.0
+            atoms, count, box_px, pixel_size_A, OPTICS, (8e3, 22e3), snr, rng, junk_fraction=junk, offset_px=2.0
         )
         write_mrc(place / "particles.mrcs", images, pixel_size_A, is_stack=True)
         write_mrc(place / "map.mrc", density(atoms, box_px, pixel_size_A), pixel_size_A)
         np.save(place / "angles_deg.npy", truth.angles_deg)
+        np.save(place / "is_junk.npy", truth.is_junk)
         names = [f"{i + 1:06d}@{folder_of / 'particles.mrcs'}" for i in range(count)]
         particles = pd.DataFrame(
             {
@@ -76,11 +82,12 @@ def particle_data(folder: Path, count: int, snr: float, box_px: int = 64, pixel_
         )
         write_star(place / "particles.star", {"optics": optics_table(box_px, pixel_size_A), "particles": particles})
 
-    folder_of = folder / f"particles-{count}-{box_px}px-snr{snr:g}-v{_VERSION}"
+    folder_of = folder / f"particles-{count}-{box_px}px-snr{snr:g}{f'-junk{junk:g}' if junk else ''}-v{_VERSION}"
     kept(folder_of, make)
     rotations = euler_to_matrix(np.load(folder_of / "angles_deg.npy"))
+    is_junk = np.load(folder_of / "is_junk.npy") if junk else np.zeros(count, np.bool_)
     star, stack = folder_of / "particles.star", folder_of / "particles.mrcs"
-    return ParticleData(star, stack, folder_of / "map.mrc", box_px, pixel_size_A, np.asarray(rotations))
+    return ParticleData(star, stack, folder_of / "map.mrc", box_px, pixel_size_A, np.asarray(rotations), is_junk)
 
 
 def optics_table(box_px: int, pixel_size_A: float) -> pd.DataFrame:

@@ -57,7 +57,11 @@ def pose_figures(
 
 
 def class_figures(
-    averages: Volume, classes: NDArray[np.integer], pixel_size_A: float, true_rotations: NDArray[np.floating]
+    averages: Volume,
+    classes: NDArray[np.integer],
+    pixel_size_A: float,
+    true_rotations: NDArray[np.floating],
+    is_junk: NDArray[np.bool_],
 ) -> dict[str, float]:
     """Likeness of class averages to true projections, and of the views that a class holds to each other.
 
@@ -66,13 +70,18 @@ def class_figures(
     averages : (C, n, n)
     classes : (count,) class of each particle, from 0.
     true_rotations : (count, 3, 3)
+    is_junk : (count,) images of something else; likeness and spread are those of classes of particles, over particles.
     """
-    used = np.unique(classes)
-    shares = np.array([np.mean(classes == c) for c in used])
+    counts = np.stack(
+        [np.bincount(classes[is_junk == junk], minlength=len(averages)) for junk in (False, True)], axis=1
+    )
+    used = np.flatnonzero((counts[:, 0] > 0) & (counts[:, 0] >= counts[:, 1]))
+    shares = counts[used, 0] / counts[used, 0].sum()
     likeness = best_correlations(averages[used], pixel_size_A, np.full(len(used), 14.0))
-    spread = np.array([_view_spread_deg(true_rotations[classes == c]) for c in used])
-    return {
-        "classes used": float(len(used)),
+    spread = np.array([_view_spread_deg(true_rotations[(classes == c) & ~is_junk]) for c in used])
+    purity = {"images in classes of their kind": counts.max(axis=1).sum() / counts.sum()} if is_junk.any() else {}
+    return purity | {
+        "classes used": float(np.count_nonzero(counts.sum(axis=1))),
         "average against projection to 14 Å": float(shares @ likeness),
         "view spread in a class, °": float(shares @ spread),
     }

@@ -85,7 +85,9 @@ def _show(ctx: JobContext, state: ClassificationState, message: str) -> None:
     """
     order = np.argsort(-state.weight, kind="stable")
     in_a_row = math.ceil(math.sqrt(2 * len(order)))
-    ctx.picture("classes", to_numpy(atlas(to_numpy(state.averages)[order], in_a_row)), caption=message)
+    # averages hold hardly any noise: from their darkest to their brightest pixel there is nothing to clip
+    tiles = atlas(to_numpy(state.averages)[order], in_a_row, sigma=0.0)
+    ctx.picture("classes", to_numpy(tiles), caption=message)
     figures = class_figures(state)
     columns = {name: [_plain(v) for v in figures[name][order]] for name in _SHOWN}
     ctx.event("classes", iteration=state.iteration, picture="classes", tiles_in_a_row=in_a_row, **columns)
@@ -112,9 +114,20 @@ def _write(ctx: JobContext, particle_set: ParticleSet, state: ClassificationStat
     filled = table[table["count"] > 0]
     ctx.figure("classes_filled", len(filled))
     if len(filled):
-        ctx.figure("best_resolution_A", round(float(filled["resolution_A"].min()), 2))
+        _best_resolution(ctx, float(filled["resolution_A"].min()))
         ctx.figure("mean_effective_classes", round(float(state.effective_classes.mean()), 3))
         ctx.figure("mean_max_probability", round(float(state.max_probability.mean()), 3))
+
+
+def _best_resolution(ctx: JobContext, resolution_A: float) -> None:
+    if math.isfinite(resolution_A):
+        ctx.figure("best_resolution_A", round(resolution_A, 2))
+        return
+    ctx.warn(
+        f"No class has a resolution: beyond {ctx.params.independent_beyond_A:g} Å the halves of each agree no better "
+        "than aligned noise. Look whether the images show particles (picks, inverted contrast); with few or faint ones "
+        "fewer classes show more."
+    )
 
 
 def _with_results(particle_set: ParticleSet, state: ClassificationState) -> ParticleSet:

@@ -93,7 +93,7 @@ class Params(SeededParams):
 STEP = register(
     Step(
         name="classify_2d",
-        version=6,
+        version=7,
         params=Params,
         title="2D classification",
         summary="Sorts particle images into classes of like views and averages each class.",

@@ -22,7 +22,7 @@ _LARGEST_WEBP_PX = 16_383
 def atlas_answer(images: NDArray[np.float32]) -> Answer:
     """Give all class averages in one picture, and the class of each tile in reading order."""
     columns = max(1, math.ceil(math.sqrt(len(images))))
-    picture = np.asarray(atlas(images, columns))
+    picture = np.asarray(atlas(images, columns, sigma=0.0))
     mime = WEBP if max(picture.shape) <= _LARGEST_WEBP_PX else PNG
     facts = {"columns": columns, "numbers": list(range(1, len(images) + 1)), "mime": mime}
     return facts, [encode(picture, mime, 80)]
@@ -41,7 +41,7 @@ def gallery_html(images: NDArray[np.float32], rows: Sequence[dict[str, Any]], se
     """Draw the classes with their counts, many particles first; selected ones have a frame."""
     cells = []
     for row in sorted(rows, key=lambda row: -(row["count"] or 0)):
-        picture = np.asarray(atlas(images[row["number"] - 1][None], 1))
+        picture = np.asarray(atlas(images[row["number"] - 1][None], 1, sigma=0.0))
         border = "3px solid #0b6fb8" if row["number"] in selected else "3px solid transparent"
         image = img_tag(picture, f"class {row['number']}", 90, WEBP, 75)
         cells.append(

@@ -105,22 +105,24 @@ def test_resumed_run_is_bit_identical() -> None:
         assert np.array_equal(value, resumed.to_dict()[name]), name
 
 
-@pytest.mark.parametrize("spread_A", [0.0, 7000.0])
-def test_pure_noise_has_no_resolution(spread_A: float) -> None:
-    """Noise aligns to itself only where the halves share their references: coarser than 40 Å."""
+@pytest.mark.parametrize(("spread_A", "pixel_A"), [(0.0, 4.5), (7000.0, 166.4 / 48)])
+def test_pure_noise_has_no_resolution(spread_A: float, pixel_A: float) -> None:
+    """Noise aligns to itself only where the halves share their references: 40 Å may lie in the middle of a shell."""
     rng = np.random.default_rng(8)
     images = rng.standard_normal((160, 48, 48)).astype(np.float32)
     mean = 15000.0 + rng.uniform(-spread_A, spread_A, 160)
-    particles = Particles.from_array(images, 4.5, Defocus(mean, mean, np.zeros(160)), OPTICS)
-    options = ClassificationOptions(classes=4, iterations=8, full_iterations=1)
+    particles = Particles.from_array(images, pixel_A, Defocus(mean, mean, np.zeros(160)), OPTICS)
+    options = ClassificationOptions(classes=4, iterations=8, full_iterations=1, mask_diameter_A=132.0)
     state = last(classify_2d(particles, options, rng))
-    finer = np.arange(state.frc.shape[1]) > state.box_px * state.pixel_size_A / 40.0
     filled = state.weight > 8
-    mean_frc = state.frc[filled][:, finer].mean()
-    stated = class_figures(state)["resolution_A"][filled]
-    print(f"mean FRC beyond 40 Å {mean_frc:.3f}, stated {stated.round(1)}, detail gain {state.detail.round(2)}")
-    assert mean_frc < 0.06
-    assert np.all(stated > 36.0)
+    beyond = state.frc[filled][:, state.shared_shell + 1 :]
+    stated = class_figures(state)["resolution_A"]
+    print(f"FRC beyond 40 Å {beyond.mean():.3f}, first ring {beyond[:, 0].mean():.3f}, gain {state.detail.round(2)}")
+    assert state.shared_shell == (5 if pixel_A == 4.5 else 4)
+    assert beyond.mean() < 0.06
+    assert beyond[:, 0].mean() < 0.2  # 0.35 when a part of a shell is shared and counted with the rest
+    assert state.frc_low[:, state.shared_shell + 1 :].max() < 0.143
+    assert np.all(np.isinf(stated))
     assert np.all(state.detail < 1.0)
 
 

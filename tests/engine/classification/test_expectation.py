@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from blobs import OPTICS, PIXEL_A, channel, simulate
 
-from engine.classification.expectation import expect
-from engine.classification.library import make_library
+from engine.classification.expectation import Poses, expect
+from engine.classification.library import Priors, make_library
 from engine.classification.options import ClassificationOptions
 from engine.classification.setup import DiscImages, make_sampling
 from engine.fourier.filters import shift_images
@@ -52,3 +52,26 @@ def test_origin_is_the_shift_that_centres_the_image() -> None:
     poses = expect(x, flat[None], library, sampling)
     assert poses.shift_px[0, 0] == pytest.approx([-2.0, 1.5], abs=0.05)
     assert sampling.rotation.angles_deg[poses.angle[0, 0]] == 0
+
+
+def test_priors_decide_what_images_leave_open() -> None:
+    """Two equal references: the posterior of a class is its share, and a gain over an empty image knows no prior."""
+    image = channel().project(VIEWS[1], 64, PIXEL_A).astype(np.float32)
+    moved = shift_images(image[None], np.array([[8.0, 0.0]], np.float32))
+    particles = Particles.from_array(moved, PIXEL_A, simulate(1, 0).particles.defocus, OPTICS)
+    sampling = make_sampling(particles, ClassificationOptions(max_resolution_A=8, shift_range_A=40.0))
+    x, _ = DiscImages(particles, sampling).block(np.array([0]))
+    flat = np.ones(len(sampling.disc), np.float32)
+    both = np.stack([image, image])
+
+    def found(priors: Priors | None) -> Poses:
+        return expect(x, flat[None], make_library(both, both, flat * 1e-3, sampling, len(flat), priors), sampling)
+
+    plain, known = found(None), found(Priors(weight=np.array([20.0, 180.0])))
+    assert known.classes[0, 0] == 1
+    assert np.isclose(plain.effective_classes[0], 2, atol=1e-3)
+    assert np.isclose(known.effective_classes[0], np.exp(-0.1 * np.log(0.1) - 0.9 * np.log(0.9)), atol=1e-3)
+    assert np.isclose(known.score[0], plain.score[0], rtol=1e-5)
+    narrow = found(Priors(shift_sd_px=0.01))
+    assert np.hypot(*narrow.shift_px[0, 0]) < np.hypot(*plain.shift_px[0, 0])
+    assert narrow.score[0] < plain.score[0]
