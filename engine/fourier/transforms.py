@@ -6,50 +6,42 @@ unnormalised, inverse ones divide by the number of pixels.
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from engine.arrays import Array, array_namespace, is_gpu, is_numpy
 
-_WORKERS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
 
-
-def _backend(x: Array) -> tuple[Any, dict[str, Any]]:
-    """Return the FFT module for the array and its keyword arguments."""
+def _backend(x: Array) -> Any:
+    """Return the module of transforms for the array."""
     if is_numpy(x):
-        import scipy.fft
+        from engine.fourier import host
 
-        # threads pay only for work that outlasts their start
-        return scipy.fft, {"workers": _WORKERS if x.size > 1 << 16 else 1}
+        return host
     if is_gpu(x):
         import cupy.fft
 
-        return cupy.fft, {}
-    return array_namespace(x).fft, {}
+        return cupy.fft
+    return array_namespace(x).fft
 
 
 def rfft2(images: Array) -> Array:
     """Transform real images ``(..., h, w)`` to half spectra ``(..., h, w // 2 + 1)``."""
-    fft, options = _backend(images)
-    return fft.rfftn(images, axes=(-2, -1), **options)
+    return _backend(images).rfftn(images, axes=(-2, -1))
 
 
 def irfft2(spectra: Array, shape: tuple[int, int]) -> Array:
     """Transform half spectra back to real images of the given ``(h, w)``."""
-    fft, options = _backend(spectra)
-    return fft.irfftn(spectra, s=shape, axes=(-2, -1), **options)
+    return _backend(spectra).irfftn(spectra, s=shape, axes=(-2, -1))
 
 
 def rfft3(volumes: Array) -> Array:
     """Transform real volumes ``(..., d, h, w)`` to half spectra ``(..., d, h, w // 2 + 1)``."""
-    fft, options = _backend(volumes)
-    return fft.rfftn(volumes, axes=(-3, -2, -1), **options)
+    return _backend(volumes).rfftn(volumes, axes=(-3, -2, -1))
 
 
 def irfft3(spectra: Array, shape: tuple[int, int, int]) -> Array:
     """Transform half spectra back to real volumes of the given ``(d, h, w)``."""
-    fft, options = _backend(spectra)
-    return fft.irfftn(spectra, s=shape, axes=(-3, -2, -1), **options)
+    return _backend(spectra).irfftn(spectra, s=shape, axes=(-3, -2, -1))
 
 
 def _roll(x: Array, axes: tuple[int, ...], inverse: bool) -> Array:

@@ -126,8 +126,10 @@ class ContentHashes:
 
 
 def _real(path: Path) -> Path:
-    """Follow links to the file itself."""
+    """Follow links to the file itself, there or not."""
     try:
+        return path.resolve(strict=True)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return path.resolve()
     except (OSError, RuntimeError) as error:  # the second until Python 3.12
         raise UserError(f"{path} is a link that leads back to itself; expected a file: make the link again.") from error
