@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from spa_widgets.errors import UserError
+
+if TYPE_CHECKING:
+    from spa_widgets.session.tickets import ServicePlace
 
 
 @click.group("service", short_help="One engine for all users of a machine.")
@@ -70,12 +73,8 @@ def _read_config(config: str | None, known: set[str]) -> dict[str, Any]:
 def status_command(root: str | None) -> int:
     """Show who waits for what at the service in ROOT (by default the one that SPA_SERVICE names)."""
     from spa_widgets.session.display import duration
-    from spa_widgets.session.tickets import SERVICE_VARIABLE, ServicePlace
 
-    where = root or os.environ.get(SERVICE_VARIABLE)
-    if not where:
-        raise UserError("Give the folder of the service, or set SPA_SERVICE.")
-    place = ServicePlace.open(where)
+    place = _place(root)
     board = place.board()
     click.echo(f"{'running' if place.is_alive() else 'not running'}, class store {place.store}")
     for job in board.get("running", []):
@@ -84,3 +83,38 @@ def status_command(root: str | None) -> int:
         wait = duration(job["expected_wait_s"])
         click.echo(f"  {position:>4}.  {job['step']:<24} {', '.join(job['users'])}, in about {wait}")
     return 0 if place.is_alive() else 1
+
+
+@service_command.command("take", short_help="Publish the results of a bundle for everybody.")
+@click.argument("bundle")
+@click.argument("root", required=False)
+@click.option("--quiet", is_flag=True, help="No progress on stderr.")
+def take_command(bundle: str, root: str | None, quiet: bool) -> None:
+    """Publish the results in BUNDLE in the class store of the service in ROOT (by default that of SPA_SERVICE).
+
+    The service computes everything itself and takes nobody's word for a result; this is the word of who keeps it, so
+    it is typed as the service's account, also while the service runs. Participants then go on from these results.
+    """
+    from spa_widgets.cli_other import byte_reporter
+    from spa_widgets.cli_progress import ProgressPrinter
+    from spa_widgets.io.bundle import BundleFile
+    from spa_widgets.session.bundle.publish import publish_bundle
+    from spa_widgets.session.store import Store
+
+    store = _place(root).store
+    if not os.access(store / "objects", os.W_OK) or store.stat().st_uid != os.geteuid():
+        raise UserError(f"{store} belongs to the service's account; type this as that account.")
+    os.umask(0o022)  # what is published is for everybody to read
+    opened = BundleFile.open(bundle)
+    with ProgressPrinter(f"Publishing {opened.path.name}", quiet) as printer:
+        published = publish_bundle(opened, Store.open(store), byte_reporter(printer))
+    click.echo(f"{store}: {published}")
+
+
+def _place(root: str | None) -> ServicePlace:
+    from spa_widgets.session.tickets import SERVICE_VARIABLE, ServicePlace
+
+    where = root or os.environ.get(SERVICE_VARIABLE)
+    if not where:
+        raise UserError("Give the folder of the service, or set SPA_SERVICE.")
+    return ServicePlace.open(where)

@@ -6,20 +6,19 @@ import sqlite3
 import threading
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from spa_widgets.errors import UserError
 from spa_widgets.session.events import EVENTS_FILE
 from spa_widgets.session.project import Project
-from spa_widgets.session.queue import CANCELLED, ENDED, FAILED, FINISHED, QUEUED, RUNNING, JobRow
+from spa_widgets.session.queue import ENDED, FAILED, FINISHED, QUEUED, RUNNING, JobRow
+from spa_widgets.session.service_requests import ServiceRequests
 from spa_widgets.session.starter import RunnerStarter
-from spa_widgets.session.tickets import ASK, ServicePlace, new_ticket
+from spa_widgets.session.tickets import ServicePlace, new_ticket
 
 _LOOK_EVERY_S = 0.1
 _FOLLOW_EVERY_S = 0.25
 _READ_ANYHOW_S = 2.0
-_LOST_S = 5.0  # a request that left the spool is answered by then, or somebody cleared the spool
 
 
 class ServiceLink(RunnerStarter):
@@ -39,12 +38,12 @@ class ServiceLink(RunnerStarter):
     def __init__(self, project: Project, place: ServicePlace) -> None:
         super().__init__(project)
         self.place = place
+        self._requests = ServiceRequests(project, place)
         self._sync_lock = threading.Lock()
         self._looked = self._synced = 0.0
         self._follower: threading.Thread | None = None
         self._tickets: list[str] = []  # of the jobs that the service has
         self._has_own = False  # jobs that the project's own runner works off
-        self._handed: dict[str, float] = {}  # when requests were put into the spool
         self._seen: dict[str, int] = {}  # when the answers that were brought in were written
         self._known = threading.local()  # the queue's version, which each thread's connection counts for itself
 
@@ -109,8 +108,7 @@ class ServiceLink(RunnerStarter):
             return
         status = self.place.status(row.ticket)
         if status is None:
-            is_lost = time.monotonic() - self._handed.get(row.ticket, -_LOST_S) >= _LOST_S
-            if is_lost and not self.place.is_spooled(row.ticket):
+            if not self._requests.is_under_way(row.ticket):
                 self._hand_over(row)
             return
         self._show_events(row, status)
@@ -118,14 +116,26 @@ class ServiceLink(RunnerStarter):
         if state == FINISHED:
             self._bring_in(row, status)
         elif state in ENDED:
-            error = str(status.get("error") or "")
-            self._change(row, state=state, error=error, started=status.get("started"), ended=time.time())
+            self._change(
+                row,
+                state=state,
+                error=self._requests.why(row, status),
+                started=status.get("started"),
+                ended=time.time(),
+            )
         elif state == RUNNING and row.state != RUNNING:
             self._change(row, state=RUNNING, started=status.get("started") or time.time())
         elif state == QUEUED and row.state == RUNNING:
             self._change(row, state=QUEUED)
         if written is not None:
             self._seen[row.ticket] = written
+
+    def _hand_over(self, row: JobRow) -> None:
+        """Put a job into the spool, unless something that it needs is still in the making here."""
+        try:
+            self._requests.hand_over(row)
+        except UserError as error:
+            self._change(row, state=FAILED, error=str(error), ended=time.time())
 
     def _change(self, row: JobRow, **fields: Any) -> None:
         if self._project.queue.update(row.number, only_if=(QUEUED, RUNNING), **fields):
@@ -150,53 +160,3 @@ class ServiceLink(RunnerStarter):
             with suppress(OSError):
                 shown.unlink(missing_ok=True)
                 shown.symlink_to(events)
-
-    # -- handing over --------------------------------------------------------------------------------------------------
-
-    def _hand_over(self, row: JobRow) -> None:
-        """Put a job into the spool, unless something that it needs is still in the making here."""
-        try:
-            inputs = {name: self._ref(ref) for name, ref in row.spec["inputs"].items()}
-        except UserError as error:
-            self._change(row, state=FAILED, error=str(error), ended=time.time())
-            return
-        if all(ref is not None for ref in inputs.values()):
-            self.place.submit(row.ticket, self._request(row, inputs))
-            self._handed[row.ticket] = time.monotonic()
-
-    @staticmethod
-    def _request(row: JobRow, inputs: dict[str, Any]) -> dict[str, Any]:
-        request = {"kind": ASK, "step": row.step, "params": row.spec["params"], "inputs": inputs, "device": row.device}
-        return {**request, "doubts": row.key} if row.key else request
-
-    def _ref(self, ref: dict[str, Any]) -> dict[str, Any] | None:
-        """Turn a reference to an input into one that the service understands; None when it must wait."""
-        if "files" in ref:
-            # links of ours, in a folder that the service may not enter, to results that it may read
-            return {"files": [str(Path(path).resolve()) for path in ref["files"]]}
-        if "key" in ref:
-            if not self._is_shared(ref["key"]):
-                raise UserError(
-                    f"The result {ref['key'][:16]} is in a store of your own, where the engine service does not look; "
-                    "choose device='cpu' to go on from it."
-                )
-            return {"key": ref["key"], "file": ref["file"]}
-        needed = self._project.queue.get(int(ref["job"]))
-        if needed is None or needed.state in (FAILED, CANCELLED):
-            raise UserError(f"J{ref['job']}, whose result is needed, failed, was cancelled or is not there.")
-        if needed.state == FINISHED and needed.key and self._is_shared(needed.key):
-            return {"key": needed.key, "file": ref["file"]}
-        if not needed.ticket and needed.state != FINISHED:
-            return None
-        return {"ticket": needed.ticket or self._ask_too(needed), "file": ref["file"]}
-
-    def _ask_too(self, row: JobRow) -> str:
-        """Let the service compute what one computed oneself: it takes nobody's word for a result."""
-        ticket = new_ticket()
-        self._project.queue.update(row.number, ticket=ticket)
-        self._synced = 0.0  # one more to follow
-        self._hand_over(JobRow(**{**row.__dict__, "ticket": ticket, "key": None}))
-        return ticket
-
-    def _is_shared(self, key: str) -> bool:
-        return (Path(self.place.store) / "objects" / key[:2] / key).is_dir()

@@ -7,6 +7,7 @@ Layout of a store's folder::
     aside/                damaged results, set aside to be computed again
     files.sqlite          content hashes of raw files
     bundles/…/            files of bundles behind the store, laid there when they were asked for
+    raw/…                 raw files of bundles whose results were published here
 
 A result is made under `work`, synced to disk, and renamed into `objects` in one step, so that a power cut, a kill or a
 full disk never leaves half a result under a key. Of two equal results the first published wins.

@@ -106,8 +106,17 @@ class BundledObject(StoredObject):
             _compared.add(seen)
         return same
 
+    @property
+    def member_folder(self) -> str:
+        """Its folder in the bundle."""
+        return object_folder(self.key)
+
+    def members(self) -> list[str]:
+        """List the members of the bundle that are its files."""
+        return [self._member(name) for name in self.result["files"]]
+
     def _member(self, name: str) -> str:
-        return f"{object_folder(self.key)}/{name}"
+        return f"{self.member_folder}/{name}"
 
 
 @dataclass(frozen=True)
