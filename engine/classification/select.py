@@ -17,8 +17,8 @@ than that: sharp classes that share no lines with the commonest object are left,
 and blurred ones where they differ from it in mass as well.
 
 What is strong but agrees in nothing finer than the halves share anyway is ice, unless it shares lines and mass with the
-commonest object: a class of few images is blurred, too. What is both fainter than the particles and poorer in detail is
-a mixture or a smaller object.
+commonest object: a class of few images is blurred, too; where all images are faint, only what fits far better than the
+others is. What is both fainter than the particles and poorer in detail is a mixture or a smaller object.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ NEEDED = ("count", "resolution_A", "effective_classes", "mean_score", "detail_ga
 _FEWEST = 3
 _RESOLUTION_WEIGHT, _SCORE_WEIGHT, _CERTAINTY_WEIGHT = 1.2, 3.15, 1.25
 _COARSEST_A, _FINEST_A = 40.0, 8.0
-_CERTAINTY = 0.6
+_CERTAINTY = 0.7
 _NOISE_SCORE, _LEAST_SCORE, _SCORE_SHARE = 8.0, 12.0, 0.45
 _BETTER = 0.7  # with up to 40 % of junk this quantile of the images' scores is about the median of the particles'
 _STRIPE_GAP, _STRIPE_WIDTH, _STRIPE_DETAIL = 1.3, 0.68, 0.6
-_SMOOTH_A, _STRONG, _CHANCE = 36.0, 25.0, 15.0
+_SMOOTH_A, _STRONG, _STRONGER, _CHANCE = 36.0, 25.0, 2.0, 15.0
 _FAINT, _POOR, _FAINT_SHARE = 0.35, 0.5, 0.2
 _LIGHT, _LIGHTER = 0.8, 0.95  # views of one particle differ by a few per cent in mass, discs and particles by a third
 _AS_HEAVY, _SHARP_A = 0.08, 25.0
@@ -110,7 +110,10 @@ def _quantile_of_images(values: NDArray[np.float64], count: NDArray[np.float64],
 def _ice(column: Mapping[str, NDArray[np.float64]], good: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Tell which classes explain their images by coarse features alone and are no blurred views of the particle."""
     no_detail = column["detail_gain"] * column["count"] < _CHANCE
-    smooth = (column["resolution_A"] > _SMOOTH_A) & (column["mean_score"] > _STRONG) & no_detail
+    strong = _STRONG
+    if _usual_score(column) < _CLEAR_SCORE:  # few faint images show no detail either, but ice stands out from them
+        strong = max(strong, _STRONGER * _quantile_of_images(column["mean_score"], column["count"], _BETTER))
+    smooth = (column["resolution_A"] > _SMOOTH_A) & (column["mean_score"] > strong) & no_detail
     commonest = _commonest(column, good & ~smooth)
     return smooth & ~(commonest & _as_heavy(column, commonest & ~smooth))
 

@@ -32,7 +32,7 @@ class Params(StepParams):
 STEP = register(
     Step(
         name="select_2d",
-        version=7,
+        version=8,
         params=Params,
         title="Select 2D classes",
         summary="Keeps the particles and averages of good 2D classes.",
