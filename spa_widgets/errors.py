@@ -29,6 +29,18 @@ class UserError(Exception):
         return on_one_line(super().__str__())
 
 
+def size_in_words(count: int) -> str:
+    """Give a number of bytes in the unit that suits it.
+
+    >>> [size_in_words(count) for count in (0, 999, 20_480, 1_000_000, 2_540_000_000)]
+    ['0 bytes', '999 bytes', '20.5 kB', '1.0 MB', '2.5 GB']
+    """
+    for power, unit in ((4, "TB"), (3, "GB"), (2, "MB"), (1, "kB")):
+        if count >= 1000**power:
+            return f"{count / 1000**power:.1f} {unit}"
+    return f"{count} bytes"
+
+
 def unknown_name(found: str, name: str, names: Iterable[str], there_are: str = "there are") -> str:
     """Say that a name is unknown, with the one that was probably meant, else with all that there are.
 

@@ -16,6 +16,11 @@ def default_box_px(diameter_A: float, pixel_size_A: float) -> int:
     return 2 * int(next_fast_len(max(4, half), real=True))
 
 
+def even_px(side_px: int) -> int:
+    """Return the side itself, or the next even one: the centre of an odd box lies elsewhere for some programs."""
+    return side_px + side_px % 2
+
+
 def window_px(output_px: int, ratio: float) -> int:
     """Return the even side of the least window that holds images of ``output_px`` pixels, each ``ratio`` of its own."""
     return 2 * math.ceil(0.5 * output_px * ratio - 1e-4)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from engine.checks.contrast import contrast_significance
-from engine.extraction.boxes import default_box_px
+from engine.extraction.boxes import default_box_px, even_px
 from engine.extraction.extract import ExtractSettings, extract_particles
 from engine.extraction.windows import window_centres
 from engine.particles import Particles
@@ -47,8 +47,8 @@ def extraction_findings(
     yield from coordinate_warnings(places, [micrographs.shape(index) for index in some])
     sizes_A = micrographs.pixel_sizes_A
     size_A = float(sizes_A[some].max())  # the box counts pixels of the coarsest
-    box = box_px or default_box_px(diameter_A, size_A)
-    output_px = crop_px or box
+    box = even_px(box_px or default_box_px(diameter_A, size_A))
+    output_px = even_px(crop_px or box)
     optics = micrographs.optics.take(0)
     sides = output_px, size_A * box / output_px
     yield from box_warnings(*sides, _typical_defocus_A(micrographs), optics, diameter_A, unbinned_A=size_A)

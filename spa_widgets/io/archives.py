@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
-from spa_widgets.errors import UserError
+from spa_widgets.errors import UserError, size_in_words
 
 Progress = Callable[[int, int, str], None]
 
@@ -29,7 +29,7 @@ def require_space(folder: Path, needed: int) -> None:
     """
     free = shutil.disk_usage(folder).free
     if needed > free:
-        raise UserError(f"{folder} has {free / 1e9:.1f} GB free, {needed / 1e9:.1f} GB are needed: choose another.")
+        raise UserError(f"{folder} has {size_in_words(free)} free, {size_in_words(needed)} are needed: choose another.")
 
 
 def unpack(archive: Path, folder: Path, max_bytes: int, progress: Progress | None = None) -> list[Path]:
@@ -90,7 +90,7 @@ def _safe_members(tar: tarfile.TarFile, name: str, max_bytes: int) -> list[tarfi
             )
         total += member.size
         if total > max_bytes or len(members) >= _MAX_MEMBERS:
-            raise UserError(f"{name} unpacks to more than {max_bytes / 1e9:.1f} GB or {_MAX_MEMBERS} files; refused.")
+            raise UserError(f"{name} unpacks to more than {size_in_words(max_bytes)} or {_MAX_MEMBERS} files; refused.")
         members.append(member)
     return members
 

@@ -15,6 +15,7 @@ from spa_widgets.io.image_paths import resolve_image_path
 from spa_widgets.io.image_table import ImageTable
 
 _NUMBER, _NAME = "rlnOpticsGroup", "rlnOpticsGroupName"
+_GROUP = "rlnGroupName"
 _MICROGRAPH, _IMAGE = "rlnMicrographName", "rlnImageName"
 # what a missing column means: one of these in one file alone must not be lost
 _MEANT = {IMAGE_SIGN: 1, "rlnPhaseShift": 0.0, **{f"spaDefocusSurface{i}": 0.0 for i in range(6)}}
@@ -80,7 +81,9 @@ def join_particles(inputs: Sequence[Path], output: Path) -> tuple[ParticleSet, s
 
 def _joined(sets: Sequence[Set], output: Path) -> tuple[Set, str]:
     """Return one set, and what to say of the columns and tables that were left out."""
-    rows, groups, first = [], [], 1
+    rows: list[pd.DataFrame] = []
+    groups: list[pd.DataFrame] = []
+    first = 1
     everywhere = {name for each in sets for name in each.table}
     for each in sets:
         optics = each.with_usual_pixel_size().optics_table.reset_index(drop=True)
@@ -88,7 +91,7 @@ def _joined(sets: Sequence[Set], output: Path) -> tuple[Set, str]:
             name: value for name, value in _MEANT.items() if name in everywhere and name not in each.table
         }
         index = group_index(optics, each.table, each.path)
-        rows.append(each.table.assign(**meant, **{_NUMBER: index + first}))
+        rows.append(_with_own_groups(each.table.assign(**meant, **{_NUMBER: index + first}), is_first=not rows))
         groups.append(optics.assign(**{_NUMBER: range(first, first + len(optics))}))
         first += len(optics)
     table, optics = (pd.concat(parts, join="inner", ignore_index=True) for parts in (rows, groups))
@@ -104,6 +107,13 @@ def _joined(sets: Sequence[Set], output: Path) -> tuple[Set, str]:
     said = f"; not in all and left out: {', '.join(lost)}" if lost else ""
     said += f"; other tables left out: {', '.join(tables)}" if tables else ""
     return type(sets[0])(table, optics, output), said
+
+
+def _with_own_groups(table: pd.DataFrame, is_first: bool) -> pd.DataFrame:
+    """Keep RELION's groups of scale apart as RELION itself does: two projects' groups may have one name."""
+    if is_first or _GROUP not in table:
+        return table
+    return table.assign(**{_GROUP: "optics" + table[_NUMBER].astype(str) + "_" + table[_GROUP].astype(str)})
 
 
 def _found_micrographs(particles: ParticleSet) -> ParticleSet:

@@ -39,8 +39,9 @@ class RawFilesAtStart:
         self._job = job
         self._store = store
         self._named = _images_outside(job, store)
-        self._paths = list(dict.fromkeys([*job.raw_paths, *self._named]))
-        self._before = {path: _signature(path) for path in {*self._paths, *job.contents}}
+        # contents: what lies beside a raw file and is read with it, such as the tables of raw 2D classes
+        self._paths = list(dict.fromkeys([*job.raw_paths, *self._named, *job.contents]))
+        self._before = {path: _signature(path) for path in self._paths}
 
     def record(self) -> dict[str, Any]:
         """Return what the result says of the raw files in its key: size, time of change and SHA-256 by path."""
@@ -94,7 +95,7 @@ class RawFilesAtStart:
     def require_unchanged(self, work: Path) -> None:
         """Make sure that a result may be kept under its key.
 
-        Of an image that a table names and that vanished the step itself tells: the job goes on without it. What was
+        Of a file that was not given itself and vanished the step itself tells, if it needs it. What was
         kept on the way stays while files have only vanished; after a change it is of unknown content, and goes.
 
         Parameters

@@ -93,7 +93,7 @@ def test_a_bomb_is_refused_before_anything_is_written(tmp_path: Path, folder: Pa
     packed = tmp_path / "b.tar.gz"
     packed.write_bytes(gzip.compress(plain.read_bytes()))
     assert packed.stat().st_size < 50_000
-    with pytest.raises(UserError, match=r"unpacks to more than 0\.0 GB or 100000 files; refused"):
+    with pytest.raises(UserError, match=r"unpacks to more than 1\.0 MB or 100000 files; refused"):
         unpack(packed, folder, 1_000_000)
     assert not list(folder.iterdir())
 

@@ -152,12 +152,8 @@ CASES: list[tuple[str, Spoil, int, str]] = [
     (EXTRACT + " --box-px 400", nothing, 1,
      "No particle is left to extract; expected at least one pick whose box lies on its micrograph: choose a "
      "smaller box, or look at the picks."),
-    (EXTRACT + " --box-px 65", nothing, 1,
-     "The box has 65 px; choose an even number of at least 8."),
     (EXTRACT + " --box-px 64 --crop-px 80", nothing, 1,
      "A Fourier crop to 80 px cannot be larger than the box of 64 px."),
-    (EXTRACT + " --box-px 64 --crop-px 33", nothing, 1,
-     "The Fourier-cropped box has 33 px; choose an even number of at least 8."),
     (EXTRACT + " --box-px 64", lambda f: edit(f / "picks.star", "particles", "rlnCoordinateX"), 1,
      "{here}/picks.star has no column rlnCoordinateX; this step needs it: was an earlier step left out?"),
     (EXTRACT + " --box-px 64", lambda f: edit(f / "picks.star", "particles", "rlnCoordinateX", 1, "left"), 1,

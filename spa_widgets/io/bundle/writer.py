@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from spa_widgets.errors import UserError
+from spa_widgets.errors import UserError, size_in_words
 from spa_widgets.io.bundle.manifest import MANIFEST, Manifest, Member, require_safe_name
 
 _CHUNK_BYTES = 4 << 20
@@ -108,7 +108,9 @@ class BundleWriter:
     def _explained(self, error: OSError, source: Path) -> UserError:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             free = shutil.disk_usage(self.path.parent).free
-            return UserError(f"The disk of {self.path} is full ({free / 1e9:.1f} GB free); write the bundle elsewhere.")
+            return UserError(
+                f"The disk of {self.path} is full ({size_in_words(free)} free); write the bundle elsewhere."
+            )
         return UserError(f"{source} cannot be read or written ({error.strerror or error}); mend that and export again.")
 
     def __enter__(self) -> BundleWriter:

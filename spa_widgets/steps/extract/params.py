@@ -13,7 +13,7 @@ class Params(SeededParams):
         None,
         label="Box",
         unit="px",
-        help="Side of the window cut from the micrograph, even. Empty: 1.4 particle diameters.",
+        help="Side of the window cut from the micrograph; odd becomes the next even. Empty: 1.4 particle diameters.",
         ge=8,
         le=4096,
     )
@@ -21,7 +21,7 @@ class Params(SeededParams):
         None,
         label="Fourier crop",
         unit="px",
-        help="Side of the images after the Fourier crop, even; fewer pixels are faster. Empty: no crop.",
+        help="Side of the images after the Fourier crop, even as the box; fewer pixels are faster. Empty: no crop.",
         ge=8,
         le=4096,
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.extraction.boxes import default_box_px, window_px
+from engine.extraction.boxes import default_box_px, even_px, window_px
 from engine.extraction.extract import ExtractSettings
 from spa_widgets.errors import UserError
 from spa_widgets.session.context import JobContext
@@ -38,6 +38,12 @@ def image_sizes(ctx: JobContext, pixel_sizes_A: Mapping[int, float]) -> ImageSiz
         When the given sizes do not go together.
     """
     distinct_A = sorted(set(pixel_sizes_A.values()))
+    for what, side_px in (("box", ctx.params.box_px), ("Fourier-cropped box", ctx.params.crop_px)):
+        if side_px and side_px != even_px(side_px):
+            ctx.warn(
+                f"A {what} of {side_px} px is odd, and {even_px(side_px)} px are taken: RELION and others cut even "
+                "boxes only."
+            )
     try:
         settings = _settings_by_size(ctx.params, distinct_A)
     except ValueError as error:
@@ -60,15 +66,16 @@ def image_sizes(ctx: JobContext, pixel_sizes_A: Mapping[int, float]) -> ImageSiz
 def _settings_by_size(params: Any, distinct_A: list[float]) -> dict[float, ExtractSettings]:
     """Settings for each pixel size, the coarsest last."""
     coarsest_A = distinct_A[-1]
-    box_px = params.box_px or default_box_px(params.diameter_A, coarsest_A)
-    output_px = params.crop_px or box_px
+    box_px = even_px(params.box_px or default_box_px(params.diameter_A, coarsest_A))
+    crop_px = even_px(params.crop_px) if params.crop_px else None
+    output_px = crop_px or box_px
     found = {}
     for size_A in distinct_A:
         ratio = None if size_A == coarsest_A else coarsest_A * box_px / output_px / size_A
         found[size_A] = ExtractSettings(
             box_px=box_px if ratio is None else window_px(output_px, ratio),
             particle_radius_px=0.5 * params.diameter_A / size_A,
-            crop_px=params.crop_px if ratio is None else output_px,
+            crop_px=crop_px if ratio is None else output_px,
             invert=params.invert,
             normalise=params.normalise,
             ramp=params.ramp,

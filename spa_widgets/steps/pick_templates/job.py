@@ -21,6 +21,7 @@ def run(ctx: JobContext) -> None:
     """Pick every micrograph with the templates."""
     params = ctx.params
     averages, size_A = _templates(ctx.input("templates"), params.template_pixel_size_A)
+    averages = _without_empty(ctx, averages)
     ctx.figure("templates", len(averages))
     for sentence in template_warnings(averages):
         ctx.warn(sentence)
@@ -32,6 +33,19 @@ def run(ctx: JobContext) -> None:
         return made + [round_bank(params.diameter_A, coarse_A, params.low_pass_A)] * params.blobs_too
 
     pick_all(ctx, banks, params.use_ctf)
+
+
+def _without_empty(ctx: JobContext, averages: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Leave out classes that hold nothing: a 2D classification may end with some."""
+    empty = np.array([average.min() == average.max() for average in averages], bool)
+    if empty.all() or not empty.any():
+        return averages
+    listed = ", ".join(str(number + 1) for number in np.flatnonzero(empty))
+    ctx.warn(
+        f"{int(empty.sum())} of the {len(averages)} templates are empty classes and are left out ({listed}): choose "
+        "the good classes with select_2d, and poor ones do not pick either."
+    )
+    return averages[~empty]
 
 
 def _templates(path: Path, given_A: float | None) -> tuple[NDArray[np.float32], float]:

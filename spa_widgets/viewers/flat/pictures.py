@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,15 +31,22 @@ class Stack:
     Parameters
     ----------
     shape : tuple of int
-        Number of pictures, height and width in px.
+        Number of pictures, height and width in px: the largest, where they are of several sizes.
     read : callable
         Gives the picture of a number, shape (h, w).
+    own_shape : callable, optional
+        Gives the (h, w) of the picture of a number, where it may be smaller: napari sees it with its mean around it.
     """
 
     dtype, ndim = np.dtype(np.float32), 3
 
-    def __init__(self, shape: tuple[int, int, int], read: Callable[[int], Picture]) -> None:
-        self.shape, self._read = shape, read
+    def __init__(
+        self,
+        shape: tuple[int, int, int],
+        read: Callable[[int], Picture],
+        own_shape: Callable[[int], tuple[int, int]] | None = None,
+    ) -> None:
+        self.shape, self._read, self._own_shape = shape, read, own_shape
         self.size = int(np.prod(shape))
 
     def __len__(self) -> int:
@@ -54,14 +62,33 @@ class Stack:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.asarray(self[:], dtype)
 
-    def _picture(self, number: int) -> Picture:
+    def own_shape(self, number: int) -> tuple[int, int]:
+        """Give height and width of a picture as it is stored."""
+        return self.shape[1:] if self._own_shape is None else self._own_shape(number)
+
+    def own(self, number: int) -> Picture:
+        """Give a picture as it is stored.
+
+        Raises
+        ------
+        UserError
+            When it is larger or smaller than was said.
+        """
         picture = np.asarray(self._read(number), np.float32)
-        if picture.shape != self.shape[1:]:
+        if picture.shape != self.own_shape(number):
             raise UserError(
-                f"picture {number} has the shape {picture.shape} and the first {self.shape[1:]}; "
-                "give pictures of one size"
+                f"picture {number} has the shape {picture.shape}, expected {self.own_shape(number)}: was the file "
+                "replaced? Open it again."
             )
         return picture
+
+    def _picture(self, number: int) -> Picture:
+        try:
+            picture = self.own(number)
+        except UserError:  # napari asks of itself; the view says what is wrong when somebody looks there
+            return np.full(self.shape[1:], np.nan, np.float32)
+        missing = [(0, whole - side) for whole, side in zip(self.shape[1:], picture.shape, strict=True)]
+        return np.pad(picture, missing, constant_values=picture.mean()) if picture.shape != self.shape[1:] else picture
 
 
 @dataclass
@@ -113,10 +140,21 @@ def _of_array(data: Picture, pixel_size_A: float, kind: str = IMAGES) -> Picture
 
 
 def _of_micrographs(found: Micrographs) -> Pictures:
-    data: Any = found.binned(0, 1)
-    if found.count > 1:
-        data = Stack((found.count, *found.shape(0)), lambda number: found.binned(number, 1))
+    if found.count == 1:
+        data: Any = found.binned(0, 1)
+    else:
+        height, width = _largest(found)
+        data = Stack((found.count, height, width), lambda number: found.binned(number, 1), found.shape)
     return Pictures(data, MICROGRAPH, found.size_A(0), list(found.names), found)
+
+
+def _largest(found: Micrographs) -> tuple[int, int]:
+    """Give the height and width that hold every micrograph; one that cannot be read says so when it is shown."""
+    sides = [found.shape(0)]
+    for number in range(1, found.count):
+        with suppress(UserError):
+            sides.append(found.shape(number))
+    return max(height for height, _ in sides), max(width for _, width in sides)
 
 
 def _of_file(path: Path, pixel_size_A: float | None) -> Pictures:

@@ -12,7 +12,7 @@ from engine.display import bin_image, filtered, sigma_limits, to_uint8
 from engine.micrograph_view import picture_binning
 from spa_widgets.viewers.base import SpaWidget
 from spa_widgets.viewers.flat.picks import picks_of
-from spa_widgets.viewers.flat.pictures import MICROGRAPH, Pictures, open_pictures
+from spa_widgets.viewers.flat.pictures import MICROGRAPH, Pictures, Stack, open_pictures
 from spa_widgets.viewers.volume.napari_models import viewer_model
 
 SIGMA, SPAN_SIGMA = 3.0, 8.0  # black and white at first, and the ends of their sliders, in standard deviations
@@ -60,8 +60,8 @@ class FlatState(SpaWidget):
         )  # fmt: skip
         if self._picks is not None:
             points = picks_of(self._picks, found)
-            size_px = self.diameter_A / (found.pixel_size_A or 1.0)
-            model.add_points(points, name="picks", size=size_px, face_color="transparent", border_color="#33db9e")
+            sizes_px = self.diameter_A / self._pixel_sizes_A(points)
+            model.add_points(points, name="picks", size=sizes_px, face_color="transparent", border_color="#33db9e")
         self._model = model
         self._go(self.current)
         for layer in model.layers:
@@ -77,7 +77,13 @@ class FlatState(SpaWidget):
         data, numbers = self._found.data, [self.current]
         if self._found.kind != MICROGRAPH:
             numbers = sorted({int(number) for number in np.linspace(0, self.count - 1, SAMPLE)})
-        return np.stack([self._filtered(_plane(data, number), self.low_pass_A) for number in numbers])
+        return np.stack([self._filtered(_plane(data, number), self.low_pass_A, number) for number in numbers])
+
+    def _pixel_sizes_A(self, points: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Give Å per px of the picture of each point; 1 where it is not known."""
+        numbers = points[:, 0].astype(int) if points.shape[1] > 2 else np.zeros(len(points), int)
+        sizes_A = {int(number): self._found.size_A(int(number)) or 1.0 for number in np.unique(numbers)}
+        return np.array([sizes_A[int(number)] for number in numbers])
 
     # ---- both directions -----------------------------------------------------------------------------------------
     def _follow(self, layer: Any) -> None:
@@ -136,13 +142,14 @@ class FlatState(SpaWidget):
         """Give the topmost visible image."""
         return next((each for each in reversed(self._model.layers) if is_image(each) and each.visible), None)
 
-    def _size(self) -> tuple[int, int]:
+    def _size(self, number: int) -> tuple[int, int]:
         image = self._image()
-        height, width = (self._found.data if image is None else image.data).shape[-2:]
+        data = self._found.data if image is None else image.data
+        height, width = data.own_shape(number) if isinstance(data, Stack) else data.shape[-2:]
         return int(height), int(width)
 
-    def _filtered(self, picture: NDArray[np.float32], low_pass_A: float) -> NDArray[np.float32]:
-        size_A = self._found.pixel_size_A
+    def _filtered(self, picture: NDArray[np.float32], low_pass_A: float, number: int) -> NDArray[np.float32]:
+        size_A = self._found.size_A(number)
         limit_A = low_pass_A if size_A else 0.0
         factor = picture_binning(picture.shape, size_A or 1.0, limit_A)
         return np.asarray(filtered(bin_image(picture, factor), (size_A or 1.0) * factor, limit_A))
@@ -150,8 +157,8 @@ class FlatState(SpaWidget):
     def _draw(self, number: int, low: float, high: float, low_pass_A: float) -> NDArray[np.uint8]:
         image = self._image()
         if image is None:
-            return np.zeros(self._found.data.shape[-2:], np.uint8)
-        return np.asarray(to_uint8(self._filtered(_plane(image.data, number), low_pass_A), low, high))
+            return np.zeros(self._size(number), np.uint8)
+        return np.asarray(to_uint8(self._filtered(_plane(image.data, number), low_pass_A, number), low, high))
 
     def _points(self, number: int) -> NDArray[np.float32]:
         """Give x, y and the number of the layer of each point that is seen on a picture."""
@@ -164,16 +171,23 @@ class FlatState(SpaWidget):
             rows.append(np.column_stack([data[:, -1], data[:, -2], np.full(len(data), place)]).astype(np.float32))
         return np.concatenate(rows)
 
-    def _radius_px(self) -> float:
-        points = (each for each in self._model.layers if type(each).__name__ == "Points" and each.visible)
-        sizes = [float(np.median(each.size)) for each in points if len(each.size)]
-        return sizes[0] / 2 if sizes else 5.0
+    def _radius_px(self, number: int) -> float:
+        """Give the radius of the circles on a picture: micrographs of several pixel sizes have their own."""
+        for layer in self._model.layers:
+            if type(layer).__name__ == "Points" and layer.visible and len(layer.size):
+                here = (
+                    np.rint(layer.data[:, 0]) == number if layer.data.shape[1] > 2 else np.ones(len(layer.size), bool)
+                )
+                return float(np.median(layer.size[here] if here.any() else layer.size)) / 2
+        return 5.0
 
     def _title(self, number: int) -> str:
         return self._found.names[number] if self._found.names else self._found.kind
 
 
 def _plane(data: Any, number: int) -> NDArray[np.float32]:
+    if isinstance(data, Stack):
+        return data.own(min(number, len(data) - 1))
     return np.asarray(data[min(number, len(data) - 1)] if data.ndim == 3 else data, np.float32)
 
 

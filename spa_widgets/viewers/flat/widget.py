@@ -111,9 +111,9 @@ class ImageViewer(FlatState):
     def static_html(self) -> str:
         """Give the present picture with its points."""
         picture = self.picture()
-        scale = picture.shape[1] / self._size()[1]
+        scale = picture.shape[1] / self._size(self.current)[1]
         places = self._points(self.current)
-        radius = max(2.0, self._radius_px() * scale)
+        radius = max(2.0, self._radius_px(self.current) * scale)
         drawn = draw_circles(picture, [(x * scale, y * scale) for x, y, _ in places], radius)
         text = f"{self._title(self.current)}, picture {self.current + 1} of {self.count}; {len(places)} points"
         return img_tag(drawn, text, min(560, 2 * drawn.shape[1])) + f"<br>{escape(text)}"
@@ -124,13 +124,13 @@ class ImageViewer(FlatState):
         low, high = contrast
         picture = self._draw(index, low, high, low_pass_A)
         mime = PNG if max(picture.shape) <= EXACT_PX else JPEG
-        height, width = self._size()
+        height, width = self._size(index)
         facts = {"name": self._title(index), "width": width, "height": height, "mime": mime}
         return {**facts, "pixel_size_A": self._found.size_A(index)}, [encode(picture, mime)]
 
     def _ask_points(self, index: int) -> Answer:
         self._need()
-        return {"radius_px": self._radius_px()}, [self._points(index).astype("<f4").tobytes()]
+        return {"radius_px": self._radius_px(index)}, [self._points(index).astype("<f4").tobytes()]
 
     def _ask_visible(self, name: str, visible: bool) -> dict[str, Any]:
         self.layers[name].visible = visible

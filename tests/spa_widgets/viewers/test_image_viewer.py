@@ -11,7 +11,7 @@ from PIL import Image
 
 from spa_widgets import ImageViewer
 from spa_widgets.errors import UserError
-from spa_widgets.io.mrc import read_mrc
+from spa_widgets.io.mrc import read_mrc, write_mrc
 from spa_widgets.viewers.flat.pictures import Stack
 from tests.support.widget_data import add_members, make_classes, make_micrographs, make_picks
 
@@ -92,6 +92,34 @@ def test_micrographs_with_picks_are_read_one_at_a_time(tmp_path: Path) -> None:
     assert np.abs(decoded(viewer, 1) - expected(image, *viewer.contrast)).max() <= 0.51
     assert len(viewer._points(1)) == 25
     assert "mic_0002.mrc, picture 2 of" in viewer.static_html() and "25 points" in viewer.static_html()
+
+
+def test_micrographs_of_several_shapes_are_each_shown_whole(tmp_path: Path) -> None:
+    """Lying, standing and small ones, each with its own pixel size: no padding is drawn, circles keep their width."""
+    rng = np.random.default_rng(2)
+    sizes = {"lying.mrc": (60, 100, 2.0), "standing.mrc": (120, 40, 4.0), "small.mrc": (31, 33, 1.0)}
+    images = {name: rng.normal(5, 1, (h, w)).astype(np.float32) for name, (h, w, _) in sizes.items()}
+    for name, image in images.items():
+        write_mrc(tmp_path / name, image, sizes[name][2])
+    picks = {name: np.array([[10.0, 20.0]]) for name in sizes}
+    paths = [tmp_path / name for name in sizes]
+    viewer = ImageViewer(paths, picks=picks, low_pass_A=0, diameter_A=40)
+    assert viewer.layers["micrograph"].data.shape == (3, 120, 100)
+    for number, (name, image) in enumerate(images.items()):
+        viewer.show(name)
+        facts, _ = viewer._ask_picture(number, viewer.contrast, viewer.low_pass_A)
+        assert (facts["height"], facts["width"]) == image.shape
+        assert np.abs(decoded(viewer, number) - expected(image, *viewer.contrast)).max() <= 0.51
+        assert viewer._radius_px(number) == pytest.approx(20 / sizes[name][2])
+    assert "small.mrc, picture 3 of 3; 1 points" in viewer.static_html()
+    padded = viewer.layers["micrograph"].data[2]
+    assert padded.shape == (120, 100) and padded[100, 90] == pytest.approx(images["small.mrc"].mean())
+    # one that cannot be read is told when it is its turn
+    paths[1].write_bytes(b"nothing")
+    damaged = ImageViewer(paths, low_pass_A=0)
+    assert damaged._ask_picture(2, damaged.contrast, 0.0)[0]["height"] == 31
+    with pytest.raises(UserError, match=r"standing\.mrc has 7 bytes"):
+        damaged._ask_picture(1, damaged.contrast, 0.0)
 
 
 def test_class_averages_and_particles_are_stacks(tmp_path: Path) -> None:
