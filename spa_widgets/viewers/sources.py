@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from spa_widgets.errors import UserError
+from spa_widgets.viewers.labels import in_japanese
 
 DONE, FAILED = "finished", ("failed", "cancelled")
 
@@ -35,9 +36,10 @@ def is_ready(source: Any) -> bool:
     return True if job is None else status_of(job) == DONE
 
 
-def name_of(job: Any) -> str:
+def name_of(job: Any, language: str = "en") -> str:
     """Give a name for people: ``J12 2D classification``."""
-    return f"{job.name} {job.step.title}"
+    title = in_japanese(job.step.title) if language == "ja" else job.step.title
+    return f"{job.name} {title}"
 
 
 def describe(source: Any) -> str:

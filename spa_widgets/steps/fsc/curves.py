@@ -31,18 +31,22 @@ class JobCurves:
     Attributes
     ----------
     name : str
+        By which it is known, whatever the language.
     table : DataFrame
         ``resolution_A`` and a column for each curve, a row for each shell from 1 on.
     files : dict of str to Path
         Of ``half_a``, ``half_b``, ``map``, ``mask``, ``particles`` those that there are.
     symmetry : str
         Point group of the job, C1 where it is not known.
+    name_ja : str
+        The name as Japanese figures show it; empty where it is the same.
     """
 
     name: str
     table: pd.DataFrame
     files: dict[str, Path]
     symmetry: str
+    name_ja: str = ""
 
     @property
     def box_px(self) -> int:
@@ -100,7 +104,8 @@ def read_job(job: Any, label: str | None = None) -> JobCurves:
     table = table[np.isfinite(table["resolution_A"])].reset_index(drop=True)
     source = sources.job_of(job)
     name = label or (str(job) if source is None else sources.name_of(source))
-    return JobCurves(name, table, _files(path, source), _symmetry(path, source))
+    name_ja = "" if label or source is None else sources.name_of(source, "ja")
+    return JobCurves(name, table, _files(path, source), _symmetry(path, source), name_ja)
 
 
 _FILES = {

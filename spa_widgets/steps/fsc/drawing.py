@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from engine.validation.curves import randomisation_start
+from spa_widgets.guard.curves import too_tight
 from spa_widgets.steps.fsc.curves import JobCurves, angstrom
 from spa_widgets.steps.fsc.figures import Shown, fsc_figure
 from spa_widgets.steps.fsc.live import LiveMaps
 from spa_widgets.steps.fsc.more_figures import direction_figure, guinier_figure, orientation_figure
-from spa_widgets.steps.fsc.sentences import too_tight
 from spa_widgets.steps.fsc.style import COLOURS, Figure, Style
 from spa_widgets.viewers.svg import Line, chart
 
@@ -77,17 +77,20 @@ class Drawing:
                 interval = intervals.get(job.name) if curve == "corrected" else None
                 known = interval is not None and math.isfinite(interval[1])
                 rows.append({
-                    "job": job.name if len(self.jobs) > 1 else "", "curve": style.label(f"fsc_{curve}"),
+                    "job": style.name(job) if len(self.jobs) > 1 else "", "curve": style.label(f"fsc_{curve}"),
                     "colour": style.colour(curve), "resolution": angstrom(job.resolution(curve, threshold)),
                     "half": angstrom(job.resolution(curve, 0.5)),
                     "interval": f"{interval[0]:.2f}–{interval[1]:.2f}" if known and interval else "",
                 })  # fmt: skip
         return rows
 
-    def warning(self) -> str:
+    def warning(self, style: Style) -> str:
         """Say that the mask which is tried is too tight, if it is."""
         found = self._live.found
-        return too_tight(found) if found is not None and found.mask_is_too_tight else ""
+        if found is None or not found.mask_is_too_tight:
+            return ""
+        sentence = too_tight(found)
+        return sentence.ja if style.japanese else str(sentence)
 
     def svg(self, threshold: float, label: Callable[..., str]) -> str:
         """Give the curves as SVG, for reports without a kernel."""
@@ -115,7 +118,7 @@ class Drawing:
         if live is not None:
             shown[0] = Shown(self._present()[0], chosen, live.errors)
             # the job's own curve stays in sight, to see what the mask changed
-            shown.append(Shown(replace(self.jobs[0], name=before), ["corrected"], faint=True))
+            shown.append(Shown(replace(self.jobs[0], name=before, name_ja=""), ["corrected"], faint=True))
         return shown
 
     def _error_of(self, job: JobCurves) -> dict[str, Any]:
@@ -132,11 +135,12 @@ class Drawing:
         return job.box_px * job.pixel_size_A / randomisation_start(job.values("no_mask"), THRESHOLD)
 
     def _text(self, threshold: float, style: Style) -> str:
-        parts, intervals = [], self.intervals(threshold)
-        for name, found in self.resolutions(threshold).items():
+        parts, intervals, resolutions = [], self.intervals(threshold), self.resolutions(threshold)
+        for job in self.jobs:
+            found = resolutions[job.name]
             best = found.get("corrected", next(iter(found.values())))
-            interval = intervals.get(name)
-            text = f"{name}: {angstrom(best)}"
+            interval = intervals.get(job.name)
+            text = f"{style.name(job)}: {angstrom(best)}"
             if interval and math.isfinite(interval[1]):
                 text += f" ({interval[0]:.2f}–{angstrom(interval[1])})"
             parts.append(text)

@@ -62,7 +62,7 @@ def _traces(each: Shown, place: int, several: bool, threshold: float, style: Sty
     job = each.job
     traces: list[Figure] = []
     x = numbers(job.frequency_per_A)
-    prefix = plain(f"{job.name} · ") if several or each.faint else ""
+    prefix = plain(f"{style.name(job)} · ") if several or each.faint else ""
     for curve in [name for name in each.curves if name in job.table]:
         colour, bold = style.colour(curve), curve == "corrected" and not each.faint
         y = job.table[curve].to_numpy(np.float64)

@@ -8,11 +8,11 @@ from engine.arrays import to_numpy
 from engine.validation.curves import FSCCurves
 from engine.validation.fsc import automatic_fsc_mask, fsc_curves
 from spa_widgets.errors import UserError
+from spa_widgets.guard.curves import too_tight
 from spa_widgets.io.curves import write_fsc_csv
 from spa_widgets.io.mrc import write_mrc
 from spa_widgets.io.volumes import check_mask, read_volumes
 from spa_widgets.session.context import JobContext
-from spa_widgets.steps.fsc.sentences import too_tight
 
 
 def run(ctx: JobContext) -> None:

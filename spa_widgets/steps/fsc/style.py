@@ -8,7 +8,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from spa_widgets.viewers.labels import Label
+from spa_widgets.steps.fsc.curves import JobCurves
+from spa_widgets.viewers.labels import Label, translator
 
 # Okabe and Ito's colours: told apart by colour-blind eyes; the corrected curve, the one that counts, is the boldest
 COLOURS = {"no_mask": "#999999", "spherical": "#56b4e9", "loose": "#009e73", "tight": "#e69f00", "corrected": "#0072b2"}
@@ -27,6 +28,12 @@ class Style:
 
     label: Label
     dark: bool = False
+    japanese: bool = False
+
+    @classmethod
+    def of(cls, language: str, dark: bool = False) -> Style:
+        """Give the style of a language (``auto`` is English)."""
+        return cls(translator(language), dark, language == "ja")
 
     @property
     def ink(self) -> str:
@@ -42,6 +49,10 @@ class Style:
     def grid(self) -> str:
         """Colour of the grid."""
         return "rgba(160,170,180,0.22)" if self.dark else "rgba(90,100,110,0.16)"
+
+    def name(self, job: JobCurves) -> str:
+        """Name of a job as the figure shows it."""
+        return (self.japanese and job.name_ja) or job.name
 
     def colour(self, curve: str) -> str:
         """Colour of a curve."""

@@ -179,12 +179,13 @@ class FSCPlot(SpaWidget):
     def _figure(self, tab: str, language: str, dark: bool) -> tuple[dict[str, Any], str]:
         """Give a tab's figure and its text for those who do not see it."""
         self._need()
-        return self._drawing.figure(tab, self.threshold, Style(translator(language), dark))
+        return self._drawing.figure(tab, self.threshold, Style.of(language, dark))
 
     def _ask_figure(self, tab: str, language: str, dark: bool) -> dict[str, Any]:
         figure, text = self._figure(tab, language, dark)
-        rows = self._drawing.rows(self.threshold, Style(translator(language), dark))
-        return {"figure": figure, "text": text, "rows": rows, "warning": self._drawing.warning()}
+        style = Style.of(language, dark)
+        rows = self._drawing.rows(self.threshold, style)
+        return {"figure": figure, "text": text, "rows": rows, "warning": self._drawing.warning(style)}
 
     def _ask_mask(self, threshold: float, dilation_A: float, soft_edge_A: float) -> None:
         self.set_mask(threshold, dilation_A, soft_edge_A)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -54,6 +55,20 @@ def test_several_jobs_are_compared(tmp_path: Path) -> None:
     assert plot.code() == "FSCPlot(refined, curves=['corrected'])"
 
 
+def test_a_job_is_named_in_the_language_of_the_page(tmp_path: Path) -> None:
+    job = SimpleNamespace(name="J5", step=SimpleNamespace(title="Homogeneous refinement"),
+                          status="finished", wait=lambda: None, parents=[], params={})  # fmt: skip
+    job.path = lambda name: make_fsc(tmp_path / "fsc.csv") if name == "fsc" else _no_path(name)
+    plot = FSCPlot(job)
+    assert list(plot.resolutions) == ["J5 Homogeneous refinement"], "a key, whatever the language"
+    text = plot._figure("fsc", "ja", False)[1]
+    assert "J5 均一精密化: 6.79 Å" in text and "Homogeneous" not in text
+
+
+def _no_path(name: str) -> Path:
+    raise UserError(f"there is no {name}")
+
+
 def test_a_mask_is_tried_and_taken_back(refined: Path, tmp_path: Path) -> None:
     plot = FSCPlot(refined, labels=["J1"])
     before = plot.resolutions["J1"]
@@ -77,6 +92,7 @@ def test_an_over_tight_mask_is_named(refined: Path) -> None:
     plot = FSCPlot(refined)
     plot.set_mask(threshold=0.75, dilation_A=0.0, soft_edge_A=0.0)
     assert "too tight" in plot._ask_figure("fsc", "en", False)["warning"]
+    assert "マスクがきつすぎるか" in plot._ask_figure("fsc", "ja", False)["warning"]
     plot.set_mask(threshold=0.3, dilation_A=10.0, soft_edge_A=12.0)
     assert plot._ask_figure("fsc", "en", False)["warning"] == ""
 
