@@ -46,9 +46,12 @@ def read_atoms(path: str | Path) -> AtomArrays:
     if not file.is_file():
         raise UserError(f"{file} does not exist; expected a PDB or mmCIF file there: check the path.")
     try:
-        structure = gemmi.read_structure(str(file))
-    except (RuntimeError, ValueError, IndexError) as error:
-        raise UserError(f"{file} is not a readable atomic model ({error}): expected PDB or mmCIF.") from error
+        structure = gemmi.read_structure(str(file), format=gemmi.CoorFormat.Detect)
+    except PermissionError as error:
+        raise UserError(f"{file} may not be read: ask its owner for read permission.") from error
+    except (OSError, RuntimeError, ValueError, IndexError) as error:
+        reason = str(error).replace(f"{file}: ", "")
+        raise UserError(f"{file} is not a readable atomic model ({reason}): expected PDB or mmCIF.") from error
     if not len(structure) or not structure[0].count_atom_sites():
         raise UserError(f"{file} holds no atoms; expected an atomic model in PDB or mmCIF format.")
     structure.remove_waters()

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import csv
+import re
 from pathlib import Path
 
 import pandas as pd
 
 from spa_widgets.errors import UserError
+from spa_widgets.io.text import decoded
 
 X, Y, MICROGRAPH, FROM_LAST_ROW = "rlnCoordinateX", "rlnCoordinateY", "rlnMicrographName", "spaYFromLastRow"
 
 # column names in lower case, without anything but letters
 _X_NAMES = ("x", "xcoordinate", "xcoord", "coordinatex", "rlncoordinatex", "centerx", "xcenter", "xpx")
 _Y_NAMES = ("y", "ycoordinate", "ycoord", "coordinatey", "rlncoordinatey", "centery", "ycenter", "ypx")
-_MICROGRAPH_NAMES = ("micrograph", "micrographname", "micrographsfilename", "micrographfilename", "rlnmicrographname",
-                     "imagename", "image", "filename")  # fmt: skip
+_MICROGRAPH_NAMES = ("micrograph", "micrographs", "micrographname", "micrographsfilename", "micrographfilename",
+                     "rlnmicrographname", "imagename", "image", "filename")  # fmt: skip
 _OF_CRYOPPP = {"X-Coordinate", "Y-Coordinate"}
+_DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
 _HINT = "expected lines of x, y, width, height in px"
 
 
@@ -23,13 +27,9 @@ def _lines(file: Path) -> list[str]:
     if not file.is_file():
         raise UserError(f"{file} does not exist; expected a file of coordinates there: check the path.")
     try:
-        text = file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{file} is not text; expected coordinates: is it an image?") from error
+        text = decoded(file.read_bytes(), file, "coordinates")
     except OSError as error:
         raise UserError(f"{file} cannot be read ({error.strerror}): ask for permission, or copy it again.") from error
-    if "\0" in text:
-        raise UserError(f"{file} is not text; expected coordinates: is it an image?")
     return [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
 
 
@@ -71,7 +71,7 @@ def read_csv(path: str | Path) -> pd.DataFrame:
     if not lines:
         raise UserError(f"{file} is empty; expected a table with the columns x and y: export it again.")
     separator = next((mark for mark in (",", ";", "\t") if mark in lines[0]), None)
-    cells = [[cell.strip().strip('"') for cell in line.split(separator)] for line in lines]
+    cells = [_cells(line, separator) for line in lines]
     header = [str(cell) for cell in cells[0]]
     if all(_is_number(cell) for cell in header[:2]):
         header, rows = ["x", "y", *(f"column{i}" for i in range(2, len(header)))], cells
@@ -91,6 +91,18 @@ def read_csv(path: str | Path) -> pd.DataFrame:
     if set(header) >= _OF_CRYOPPP:
         frame[FROM_LAST_ROW] = 1
     return frame
+
+
+def _cells(line: str, separator: str | None) -> list[str]:
+    """Split a row; where a semicolon stands between cells, a comma may stand for the decimal point."""
+    if separator is None:
+        return [cell.strip('"') for cell in line.split()]
+    cells = [cell.strip() for cell in next(csv.reader([line], delimiter=separator, skipinitialspace=True))]
+    return [_with_point(cell) for cell in cells] if separator == ";" else cells
+
+
+def _with_point(cell: str) -> str:
+    return cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) else cell
 
 
 def _find(header: list[str], names: tuple[str, ...]) -> int | None:

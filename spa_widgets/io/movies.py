@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +12,10 @@ from numpy.typing import NDArray
 
 from spa_widgets.errors import UserError
 from spa_widgets.io.mrc import finite, open_header, read_mrc, read_mrc_slices
+from spa_widgets.io.packed import ENDINGS, MOST_PACKED, is_packed, open_unpacked, plain_suffix
 from spa_widgets.io.tiff import TiffStack, open_tiff
 
 _TIFF = (".tif", ".tiff", ".eer", ".gain")
-_PACKED = {".gz": gzip.open, ".bz2": bz2.open}
-_MOST_PACKED = 2000
 _PIECE = 1 << 22
 
 EER_FRACTIONS = 40
@@ -93,9 +90,9 @@ def open_movie(path: str | Path, scratch: Path, eer_fractions: int = EER_FRACTIO
         When the file is missing, damaged, or has a single frame.
     """
     file = Path(path)
-    plain = _unpacked(file, scratch) if file.suffix.lower() in _PACKED else file
+    plain = _unpacked(file, scratch)
     stack, group, dropped, size_A = None, 1, 0, 0.0
-    if _suffix(file) in _TIFF:
+    if plain_suffix(file) in _TIFF:
         stack = open_tiff(plain)
         shape = stack.shape
         if stack.packed is not None:
@@ -113,26 +110,27 @@ def open_movie(path: str | Path, scratch: Path, eer_fractions: int = EER_FRACTIO
     return Movie(file, shape, size_A, dropped, stack, plain, group)
 
 
-def _suffix(file: Path) -> str:
-    packed = file.suffix.lower() in _PACKED
-    return (file.with_suffix("") if packed else file).suffix.lower()
-
-
 def _unpacked(file: Path, scratch: Path) -> Path:
-    """Unpack a file piece by piece, no more than a movie can have been packed."""
+    """Unpack a file piece by piece, no more than a movie can have been packed; a plain one is returned as it is."""
     if not file.is_file():
-        raise UserError(f"{file} does not exist; expected a movie there: check the path.")
-    opener: Any = _PACKED[file.suffix.lower()]
-    target = scratch / file.with_suffix("").name
-    scratch.mkdir(parents=True, exist_ok=True)
-    left = max(file.stat().st_size, 1024) * _MOST_PACKED
+        if file.suffix.lower() in ENDINGS:
+            raise UserError(f"{file} does not exist; expected a movie there: check the path.")
+        return file
+    left = max(file.stat().st_size, 1024) * MOST_PACKED
     try:
-        with opener(file, "rb") as source, target.open("wb") as sink:
-            while piece := source.read(_PIECE):
-                left -= len(piece)
-                if left < 0:
-                    raise UserError(f"{file} unpacks to more than any movie holds: it is damaged.")
-                sink.write(piece)
+        with open_unpacked(file) as source:
+            if not is_packed(source):
+                return file
+            scratch.mkdir(parents=True, exist_ok=True)
+            target = scratch / (file.stem if file.suffix.lower() in ENDINGS else file.name)
+            with target.open("wb") as sink:
+                while piece := source.read(_PIECE):
+                    left -= len(piece)
+                    if left < 0:
+                        raise UserError(f"{file} unpacks to more than any movie holds: it is damaged.")
+                    sink.write(piece)
+    except PermissionError:
+        return file  # whoever reads it says so
     except (OSError, EOFError, ValueError) as error:
         raise UserError(f"{file} cannot be unpacked ({error}): copy it again.") from error
     return target
@@ -154,7 +152,7 @@ def read_gain(path: str | Path, for_eer: bool = False) -> NDArray[np.float32]:
         When it is no single image, or of a format that is not read.
     """
     file = Path(path)
-    suffix = _suffix(file)
+    suffix = plain_suffix(file)
     if suffix in (".dm3", ".dm4"):
         raise UserError(f"{file} is a file of DigitalMicrograph; expected .mrc, .tif or .gain: convert it (dm2mrc).")
     gain = next(open_tiff(file).pages(0, 1)) if suffix in _TIFF else read_mrc(file)[0]

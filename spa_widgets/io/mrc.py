@@ -5,9 +5,7 @@ Cheng et al., J Struct Biol 192, 146 (2015).
 
 from __future__ import annotations
 
-import bz2
 import errno
-import gzip
 import os
 import zlib
 from contextlib import suppress
@@ -21,14 +19,12 @@ from numpy.typing import ArrayLike, NDArray
 from spa_widgets.errors import UserError
 from spa_widgets.io.mrc_data import packed_data, section_data
 from spa_widgets.io.mrc_header import HEADER_BYTES, MrcHeader, check_size, parse_header
+from spa_widgets.io.packed import MOST_PACKED, is_packed, open_unpacked, plain_suffix
 
 # takes the place of a label with the time of day, so that equal images are equal files
 _LABEL = "Created by spa_widgets"
 
-_PACKERS = {".gz": gzip.open, ".bz2": bz2.open}
 _BROKEN = (OSError, EOFError, zlib.error)
-# no packer makes real numbers a thousand times smaller: a header that announces more is wrong
-_MOST_PACKED = 2000
 
 
 def open_header(path: str | Path) -> MrcHeader:
@@ -53,17 +49,15 @@ def _opened(file: Path) -> IO[bytes]:
     if not file.is_file():
         found = "a folder" if file.is_dir() else "no plain file"
         raise UserError(f"{file} is {found}; expected an MRC file: name the file itself.")
-    opener: Any = _PACKERS.get(file.suffix)
-    stream: IO[bytes] = opener(file, "rb") if opener else file.open("rb")
-    return stream
+    return open_unpacked(file)
 
 
 def _checked_header(stream: IO[bytes], file: Path) -> MrcHeader:
     header = parse_header(stream.read(HEADER_BYTES), file)
     size = file.stat().st_size
-    if file.suffix not in _PACKERS:
+    if not is_packed(stream):
         check_size(header, size, file)
-    elif header.offset + header.data_bytes > max(size, HEADER_BYTES) * _MOST_PACKED:
+    elif header.offset + header.data_bytes > max(size, HEADER_BYTES) * MOST_PACKED:
         raise UserError(f"{file} is too small for what its header announces: it is damaged or cut short.")
     return header
 
@@ -81,7 +75,7 @@ def _read_sections(file: Path, wanted: NDArray[np.intp] | None) -> tuple[NDArray
     try:
         with _opened(file) as stream:
             header = _checked_header(stream, file)
-            if file.suffix in _PACKERS:
+            if is_packed(stream):
                 stack = header.decode(packed_data(stream, header, file), header.shape[0])
                 return (stack if wanted is None else stack[_within(wanted, header, file)]), header
             chosen = np.arange(header.shape[0]) if wanted is None else _within(wanted, header, file)
@@ -102,8 +96,7 @@ def _within(wanted: NDArray[np.intp], header: MrcHeader, file: Path) -> NDArray[
 
 def _is_stack(file: Path) -> bool:
     """Tell by its name whether a file is a stack, even one of a single image."""
-    name = file.with_suffix("") if file.suffix in _PACKERS else file
-    return name.suffix in (".mrcs", ".st")
+    return plain_suffix(file) in (".mrcs", ".st")
 
 
 def read_mrc(path: str | Path) -> tuple[NDArray[Any], float]:

@@ -23,6 +23,12 @@ _COMPLEX = (3, 4)
 _MOST_PX = 2**31 - 1
 _STAMPS = {0x44: "<", 0x11: ">"}
 _IMOD_STAMP, _IMOD_SIGNED = 1146047817, 1
+# what is met under an image's name; as an MRC header each would announce millions of columns
+_OTHERS = (
+    *((start, "a TIFF image") for start in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
+    (b"\x89HDF", "an HDF5 file"), (b"\x89PNG", "a PNG picture"), (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"PK\3\4", "a ZIP archive"), (b"<!DO", "a web page"), (b"<htm", "a web page"),
+)  # fmt: skip
 _NAMES = "0, 1, 2, 6, 12 or 101 (8-bit, 16-bit, float, 16-bit unsigned, half float, 4-bit)"
 
 
@@ -88,6 +94,9 @@ def parse_header(content: bytes, path: str | Path) -> MrcHeader:
     UserError
         When they are no MRC header, or the data are of a type that no image has.
     """
+    other = next((name for start, name in _OTHERS if content.startswith(start)), None)
+    if other is not None:
+        raise UserError(f"{path} is {other}; expected an image in MRC format: convert it, or give the right file.")
     if len(content) < HEADER_BYTES:
         raise UserError(
             f"{path} has {len(content)} bytes; an MRC file has a header of {HEADER_BYTES}: it is empty or cut short."

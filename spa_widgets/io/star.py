@@ -9,6 +9,7 @@ import pandas as pd
 
 from spa_widgets.errors import UserError
 from spa_widgets.io.star_text import format_table, split_blocks, to_frame
+from spa_widgets.io.text import decoded
 
 Tables = dict[str, pd.DataFrame]
 
@@ -63,13 +64,7 @@ def _text(file: Path) -> str:
         raise UserError(f"{file} may not be read: ask its owner for read permission.") from error
     except OSError as error:
         raise UserError(f"{file} cannot be read ({error.strerror}): copy it again.") from error
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{file} is not text; expected a STAR file: is it an image?") from error
-    if "\0" in text:
-        raise UserError(f"{file} is not text; expected a STAR file: is it an image?")
-    return text.replace("\r\n", "\n")
+    return decoded(content, file, "a STAR file")
 
 
 def _modernise(tables: Tables) -> Tables:

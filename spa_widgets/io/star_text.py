@@ -127,12 +127,17 @@ def to_frame(block: Block) -> pd.DataFrame:
     if not block.rows:
         return pd.DataFrame({label: np.zeros(0) for label in block.labels})
     text = "\n".join(block.rows)
-    if '"' in text or "'" in text or "\r" in text:
-        cells = [split_cells(row) for row in block.rows]
+    if '"' in text or "'" in text or " #" in text:
+        cells = [_without_comment(split_cells(row), len(block.labels)) for row in block.rows]
         for index, row in enumerate(cells):
             _check_count(block, index, len(row))
         return _typed(block.labels, cells)
     return _parsed(block, text)
+
+
+def _without_comment(cells: list[str], count: int) -> list[str]:
+    """Leave out what a sign # begins behind the last column."""
+    return cells[:count] if len(cells) > count and cells[count].startswith("#") else cells
 
 
 def _check_count(block: Block, index: int, count: int) -> None:

@@ -45,7 +45,7 @@ def prepare(step: Step, params: Mapping[str, Any], refs: Mapping[str, dict[str, 
     _, validated = validate_spec(JobSpec(step.name, params, shallow))
     spec = {"step": step.name, "params": canonical_params(validated), "inputs": dict(refs)}
     plain = {name: {k: v for k, v in ref.items() if k != "pattern"} for name, ref in refs.items()}
-    pieces = {"version": step.version, **spec, "inputs": plain, "raw": raw_signatures(refs)}
+    pieces = {"version": step.version, **spec, "inputs": plain, "raw": raw_signatures(refs, step)}
     return Prepared(step, spec, digest(pieces))
 
 

@@ -14,6 +14,7 @@ from spa_widgets.session.job import Job
 from spa_widgets.session.outputs import OutputRef
 from spa_widgets.session.project import Project
 from spa_widgets.session.registry import Input, Output, Step, accepts
+from spa_widgets.session.spec import files_beside
 
 # half a second; who asks a service for a job must not keep it busy. The job itself looks at any table.
 _MOST_TABLE_BYTES = 32 << 20
@@ -116,9 +117,12 @@ def _waits_for_nobody(path: Path) -> Path:
     return path
 
 
-def raw_signatures(refs: Mapping[str, Any]) -> list[list[Any]]:
-    """Path, size, time and inode of every raw file, and of the images it names: a changed file makes another job."""
-    return [[str(path), *stat_signature(path)] for path in with_named_images(refs)]
+def raw_signatures(refs: Mapping[str, Any], step: Step) -> list[list[Any]]:
+    """Path, size, time and inode of every raw file and of what is read with it: a changed file makes another job."""
+    kinds = {item.name: item.kind for item in step.inputs}
+    beside = {other for name, ref in refs.items() for path in ref.get("files", ())
+              for other in files_beside(Path(path), kinds.get(name, ""))}  # fmt: skip
+    return [[str(path), *stat_signature(path)] for path in sorted({*with_named_images(refs), *beside})]
 
 
 def with_named_images(refs: Mapping[str, Any]) -> list[Path]:

@@ -186,12 +186,13 @@ def _raw_pieces(
     on_file: Callable[[Path], None] | None,
     read: dict[str, str],
 ) -> list[dict[str, Any]]:
-    pieces = [hashes.pieces(path, on_file, read) for path in _by_name(paths)]
-    for path in paths:
-        if path.suffix == ".cs":  # what cryoSPARC passed through lies in files beside it
-            pieces += [hashes.pieces(other, on_file, read) for other in sorted(path.parent.glob("*passthrough*.cs"))]
-    if item.kind == "classes":
-        folder = paths[0].parent
-        beside = sorted({path for pattern in _CLASSES_FILES for path in folder.glob(pattern)} - set(paths))
-        pieces += [hashes.pieces(path, on_file, read) for path in beside]
-    return pieces
+    beside = [other for path in paths for other in files_beside(path, item.kind)]
+    return [hashes.pieces(path, on_file, read) for path in (*_by_name(paths), *beside)]
+
+
+def files_beside(path: Path, kind: str) -> list[Path]:
+    """List what is read along with a raw file: what cryoSPARC passed through, and all of a 2D classification."""
+    found = sorted(path.parent.glob("*passthrough*.cs")) if path.suffix == ".cs" else []
+    if kind == "classes":
+        found += sorted({other for pattern in _CLASSES_FILES for other in path.parent.glob(pattern)} - {path})
+    return found

@@ -18,7 +18,7 @@ from spa_widgets.io.star import read_star, write_star
 from spa_widgets.session import inputs
 from spa_widgets.session.execute import execute
 from spa_widgets.session.inputs import raw_signatures, with_named_images
-from spa_widgets.session.registry import load_steps
+from spa_widgets.session.registry import get_step, load_steps
 from spa_widgets.session.spec import JobSpec, RawFiles, StoredFile, resolve
 from spa_widgets.session.store import Store
 from tests.support.particle_files import write_particles
@@ -109,6 +109,33 @@ def test_a_stack_that_is_replaced_while_a_job_runs(particles: Path, store: Store
     assert len(store.keys()) == 1
 
 
+def test_what_lies_beside_raw_classes_is_watched_too(tmp_path: Path, store: Store) -> None:
+    """The tables of a 2D classification are read along with its averages: they are of the key, and may not change."""
+    load_steps()
+    write_particles(tmp_path, 6, 16, 6.0)
+    tables = read_star(tmp_path / "particles.star")
+    write_star(
+        tmp_path / "particles.star",
+        {**tables, "particles": tables["particles"].assign(rlnClassNumber=[1, 1, 1, 2, 2, 2])},
+    )
+    averages = tmp_path / "class_averages.mrcs"
+    write_mrc(averages, np.random.default_rng(1).normal(0, 1, (2, 16, 16)).astype(np.float32), 6.0, is_stack=True)
+    chosen = JobSpec("select_2d", {"classes": [2]}, {"classes": RawFiles((averages,))})
+    refs, step = {"classes": {"files": [str(averages)]}}, get_step("select_2d")
+    before = raw_signatures(refs, step)
+
+    def other_classes() -> None:
+        found = read_star(tmp_path / "particles.star")
+        rows = found["particles"].assign(rlnClassNumber=[1, 2, 1, 2, 1, 1])
+        write_star(tmp_path / "particles.star", {**found, "particles": rows})
+
+    with pytest.raises(UserError, match=r"particles\.star changed while the job ran"):
+        execute(chosen, store, "cpu", at_start(other_classes))
+    assert store.keys() == [] and raw_signatures(refs, step) != before
+    key = execute(chosen, store, "cpu")
+    assert len(read_star(store.get(key).file("particles.star"))["particles"]) == 2
+
+
 @pytest.mark.parametrize("suffix", [".star", ".cs"])
 def test_the_images_behind_a_table_make_another_job(particles: Path, store: Store, tmp_path: Path, suffix: str) -> None:
     if suffix == ".cs":
@@ -117,9 +144,10 @@ def test_the_images_behind_a_table_make_another_job(particles: Path, store: Stor
     stack = particles.with_name("p.mrcs")
     assert [file.resolve() for file in named_images(path)] == [stack.resolve()]
     refs = {"particles": {"files": [str(path)]}}
-    before = resolve(mirrored(path), store), raw_signatures(refs)
+    step = get_step("flip_hand")
+    before = resolve(mirrored(path), store), raw_signatures(refs, step)
     replace_stack(particles)
-    after = resolve(mirrored(path), store), raw_signatures(refs)
+    after = resolve(mirrored(path), store), raw_signatures(refs, step)
     assert before[0].key != after[0].key and before[1] != after[1]
     assert str(stack.resolve()) in after[0].contents
 
