@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
@@ -22,12 +21,11 @@ from engine.validation.masks import soft_mask_from_map
 from engine.validation.sharpening import sharpen
 from spa_widgets.io.mrc import read_mrc, write_mrc
 from spa_widgets.io.star import read_star
+from tests.support.relion_curves import FSC, fixed_differences, random_deviations
 
 Relion = Callable[..., str]
 BOX_PX, PIXEL_SIZE_A = 80, 2.2
 SEEDS = range(1, 11)
-FSC = "rlnFourierShellCorrelation"
-NOISE = "rlnCorrectedFourierShellCorrelationPhaseRandomizedMaskedMaps"
 
 
 @dataclass(frozen=True)
@@ -74,25 +72,16 @@ def our_curves(halves: Halves, seed: int) -> FSCCurves:
 def test_every_curve_is_relions(relion: Relion, halves: Halves) -> None:
     theirs = [run_relion(relion, halves, seed) for seed in SEEDS]
     ours = [our_curves(halves, seed) for seed in SEEDS]
-    table: pd.DataFrame = theirs[0]["fsc"]
-    for name, column in (("no_mask", f"{FSC}UnmaskedMaps"), ("tight", f"{FSC}MaskedMaps")):
-        difference = np.abs(ours[0].curves[name] - table[column].to_numpy(float)).max()
+    for name, difference in fixed_differences(ours[0], theirs[0]).items():
         print(f"{name}: largest difference from RELION's curve {difference:.4f}")
         assert difference <= 0.001
     general = theirs[0]["general"]
     assert np.isclose(ours[0].randomised_from_A, float(general["rlnRandomiseFrom"].iloc[0]), rtol=1e-4)
     start = round(BOX_PX * PIXEL_SIZE_A / ours[0].randomised_from_A)
-    for what, column, mine in (
-        ("phases randomised", NOISE, [found.randomised for found in ours]),
-        ("corrected", f"{FSC}Corrected", [found.curves["corrected"] for found in ours]),
-    ):
-        known = np.array([each["fsc"][column].to_numpy(float) for each in theirs])[:, start + 2 :]
-        found = np.clip(np.array(mine)[:, start + 2 :], 0 if what == "corrected" else -1, 1)
-        # RELION writes the masked curve where the noise correlates more than the maps: no shell to compare
-        spread = np.sqrt(known.var(axis=0, ddof=1) + found.var(axis=0, ddof=1))
-        deviation = np.abs(found.mean(axis=0) - known.mean(axis=0)) / np.maximum(spread, 1e-3)
-        print(f"{what}: means of ten seeds differ by at most {deviation.max():.2f} standard deviations of one")
-        assert known.shape[1] > 15 and deviation.max() < 3
+    assert BOX_PX // 2 - start > 15
+    for what, deviation in random_deviations(ours, theirs).items():
+        print(f"{what}: means of ten seeds differ by at most {deviation:.2f} standard deviations of one")
+        assert deviation < 3
     assert ours[0].randomised[start + 2 :].max() > 0.05, "the mask does correlate noise"
 
 

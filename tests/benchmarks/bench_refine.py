@@ -8,6 +8,7 @@ import numpy as np
 
 from spa_widgets.io.datasets import ParticleSet
 from spa_widgets.io.mrc import read_mrc
+from spa_widgets.steps.refine.params import STEP
 from tests.benchmarks.commands import spa, stages_note
 from tests.benchmarks.data import DIAMETER_A, SYMMETRY, ParticleData, particle_data
 from tests.benchmarks.measure import CommandFailed, Cost
@@ -28,7 +29,7 @@ def run(settings: Settings) -> list[Row]:
     cost = spa(["refine", data.star, *options], out, settings.work)
     accuracy = _figures([out / "map.mrc"], out / "particles.star", data)
     name = f"refinement {SYMMETRY}, {count} of {data.box_px}²"
-    note = stages_note(out)
+    note = f"step version {STEP.version}; {stages_note(out)}"
     if reason := missing("relion_refine_mpi") or missing("mpirun"):
         return [Row(name, cost, accuracy, NAME, note=reason)]
     try:

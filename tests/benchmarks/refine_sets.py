@@ -57,14 +57,18 @@ class RefineSet:
     real: bool = False
     enlarged: int = 1
 
-    def problem(self, seed: int = 11) -> Problem:
-        """Make the images."""
+    def problem(self, seed: int | None = None) -> Problem:
+        """Make the images; those of the page without a seed."""
+        if self.atoms is None and not self.real:
+            made = simulate_stack(
+                self.count, self.box_px, self.pixel_size_A, self.snr, 0.0, np, 1 if seed is None else seed
+            )
+            return Problem(self._stored(made.particles), made.volume, made.rotations)
+        seed = 11 if seed is None else seed
         if self.real:
             images = REAL["galactosidase-D2"].images(seed, 0, 0.0)
             return Problem(images.particles, images.truth, None, images.mask)
-        if self.atoms is None:
-            made = simulate_stack(self.count, self.box_px, self.pixel_size_A, self.snr, 0.0, np)
-            return Problem(self._stored(made.particles), made.volume, made.rotations)
+        assert self.atoms is not None
         atoms, rng = self.atoms(), np.random.default_rng(seed)
         box_px, pixel_size_A = self.box_px // self.enlarged, self.pixel_size_A * self.enlarged
         stack, truth = simulate_particles(
@@ -125,10 +129,13 @@ _SETS = (
     RefineSet(CHOSEN_ON, "c8-144", "C8", "C8", 500, 144, 1.54, 0.04, 160.0, channel_in_nanodisc),
     RefineSet(CHOSEN_ON, "c1-128", "C1", "C1", 1000, 128, 1.7325, 0.05, 160.0, _asymmetric),
     RefineSet(HELD, "connexin-c8", "C8", "C8", 500, 80, 2.5, 0.05, 150.0, HELD_OUT[0].model),
+    RefineSet(HELD, "connexin-faint", "C8", "C8", 500, 80, 2.5, 0.025, 150.0, HELD_OUT[0].model),
     RefineSet(HELD, "galactosidase-model", "D2", "D2", 600, 80, 2.8, 0.05, 190.0, _galactosidase),
+    RefineSet(HELD, "galactosidase-faint", "D2", "D2", 600, 80, 2.8, 0.02, 190.0, _galactosidase),
     RefineSet(HELD, "ribosome", "C1", "C1", 600, 72, 4.6, 0.05, 270.0, HELD_OUT[2].model),
     RefineSet(HELD, "octahedral", "O", "O", 200, 64, 3.465, 0.05, 160.0, _octahedral),
     RefineSet(HELD, "galactosidase", "D2", "D2", 1217, 64, 3.54, 0.0, 200.0, real=True),
+    RefineSet(FULL, "c8-180-few", "C8", "C8", 500, 180, 1.232, 0.04, 160.0, channel_in_nanodisc),
     RefineSet(FULL, "c8-180", "C8", "C8", 1803, 180, 1.232, 0.04, DIAMETER_A),
     RefineSet(LINEAR, "1k", "C8", "C8", 1000, 64, 3.465, 0.05, DIAMETER_A),
     RefineSet(LINEAR, "3k", "C8", "C8", 3000, 64, 3.465, 0.05, DIAMETER_A),
