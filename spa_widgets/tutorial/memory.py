@@ -10,7 +10,7 @@ import psutil
 
 
 class PeakMemory:
-    """Sample the memory of this process, its children and the processes at work in a project.
+    """Sample the memory of a process, its children and the processes at work in a project.
 
     Parameters
     ----------
@@ -18,13 +18,16 @@ class PeakMemory:
         Folder whose runner (a process that outlives its parent) and worker belong to the tree.
     interval_s : float
         Time between samples.
+    root : int, optional
+        The process; this one by default.
     """
 
-    def __init__(self, project: Path, interval_s: float = 1.0) -> None:
+    def __init__(self, project: Path, interval_s: float = 1.0, root: int | None = None) -> None:
         self.peak_bytes = 0
         self.peak_by_process: dict[str, int] = {}
         self._project = str(project)
         self._interval_s = interval_s
+        self._root = root
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._sample, name="peak memory", daemon=True)
 
@@ -46,8 +49,8 @@ class PeakMemory:
                 self.peak_bytes, self.peak_by_process = total, sizes
 
     def _processes(self) -> list[psutil.Process]:
-        me = psutil.Process()
-        tree = {p.pid: p for p in [me, *me.children(recursive=True)]}
+        root = psutil.Process(self._root)
+        tree = {p.pid: p for p in [root, *root.children(recursive=True)]}
         for process in psutil.process_iter(["cmdline"]):
             if self._project in (process.info["cmdline"] or []):
                 tree[process.pid] = process
