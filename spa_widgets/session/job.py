@@ -143,7 +143,8 @@ class Job(JobStanding, JobResults):
         pause_s = _POLL_S
         while (state := self.status) not in ENDED:
             if deadline is not None and time.monotonic() > deadline:
-                raise TimeoutError(f"{self.name} ({self.step.title}) is still {state} after {timeout:g} s.")
+                why = f": {text}" if (text := self.waiting_text) else ""
+                raise TimeoutError(f"{self.name} ({self.step.title}) is still {state} after {timeout:g} s{why}.")
             time.sleep(pause_s)
             pause_s = min(1.2 * pause_s, _POLL_AT_MOST_S)  # a class that waits together must not keep the machine busy
         if state == FAILED:
@@ -235,6 +236,7 @@ class Job(JobStanding, JobResults):
         """One line: name, step, status and progress."""
         row = self._row()
         part = f" {self.progress:.0%} {self.message}".rstrip() if row.state == RUNNING else ""
+        part += f", {text}" if (text := self.waiting_text) else ""
         return f"<{self.name} {self.step.title}: {row.state}{part}{f' ({row.error})' if row.error else ''}>"
 
     def _repr_html_(self) -> str:

@@ -100,8 +100,11 @@ class ServiceLink(RunnerStarter):
             self.place.cancel(row.ticket)
 
     def standing(self, row: JobRow) -> dict[str, Any]:
-        """Return where a job stands in the service's queue: ``position`` (1 is next) and ``expected_wait_s``."""
-        return (self.place.status(row.ticket) or {}) if row.ticket else {}
+        """Return where a job stands in the service's queue: ``position`` (1 is next) and ``expected_wait_s``.
+
+        Nothing of the sort is known while the service does not answer.
+        """
+        return (self.place.status(row.ticket) or {}) if row.ticket and self.place.is_alive() else {}
 
     def _follow(self, row: JobRow) -> None:
         if (written := self.place.when_written(row.ticket)) is not None and self._seen.get(row.ticket) == written:

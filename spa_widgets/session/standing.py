@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spa_widgets.session.display import duration
-from spa_widgets.session.queue import FINISHED, QUEUED, JobRow
+from spa_widgets.session.queue import ENDED, FINISHED, QUEUED, JobRow
 
 if TYPE_CHECKING:
     from spa_widgets.session.session import Session
@@ -65,8 +65,18 @@ class JobStanding:
 
     @property
     def waiting_text(self) -> str:
-        """What a person who waits wants to know: ``number 3 in the line, starts in about 2 min 05 s``."""
-        if (position := self.position) is None:
+        """What a person who waits wants to know: ``number 3 in the line, starts in about 2 min``, ``waits for J2``."""
+        row, service = self._row(), self.session.service
+        if row.state in ENDED:
             return ""
-        wait = self.expected_wait_s
-        return f"number {position} in the line" + (f", starts in about {duration(wait)}" if wait is not None else "")
+        if row.ticket and service is not None and not service.is_alive():
+            return "the engine service does not answer; the job goes on when it is back"
+        if row.state != QUEUED:
+            return ""
+        if (position := self.position) is not None:
+            start = "" if (wait := self.expected_wait_s) is None else f", starts in about {duration(wait)}"
+            return f"number {position} in the line{start}"
+        numbers = sorted({int(ref["job"]) for ref in row.spec["inputs"].values() if "job" in ref})
+        needed = [other for number in numbers if (other := self.session.project.queue.get(number)) is not None]
+        names = ", ".join(other.name for other in needed if other.state not in ENDED)
+        return f"waits for {names}" if names else ""

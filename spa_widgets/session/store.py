@@ -129,8 +129,14 @@ class Store:
         """
         found = self.find(key, content=True)
         if found is None:
-            raise UserError(f"The result {key[:16]} is not in the store {self.path}; run its job again.")
+            raise UserError(f"The result {key[:16]} {self._why_none(key)}; run its job again, and it is computed anew.")
         return found
+
+    def _why_none(self, key: str) -> str:
+        """Say what is the matter with a result that cannot be had."""
+        there = [found for root in self.behind if (found := self._published(root, key)) is not None]
+        faults = [fault for found in there for fault in found.verify(once=True)]
+        return f"of {there[0].path} is damaged ({faults[0]})" if faults else f"is not in the store {self.path}"
 
     def keys(self) -> list[str]:
         """List the keys published in this store itself."""

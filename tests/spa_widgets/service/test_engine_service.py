@@ -13,6 +13,7 @@ import pytest
 from service_support import MALLORY, RunningService, as_user
 from session_support import wait_until
 
+from spa_widgets.errors import UserError
 from spa_widgets.session.context import Cancelled
 from spa_widgets.session.execute import execute
 from spa_widgets.session.job import Job, JobFailed
@@ -72,6 +73,8 @@ def test_a_killed_worker_and_a_killed_service_cost_nothing_but_time(
     service.kill()
     late = session.toy_iterate(iterations=4)  # asked for while nobody is there
     assert late.status == "queued"
+    assert all("the engine service does not answer" in repr(each) for each in (job, waiting, late))
+    assert late.position is None, "what was said of the line is no longer true"
     service.start()
     for each in (job, waiting, late):
         each.wait(60)
@@ -86,6 +89,8 @@ def test_cancelling_leaves_the_others_their_job(service: RunningService, partici
     behind = two.toy_iterate(iterations=401, pause_s=0.02)
     wait_until(lambda: behind.position == 1)
     assert behind.expected_wait_s is not None and behind.expected_wait_s >= 0
+    assert behind.waiting_text.startswith("number 1 in the line, starts in about")
+    assert two.toy_scale(behind).waiting_text == f"waits for {behind.name}"
     board = service.place.board()
     assert [job["step"] for job in board["running"] + board["waiting"]] == ["toy_iterate", "toy_iterate"]
     assert "401" not in json.dumps(board), "nobody sees what another one asks for"
@@ -122,6 +127,8 @@ def test_a_damaged_result_of_the_class_store_is_computed_again(
     good = file.read_bytes()
     file.chmod(0o644)
     file.write_bytes(good[:-1] + b"x")
+    with pytest.raises(UserError, match=r"is damaged .vector\.npy has changed .* run its job again"):
+        job.path("vector")
     again = participant("five").toy_iterate(iterations=8).wait(60)
     assert again.key == job.key and again.path("vector").read_bytes() == good
     assert list((shared.path / "aside").iterdir())

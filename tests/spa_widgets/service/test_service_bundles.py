@@ -45,7 +45,7 @@ def teacher(participant: Participants, workshop: Path) -> Any:
 def test_what_is_in_a_bundle_is_computed_again_by_a_service_that_did_not_make_it(
     teacher: Any, workshop: Path, service: RunningService, tmp_path: Path
 ) -> None:
-    learner = Session.open_bundle(workshop, tmp_path / "learner", service=service.root)
+    learner: Any = Session.open_bundle(workshop, tmp_path / "learner", service=service.root)
     shared = Store(service.place.store)
     assert shared.find(learner["J2"].key) is None and learner["J2"].origin.startswith("from the bundle, ")
     after = learner.flip_hand(learner["J2"]).wait(60)  # its raw file comes out of the bundle
@@ -71,7 +71,7 @@ def test_what_the_keeper_takes_from_a_bundle_is_there_for_all(
     named = found.table("where")["rlnImageName"].iloc[0].partition("@")[2]
     assert str(teacher.path) not in named
     computed = len(service.queue.jobs())
-    learner = Session.open_bundle(bundle, tmp_path / "learner", service=service.root)
+    learner: Any = Session.open_bundle(bundle, tmp_path / "learner", service=service.root)
     learner.toy_scale(learner[made.name], factor=7.0).wait(60)
     assert len(service.queue.jobs()) == computed + 1, "what it goes on from was not computed again"
 
@@ -95,7 +95,7 @@ def test_what_the_service_would_compute_otherwise_is_refused(
 ) -> None:
     made = teacher.toy_iterate(iterations=4, seed=7, device="cpu").wait(60)
     teacher.export(bundle := tmp_path / "old.spa", [made])
-    learner = Session.open_bundle(bundle, tmp_path / "learner", service=service.root)
+    learner: Any = Session.open_bundle(bundle, tmp_path / "learner", service=service.root)
     later = replace(get_step("toy_iterate"), version=2)
     monkeypatch.setattr("spa_widgets.session.service_requests.get_step", lambda name: later)
     with pytest.raises(JobFailed, match=f"{made.name} was made by another version of its step"):

@@ -124,7 +124,7 @@ def test_content_is_compared_when_a_result_is_first_read(tmp_path: Path) -> None
     assert mine.get(KEY).path == path
     (path / "a.txt").chmod(0o644)
     (path / "a.txt").write_text("hellO", encoding="utf-8")
-    with pytest.raises(UserError, match="is not in the store"):
+    with pytest.raises(UserError, match="is damaged"):
         mine.get(KEY)
     assert (path / "a.txt").exists(), "a store behind one's own is never changed"
     with pytest.raises(UserError, match="is not in the store"):
