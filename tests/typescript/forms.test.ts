@@ -25,7 +25,7 @@ function form(language = "en") {
     schema: { step: "pick", title: "Picker", title_ja: "ピック", summary: "", summary_ja: "", devices: ["auto", "cpu"],
       inputs: [{ name: "micrographs", label: "Micrographs", label_ja: "顕微鏡写真", kind: "micrographs", optional: false, help: "", help_ja: "" }],
       fields: [{ ...words, name: "low_pass_A", kind: "number", default: "20" }, { ...words, name: "ring", label: "Ring", kind: "boolean", default: false, group: "advanced", unit: "", low: null, high: null }] },
-    filled: { values: { low_pass_A: "20", ring: false }, inputs: { micrographs: "J1/m.star" }, choices: { micrographs: [{ value: "J1/m.star", job: "J1", title: hostile, title_ja: hostile, output: "micrographs", state: "running" }] }, problems: {}, changed: [], code: hostile, device: "cpu", job: "" },
+    filled: { values: { low_pass_A: "20", ring: false }, inputs: { micrographs: "J1/m.star" }, choices: { micrographs: [{ value: "J1/m.star", job: "J1", title: hostile, title_ja: hostile, output: "micrographs", state: "running" }] }, problems: {}, problems_ja: {}, changed: [], code: hostile, device: "cpu", job: "" },
   });
   const frame = new Frame(model as any, document.body, "step_form");
   const view = new FormView(frame);

@@ -6,7 +6,7 @@ export interface Field { name: string; label: string; label_ja: string; unit: st
 interface InputField { name: string; label: string; label_ja: string; kind: string; optional: boolean; help: string; help_ja: string }
 interface Schema { step: string; title: string; title_ja: string; summary: string; summary_ja: string; fields: Field[]; inputs: InputField[]; devices: string[] }
 interface Choice { value: string; job: string; title: string; title_ja: string; output: string; state: string }
-interface Filled { values: Record<string, string | boolean>; inputs: Record<string, string>; choices: Record<string, Choice[]>; problems: Record<string, string>; changed: string[]; code: string; device: string; job: string }
+interface Filled { values: Record<string, string | boolean>; inputs: Record<string, string>; choices: Record<string, Choice[]>; problems: Record<string, string>; problems_ja: Record<string, string>; changed: string[]; code: string; device: string; job: string }
 
 interface Finding { text: string; text_ja: string; fix: Record<string, string | number | boolean> }
 
@@ -122,13 +122,13 @@ export class FormView {
       this.code);
   }
 
-  private frameOf(name: string, label: string, control: Control, hint: string, help: string, besides: (HTMLElement | string)[] = []): Shown {
+  private frameOf(name: string, label: string, control: Control, help: string, besides: (HTMLElement | string)[] = []): Shown {
     const id = `spa-${this.step}-${name}-${Math.random().toString(36).slice(2, 7)}`;
     const problem = h("div", { class: "spa-problem", id: `${id}-problem`, role: "alert" });
     control.id = id;
     control.setAttribute("aria-describedby", `${id}-problem ${id}-help`);
     const row = h("div", { class: "spa-field", "data-field": name },
-      h("label", { for: id }, label), h("div", { class: "spa-control" }, control, ...besides, hint ? h("span", { class: "spa-dim spa-bounds" }, hint) : ""),
+      h("label", { for: id }, label), h("div", { class: "spa-control" }, control, ...besides),
       problem, h("div", { class: "spa-dim spa-field-help", id: `${id}-help` }, help));
     const shown = { row, control, problem };
     this.shown.set(name, shown);
@@ -139,7 +139,7 @@ export class FormView {
     const { t } = this.frame;
     const control = this.control(field);
     const reset = h("button", { type: "button", class: "spa-icon", title: t("reset_to", { value: String(field.default === "" ? t("empty") : field.default) }), "aria-label": `${t("reset")}: ${this.words(field, "label")}`, onclick: () => this.frame.guard(this.frame.link.ask("form_reset", { names: [field.name] })) }, "↺");
-    const shown = this.frameOf(field.name, this.words(field, "label") + (field.required ? " *" : ""), control, bounds(field), this.words(field, "help"), [field.unit ? h("span", { class: "spa-dim" }, field.unit) : "", reset]);
+    const shown = this.frameOf(field.name, this.words(field, "label") + (field.required ? " *" : ""), control, this.words(field, "help"), [h("span", { class: "spa-dim" }, field.unit), h("span", { class: "spa-dim spa-bounds" }, bounds(field)), reset]);
     shown.reset = reset;
     shown.row.title = field.name;
     control.addEventListener("change", () => this.set(field.name, field.kind === "boolean" ? (control as HTMLInputElement).checked : control.value));
@@ -159,7 +159,7 @@ export class FormView {
     const { t } = this.frame;
     const select = h("select");
     const path = h("input", { type: "text", placeholder: t("path_or_pattern"), "aria-label": `${this.words(input, "label")}: ${t("path_or_pattern")}`, spellcheck: "false", style: "display: none" });
-    const shown = this.frameOf(input.name, this.words(input, "label") + (input.optional ? "" : " *"), select, "", this.words(input, "help"), [path]);
+    const shown = this.frameOf(input.name, this.words(input, "label") + (input.optional ? "" : " *"), select, this.words(input, "help"), [path]);
     shown.path = path;
     select.addEventListener("change", () => {
       path.style.display = select.value === PATH ? "" : "none";
@@ -176,8 +176,9 @@ export class FormView {
     const filled = link.get<Filled>("filled");
     const schema = link.get<Schema>("schema");
     if (!this.step || !filled?.values) return;
+    const problems = this.frame.language === "ja" ? filled.problems_ja : filled.problems;
     for (const [name, { row, control, problem, reset, path }] of this.shown) {
-      const text = filled.problems[name] ?? "";
+      const text = problems[name] ?? "";
       problem.textContent = text;
       control.setAttribute("aria-invalid", String(Boolean(text)));
       const changed = filled.changed.includes(name);
@@ -187,7 +188,7 @@ export class FormView {
       else if (control.type === "checkbox") (control as HTMLInputElement).checked = Boolean(filled.values[name]);
       else if (!this.typed.has(control)) { const value = String(filled.values[name] ?? ""); if (control.value !== value) control.value = value; }
     }
-    this.together.textContent = filled.problems[""] ?? "";
+    this.together.textContent = problems[""] ?? "";
     const hidden = schema.fields.filter((field) => field.group === "advanced");
     const changed = hidden.filter((field) => filled.changed.includes(field.name)).length;
     this.count.textContent = changed ? `(${t("changed_count", { count: changed })})` : "";

@@ -10,6 +10,7 @@ from spa_widgets.errors import UserError
 from spa_widgets.guard.finding import Finding
 from spa_widgets.viewers.base import SpaWidget
 from spa_widgets.viewers.form.checking import Checking
+from spa_widgets.viewers.form.description import schema_of, shown_of
 from spa_widgets.viewers.form.state import FormState
 
 
@@ -25,8 +26,8 @@ class FormHost(SpaWidget):
     def _show_form(self, form: FormState | None) -> None:
         self._form = form
         with self.hold_sync():
-            self.schema = {} if form is None else form.schema()
-            self.filled = {} if form is None else form.shown()
+            self.schema = {} if form is None else schema_of(form)
+            self.filled = {} if form is None else shown_of(form)
         self._look()
 
     def check(self) -> list[Finding]:
@@ -77,7 +78,7 @@ class FormHost(SpaWidget):
 
     def _form_changed(self) -> None:
         """Tell the views what stands in the form now."""
-        self.filled = self._need_form().shown()
+        self.filled = shown_of(self._need_form())
         self._look()
 
     def _form_submitted(self, job: Any) -> None:

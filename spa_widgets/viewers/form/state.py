@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from typing import Any
 
 from spa_widgets.errors import UserError
 from spa_widgets.session.code import call_code, changed_params
 from spa_widgets.session.fields import INTEGER, NUMBER, param_fields, value_of_text
-from spa_widgets.session.figures import readable_name
 from spa_widgets.session.inputs import input_ref
 from spa_widgets.session.params import param_problems
 from spa_widgets.session.project import Project
 from spa_widgets.session.queue import CANCELLED, FAILED, JobRow
-from spa_widgets.session.registry import Input, Output, Step, accepts, get_step
+from spa_widgets.session.registry import Input, accepts, get_step
 from spa_widgets.session.spec import canonical_params
-from spa_widgets.viewers.labels import in_japanese
+from spa_widgets.viewers.form.words import first_large
 
 DEVICES = ("auto", "cpu", "gpu")
 
@@ -36,6 +33,10 @@ class FormState:
 
     Attributes
     ----------
+    fields : dict
+        The parameters of the step by name.
+    names : dict
+        The inputs of the step by the names of its method.
     inputs : dict
         By the step's names: a reference as the queue keeps it, or a path that names no file (yet).
     values : dict
@@ -47,9 +48,9 @@ class FormState:
     def __init__(self, session: Any, step: str, device: str = "") -> None:
         self.session, self.step = session, get_step(step)
         self.project: Project = getattr(session, "session", session).project
-        self._fields = {field.name: field for field in param_fields(self.step.params)}
-        self._names = {self.step.argument_name(item): item for item in self.step.inputs}
-        self.values = {field.name: field.default for field in self._fields.values() if not field.required}
+        self.fields = {field.name: field for field in param_fields(self.step.params)}
+        self.names = {self.step.argument_name(item): item for item in self.step.inputs}
+        self.values = {field.name: field.default for field in self.fields.values() if not field.required}
         self.inputs: dict[str, Any] = {}
         self.device = device or getattr(session, "session", session).device
         self.job = ""
@@ -66,7 +67,7 @@ class FormState:
             if item.optional or item.name in self.inputs:
                 continue
             same_kind = sum(other.kind == item.kind for other in self.step.inputs[:place])
-            for row in reversed(self._rows()):
+            for row in reversed(self.rows()):
                 fitting = [output for output in get_step(row.step).outputs if accepts(item.kind, output.kind)]
                 if fitting and not fitting[0].optional:
                     chosen = fitting[min(same_kind, len(fitting) - 1)]
@@ -81,26 +82,26 @@ class FormState:
         UserError
             If there is no such name.
         """
-        if name in self._names:
-            self._set_input(self._names[name], value)
-        elif name in self._fields:
+        if name in self.names:
+            self._set_input(self.names[name], value)
+        elif name in self.fields:
             self.values[name] = self._read(name, value)
         elif name == "device":
             if value not in DEVICES:
                 raise UserError(f"device is {value!r}; expected one of {', '.join(DEVICES)}.")
             self.device = value
         else:
-            known = ", ".join([*self._names, *self._fields, "device"])
+            known = ", ".join([*self.names, *self.fields, "device"])
             raise UserError(f"{self.step.name} has no input or parameter {name}; it has {known}.")
 
     def reset(self, names: Iterable[str] = ()) -> None:
         """Put parameters back to their defaults: those named, or all."""
-        for name in list(names) or list(self._fields):
-            if name not in self._fields:
-                raise UserError(f"{self.step.name} has no parameter {name}; it has {', '.join(self._fields)}.")
+        for name in list(names) or list(self.fields):
+            if name not in self.fields:
+                raise UserError(f"{self.step.name} has no parameter {name}; it has {', '.join(self.fields)}.")
             self.values.pop(name, None)
-            if not self._fields[name].required:
-                self.values[name] = self._fields[name].default
+            if not self.fields[name].required:
+                self.values[name] = self.fields[name].default
 
     def _set_input(self, item: Input, value: Any) -> None:
         if value is None or value == "":
@@ -118,7 +119,7 @@ class FormState:
             self.inputs[item.name] = value  # a path that names nothing is told beside the field
 
     def _read(self, name: str, value: Any) -> Any:
-        field = self._fields[name]
+        field = self.fields[name]
         try:
             read = value_of_text(name, self.step.params.model_fields[name].annotation, value)
         except UserError:
@@ -134,8 +135,8 @@ class FormState:
     @property
     def problems(self) -> dict[str, str]:
         """What is wrong, a sentence for each input or parameter (by the names of the step's method; "" is of all)."""
-        found = {name: text for name, item in self._names.items() if (text := self._input_problem(item))}
-        unset = {name for name, field in self._fields.items() if field.required and self.values.get(name) in (None, "")}
+        found = {name: text for name, item in self.names.items() if (text := self._input_problem(item))}
+        unset = {name for name, field in self.fields.items() if field.required and self.values.get(name) in (None, "")}
         found |= {name: "This value is needed." for name in unset}
         values = {name: value for name, value in self.values.items() if name not in unset}
         told = param_problems(self.step.params, values)
@@ -150,7 +151,7 @@ class FormState:
         try:
             self.inputs[item.name] = input_ref(self.step, item, given, self.project)
         except UserError as problem:
-            return first_large(str(problem).split(": ", 1)[-1])
+            return first_large(str(problem).removeprefix(f"{self.step.name}: "))
         return ""
 
     def params(self) -> dict[str, Any]:
@@ -183,83 +184,6 @@ class FormState:
         self.job = job.name
         return job
 
-    # ---- for the view --------------------------------------------------------------------------------------------
-    def schema(self) -> dict[str, Any]:
-        """Describe the form: what never changes while it is open."""
-        fields = [
-            {**asdict(field), "label_ja": in_japanese(field.label), "help_ja": in_japanese(field.help),
-             "default": _as_text(field.default)}
-            for field in self._fields.values()
-        ]  # fmt: skip
-        inputs = [
-            {"name": name, "label": label, "label_ja": in_japanese(label), "kind": item.kind,
-             "optional": item.optional, "help": item.help, "help_ja": in_japanese(item.help)}
-            for name, item in self._names.items()
-            for label in [input_label(item)]
-        ]  # fmt: skip
-        return {
-            "step": self.step.name, "title": self.step.title, "title_ja": in_japanese(self.step.title),
-            "summary": self.step.summary, "summary_ja": in_japanese(self.step.summary), "fields": fields,
-            "inputs": inputs, "devices": list(DEVICES),
-        }  # fmt: skip
-
-    def shown(self) -> dict[str, Any]:
-        """Give what stands in the form, what it can be chosen from, and what is wrong."""
-        return {
-            "values": {name: _as_text(value) for name, value in self.values.items()},
-            "inputs": {name: _input_text(self.inputs.get(item.name)) for name, item in self._names.items()},
-            "choices": {name: self._choices(item) for name, item in self._names.items()},
-            "problems": self.problems,
-            "changed": self.changed(),
-            "code": self.code(),
-            "device": self.device,
-            "job": self.job,
-        }
-
-    def _choices(self, item: Input) -> list[dict[str, str]]:
-        found = []
-        for row in reversed(self._rows()):
-            step = get_step(row.step)
-            fitting = [output for output in step.outputs if accepts(item.kind, output.kind)]
-            found += [_choice(row, step, output) for output in fitting]
-        return found
-
-    def _rows(self) -> list[JobRow]:
+    def rows(self) -> list[JobRow]:
+        """Return the jobs whose outputs may be inputs: those that have not failed and were not cancelled."""
         return [row for row in self.project.queue.jobs() if row.state not in (FAILED, CANCELLED)]
-
-
-def first_large(text: str) -> str:
-    """Begin a sentence or label with a capital letter."""
-    return text[:1].upper() + text[1:]
-
-
-def input_label(item: Input) -> str:
-    """Name an input for people."""
-    return first_large(readable_name(item.name)[0])
-
-
-def _choice(row: JobRow, step: Step, output: Output) -> dict[str, str]:
-    return {
-        "value": f"{row.name}/{output.file}", "job": row.name, "title": step.title,
-        "title_ja": in_japanese(step.title), "output": output.name, "state": row.state,
-    }  # fmt: skip
-
-
-def _input_text(ref: Any) -> str:
-    """Write an input as the view has it: ``J3/picks.star`` or a path."""
-    if ref is None or isinstance(ref, str):
-        return ref or ""
-    if "job" in ref:
-        return f"J{ref['job']}/{ref['file']}"
-    if "files" in ref:
-        return str(ref.get("pattern") or (ref["files"][0] if len(ref["files"]) == 1 else ", ".join(ref["files"])))
-    return f"{ref['key'][:12]}…/{ref['file']}"
-
-
-def _as_text(value: Any) -> Any:
-    """Give a value as it stands in a field of the page: text, except for a switch."""
-    if value is None or isinstance(value, bool | str):
-        return "" if value is None else value
-    if isinstance(value, list) and not any(isinstance(each, list | dict) for each in value):
-        return ", ".join(str(each) for each in value)
-    return f"{value:.12g}" if isinstance(value, float) else json.dumps(value, ensure_ascii=False)

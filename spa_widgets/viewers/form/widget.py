@@ -8,6 +8,7 @@ from typing import Any
 from spa_widgets.errors import UserError
 from spa_widgets.viewers import sources
 from spa_widgets.viewers.base import bundle
+from spa_widgets.viewers.form.description import schema_of
 from spa_widgets.viewers.form.host import FormHost
 from spa_widgets.viewers.form.state import FormState
 
@@ -100,7 +101,7 @@ class StepForm(FormHost):
         rows = [
             f"<tr><td style='text-align:left'>{escape(field['label'])}</td><td>{escape(str(value))}</td>"
             f"<td style='text-align:left'>{escape(field['unit'])}</td></tr>"
-            for field in form.schema()["fields"]
+            for field in schema_of(form)["fields"]
             if field["name"] in form.changed() and (value := self.filled["values"][field["name"]]) is not None
         ]
         table = f"<table>{''.join(rows)}</table>" if rows else "<i>All parameters have their defaults.</i>"

@@ -14,7 +14,9 @@ from spa_widgets.errors import UserError
 from spa_widgets.session.fields import param_fields
 from spa_widgets.session.registry import Step, get_step, load_steps
 from spa_widgets.steps import ORDER
-from spa_widgets.viewers.form.state import FormState, input_label
+from spa_widgets.viewers.form.description import schema_of, shown_of
+from spa_widgets.viewers.form.state import FormState
+from spa_widgets.viewers.form.words import input_label, problem_in_japanese
 from spa_widgets.viewers.labels import in_japanese
 from tests.support.widget_data import PIXEL_A, make_micrographs
 
@@ -48,7 +50,13 @@ def test_every_step_has_a_form_that_its_defaults_fill(step: Step, session: Sessi
     needed = {field.name for field in param_fields(step.params) if field.required}
     needed |= {step.argument_name(item) for item in step.inputs if not item.optional}
     assert set(form.problems) - {""} == needed
-    json.dumps([form.schema(), form.shown()], allow_nan=False)
+    json.dumps([schema_of(form), shown_of(form)], allow_nan=False)
+    told = set(form.problems.values())
+    for field in param_fields(step.params):
+        for wrong in ("-1000000000", "1000000000", "0", "much", "2.5", "[-1]"):
+            form.set(field.name, wrong)
+            told |= set(form.problems.values())
+    assert len(told) >= 1 and not [text for text in told if problem_in_japanese(text) == text]
 
 
 def test_what_is_typed_becomes_the_call(session: Session) -> None:
@@ -96,6 +104,7 @@ def test_files_are_inputs_too_and_hostile_names_stay_text(session: Session) -> N
     assert "files" in form.problems and "pixel_size_A" in form.problems
     form.set(files="<img src=x onerror=alert(1)>*.mrc")
     assert "No file matches '<img src=x" in form.problems["files"]
+    assert form.filled["problems_ja"]["files"].startswith("'<img src=x onerror=alert(1)>*.mrc' に一致するファイル")
     folder = Path(session["J1"].inputs["files"]["files"][0]).parent
     form.set(files=str(folder / "*.mrc"), **OPTICS)
     assert form.problems == {} and form.submit().name == "J1"
