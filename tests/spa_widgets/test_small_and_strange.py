@@ -207,8 +207,8 @@ def test_maps_of_any_small_box_are_judged(here: Path, tmp_path: Path, monkeypatc
     [
         ("initial-model {} --mask-diameter-A 150", 12,
          "{here}/few12.star: there are 12 particles; an initial model needs at least 24: choose more."),
-        ("refine {} --reference map.mrc", 3,
-         "{here}/few3.star holds 3 particle(s); expected at least 10 for a refinement: choose more classes or picks."),
+        ("refine {} --reference map.mrc", 1,
+         "{here}/few1.star holds 1 particle; expected one for each half map at least: choose more classes or picks."),
         ("classify-2d {} --classes 1", 1,
          "{here}/few1.star holds 1 particle; expected at least 2 to make a class: pick more."),
     ],
@@ -220,6 +220,13 @@ def test_too_few_to_mean_anything_are_told_at_once(  # type: ignore[no-untyped-d
     arguments = shlex.split(command.format(few(here, count)))
     assert main([*arguments, "--quiet", "--out", str(tmp_path / "out")]) == 1
     assert capsys.readouterr().err.replace(str(here), "{here}").strip() == f"spa: {sentence}"
+
+
+def test_two_particles_make_a_map_and_a_warning(here: Path, tmp_path: Path, monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]
+    command = f"refine {few(here, 2)} --reference map.mrc --no-align-symmetry --max-iterations 2"
+    said = run(here, monkeypatch, capsys, command, tmp_path / "out")
+    assert "few2.star holds 2 particles; a map of fewer than 10 shows noise as if it were detail, and its" in said
+    assert np.isfinite(read_mrc(tmp_path / "out" / "map.mrc")[0]).all()
 
 
 def test_a_dozen_particles_are_refined(here: Path, tmp_path: Path, monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]

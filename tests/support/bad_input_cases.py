@@ -279,11 +279,7 @@ CASES: list[tuple[str, Spoil, int, str]] = [
     (REFINE.replace("--max-iterations 2", "--max-iterations 0"), nothing, 1,
      "refine: max_iterations is '0', but input should be greater than or equal to 2."),
     (REFINE, lambda f: keep_rows(f / "particles.star", "particles", 1), 1,
-     "{here}/particles.star holds 1 particle(s); expected at least 10 for a refinement: choose more classes or"
-     " picks."),
-    (REFINE, lambda f: keep_rows(f / "particles.star", "particles", 9), 1,
-     "{here}/particles.star holds 9 particle(s); expected at least 10 for a refinement: choose more classes or"
-     " picks."),
+     "{here}/particles.star holds 1 particle; expected one for each half map at least: choose more classes or picks."),
     (REFINE, lambda f: edit(f / "particles.star", "particles", "rlnRandomSubset", 3, 3), 1,
      "{here}/particles.star has particles of the half set 3 (rlnRandomSubset); expected 1 and 2: remove the "
      "column, and half sets are drawn anew."),

@@ -24,7 +24,7 @@ from spa_widgets.io.mrc import write_mrc
 from spa_widgets.io.volumes import read_mask, read_volume
 from spa_widgets.session.context import JobContext
 
-_FEWEST = 10
+_FEW = 10
 
 
 def run(ctx: JobContext) -> None:
@@ -47,10 +47,14 @@ def run(ctx: JobContext) -> None:
 
 def _with_half_sets(ctx: JobContext, dataset: ParticleSet) -> ParticleSet:
     """Keep the half sets of the file; particles imported without any get them now."""
-    if dataset.count < _FEWEST:
+    if dataset.count < 2:
         raise UserError(
-            f"{dataset.path} holds {dataset.count} particle(s); expected at least {_FEWEST} for a refinement: "
-            "choose more classes or picks."
+            f"{dataset.path} holds 1 particle; expected one for each half map at least: choose more classes or picks."
+        )
+    if dataset.count < _FEW:
+        ctx.warn(
+            f"{dataset.path} holds {dataset.count} particles; a map of fewer than {_FEW} shows noise as if it were "
+            "detail, and its resolution means nothing: choose more classes or picks."
         )
     if "rlnRandomSubset" in dataset.table:
         counts = np.bincount(dataset.half_sets, minlength=3)[1:]

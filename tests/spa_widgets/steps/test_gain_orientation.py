@@ -76,6 +76,19 @@ def test_a_gain_file_fits_tiff_movies_of_the_same_camera(tmp_path: Path, sensiti
     assert np.allclose(evened(tmp_path, movie, tmp_path / "g.gain"), 1.0)
 
 
+def test_a_gain_file_fits_mrc_movies_converted_from_that_camera(
+    tmp_path: Path, sensitivity: NDArray[np.integer]
+) -> None:
+    """A converter such as tif2mrc puts the last row of a TIFF image first, and so is a .gain read."""
+    frames = np.stack([sensitivity > frame for frame in range(4)])[:, ::-1]
+    write_mrc(tmp_path / "m.mrcs", frames.astype(np.float32), 1.0, is_stack=True)
+    with (tmp_path / "g.gain").open("wb") as stream:
+        tifffile.imwrite(stream, 1 / sensitivity.astype(np.float32))
+    assert np.allclose(evened(tmp_path, tmp_path / "m.mrcs", tmp_path / "g.gain"), 1.0)
+    flipped = evened(tmp_path, tmp_path / "m.mrcs", tmp_path / "g.gain", gain_flip="up_down")
+    assert not np.allclose(flipped, 1.0)
+
+
 @pytest.mark.parametrize("flip", ["none", "up_down", "left_right"])
 @pytest.mark.parametrize("turns", range(4))
 def test_references_in_any_orientation(tmp_path: Path, sensitivity: NDArray[np.integer], turns: int, flip: str) -> None:
