@@ -103,7 +103,7 @@ class ServiceRequests:
         UserError
             If its result would be another one, so that what follows would not be made from what is here.
         """
-        if row.ticket and (self._place.status(row.ticket) or {}).get("state") not in (FAILED, CANCELLED):
+        if row.ticket and self._is_answered_or_will_be(row.ticket):
             return row.ticket
         found = self._project.store.find(row.key) if row.key else None
         version = get_step(row.step).version
@@ -118,6 +118,10 @@ class ServiceRequests:
             return None
         self._project.queue.update(row.number, ticket=asked.ticket)
         return asked.ticket
+
+    def _is_answered_or_will_be(self, ticket: str) -> bool:
+        status = self._place.status(ticket)  # forgotten after a week
+        return self.is_under_way(ticket) if status is None else status.get("state") not in (FAILED, CANCELLED)
 
     def _is_shared(self, key: str) -> bool:
         return (Path(self._place.store) / "objects" / key[:2] / key).is_dir()

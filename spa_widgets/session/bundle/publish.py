@@ -10,6 +10,7 @@ from pathlib import Path
 from spa_widgets.errors import UserError
 from spa_widgets.io.archives import Progress, require_space
 from spa_widgets.io.bundle import BundleCache, BundleFile
+from spa_widgets.io.bundle.manifest import result_member
 from spa_widgets.session.bundle.stored import BundledObject, BundleStore
 from spa_widgets.session.keys import digest
 from spa_widgets.session.store import Store
@@ -63,7 +64,8 @@ def publish_bundle(bundle: BundleFile, store: Store, progress: Progress = lambda
     # as if the store were the folder of the bundle: then a result lies where the store publishes it
     cache = BundleCache(store.path, bundle)
     members = bundle.manifest.members
-    keys = sorted({name.split("/")[2] for name in members if name.startswith("objects/")})
+    listed = {name.split("/")[2] for name in members if name.startswith("objects/")}
+    keys = sorted(key for key in listed if result_member(key) in members)
     found = Published()
     wanted: list[BundledObject] = []
     for key in keys:
@@ -94,8 +96,7 @@ def publish_bundle(bundle: BundleFile, store: Store, progress: Progress = lambda
 
 def _checked(cache: BundleCache, key: str) -> BundledObject:
     result = BundleStore(cache).find(key)
-    assert result is not None, "a key is listed by its own members"
-    if digest(result.result.get("pieces")) != key:
+    if result is None or digest(result.result.get("pieces")) != key:
         raise UserError(f"{cache.bundle.path.name} has another result under the key {key[:16]}; nothing is published.")
     return result
 
