@@ -22,7 +22,8 @@ from spa_widgets.io.datasets import MicrographSet, ParticleSet
 from spa_widgets.io.mrc import MrcStackWriter, read_mrc_slices
 from spa_widgets.io.star import write_star
 from spa_widgets.session.context import JobContext
-from spa_widgets.steps._picks import MICROGRAPH, known_defoci
+from spa_widgets.steps._pick_scores import MICROGRAPH
+from spa_widgets.steps._picks import known_defoci
 from spa_widgets.steps.extract.positions import choose, leave_out
 from spa_widgets.steps.extract.sizes import ImageSizes
 

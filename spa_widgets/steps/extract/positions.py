@@ -15,7 +15,8 @@ from spa_widgets.guard.picks import coordinate_warnings
 from spa_widgets.io.datasets import MicrographSet
 from spa_widgets.io.picks import FROM_LAST_ROW, on_micrographs, read_picks
 from spa_widgets.session.context import JobContext
-from spa_widgets.steps._picks import NCC, known_defoci
+from spa_widgets.steps._pick_scores import NCC
+from spa_widgets.steps._picks import known_defoci
 from spa_widgets.steps.extract.sizes import ImageSizes, image_sizes
 
 

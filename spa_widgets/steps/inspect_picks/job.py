@@ -7,7 +7,8 @@ from pathlib import Path
 from spa_widgets.io.picks import read_picks
 from spa_widgets.io.star import Tables
 from spa_widgets.session.context import JobContext
-from spa_widgets.steps._picks import CANDIDATES_FILE, write_within_thresholds
+from spa_widgets.steps._pick_scores import write_within_thresholds
+from spa_widgets.steps._picks import CANDIDATES_FILE
 
 
 def run(ctx: JobContext) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from engine.picking.match import match_picks
 from engine.picking.scores import Thresholds, calibrate_to_defocus
-from spa_widgets.steps._picks import DEFOCUS, NCC, POWER, ncc_trend
+from spa_widgets.steps._pick_scores import DEFOCUS, NCC, POWER, ncc_trend
 
 Floats = NDArray[np.float32]
 BOUNDS = ("min_ncc", "max_ncc", "min_power", "max_power")

@@ -9,7 +9,7 @@ import pytest
 
 from spa_widgets.errors import UserError
 from spa_widgets.io.star import read_star, write_star
-from spa_widgets.steps._picks import within_thresholds
+from spa_widgets.steps._pick_scores import within_thresholds
 from spa_widgets.steps.estimate_ctf.widget import CTFInspector
 from spa_widgets.steps.inspect_picks.params import Params
 from spa_widgets.steps.inspect_picks.widget import PickInspector
