@@ -10,6 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spa_widgets.errors import UserError
+from spa_widgets.io.packed import plain_suffix
+
+_ENDINGS = (".pdb", ".ent", ".cif", ".mmcif")
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,9 @@ def read_atoms(path: str | Path) -> AtomArrays:
     if not file.is_file():
         raise UserError(f"{file} does not exist; expected a PDB or mmCIF file there: check the path.")
     try:
-        structure = gemmi.read_structure(str(file), format=gemmi.CoorFormat.Detect)
+        # by its name where that tells, for the sentence it gives then; else by content
+        form = gemmi.CoorFormat.Unknown if plain_suffix(file) in _ENDINGS else gemmi.CoorFormat.Detect
+        structure = gemmi.read_structure(str(file), format=form)
     except PermissionError as error:
         raise UserError(f"{file} may not be read: ask its owner for read permission.") from error
     except (OSError, RuntimeError, ValueError, IndexError) as error:

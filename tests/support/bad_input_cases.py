@@ -359,8 +359,7 @@ CASES: list[tuple[str, Spoil, int, str]] = [
     ("simulate --model nowhere.pdb", nothing, 1,
      "simulate: no file matches 'nowhere.pdb' for model; check the path."),
     ("simulate --model micrographs.star", nothing, 1,
-     "{here}/micrographs.star is not a readable atomic model (Unknown format of {here}/micrographs.star.): "
-     "expected PDB or mmCIF."),
+     "{here}/micrographs.star holds no atoms; expected an atomic model in PDB or mmCIF format."),
     ("simulate --preset huge", nothing, 1,
      "simulate: preset is 'huge', but input should be 'small' or 'workshop'."),
     ("transmogrify map.mrc", nothing, 2,
