@@ -4,6 +4,7 @@ import { sorted } from "../../spa_widgets/steps/select_2d/rows.ts";
 import { told } from "../../spa_widgets/viewers/jobs/export.ts";
 import { duration, found, size, standing, startsIn, worst } from "../../spa_widgets/viewers/jobs/row.ts";
 import { translator } from "../../spa_widgets/viewers/kit/i18n.ts";
+import { corner, corners, HEIGHT, rounded, WIDTH } from "../../spa_widgets/viewers/jobs/routes.ts";
 import { layout, neighbour } from "../../spa_widgets/viewers/jobs/tree.ts";
 import { multiply, orthonormal, type Rotation } from "../../spa_widgets/viewers/volume/geometry.ts";
 import { enlarged, sliceOf } from "../../spa_widgets/viewers/volume/slices.ts";
@@ -80,6 +81,36 @@ test("the tree puts a job below all that it uses, and none on another", () => {
   expect(nodes.map((node) => [node.column, node.level])).toEqual([[0, 0], [0, 1], [0, 2], [1, 1], [1, 0]]);
   expect([nodes[2].parents, nodes[2].implied]).toEqual([[0, 1], [0]]);
   expect([neighbour(nodes, 0, "ArrowDown"), neighbour(nodes, 1, "ArrowRight"), neighbour(nodes, 0, "ArrowUp")]).toEqual([1, 3, 0]);
+});
+
+test("no line of a wide tree crosses a box", () => {
+  const names = Array.from({ length: 40 }, (_, number) => number);
+  const rows = names.map((number) => job(`J${number}`, `s${number}`, ...(number ? [`J${(number * 7) % number}`, `J${number - 1 - (number % 3)}`] : []).filter((name) => name !== `J${number}`)));
+  const nodes = layout(rows.map((row) => ({ ...row, parents: [...new Set(row.parents)].filter((name) => names.includes(Number(name.slice(1)))) })));
+  let bends = 0;
+  for (const node of nodes) {
+    for (const parent of node.parents) {
+      const points = corners(nodes[parent], node);
+      bends += points.length - 2;
+      points.slice(1).forEach(([x1, y1], index) => {
+        const [x0, y0] = points[index];
+        expect(x0 === x1 || y0 === y1).toBe(true);
+        const crossed = nodes.filter((other) => {
+          const [x, y] = corner(other);
+          return Math.max(x0, x1) > x && Math.min(x0, x1) < x + WIDTH && Math.max(y0, y1) > y && Math.min(y0, y1) < y + HEIGHT;
+        });
+        expect(crossed).toEqual([]);
+      });
+    }
+  }
+  expect(bends).toBeGreaterThan(60);
+  expect(rounded([[0, 0], [0, 20], [30, 20]])).toBe("M0,0L0,13Q0,20 7,20L30,20");
+});
+
+test("a long history of jobs that use two others each is placed at once", () => {
+  const chain = Array.from({ length: 200 }, (_, number) => job(`J${number}`, `s${number}`, ...[number - 1, number - 2].filter((each) => each >= 0).map((each) => `J${each}`)));
+  const nodes = layout([...chain, job("J900", "x"), job("J901", "y", "J199", "J900")]); // one that is not above the other
+  expect([nodes[201].parents, nodes[201].implied, nodes[199].implied]).toEqual([[199, 200], [], [197]]);
 });
 
 test("many alike jobs share a node until it is opened, and so do the jobs that follow each of them", () => {

@@ -39,7 +39,7 @@ export class SpectrumView {
 
   constructor(private frame: Frame) {
     const { t } = frame;
-    this.plot = new Plot({ label: t("curves_label"), xLabel: t("frequency"), left: 34, xTicks: (value) => (value > 0 ? `1/${human(1 / value, 2)}` : "0") });
+    this.plot = new Plot({ label: t("curves_label"), xLabel: t("frequency"), yLabel: t("relative_power"), left: 50, xTicks: (value) => (value > 0 ? `1/${human(1 / value, 2)}` : "0") });
     this.plot.onDraw((layer) => this.paint(layer));
     this.chart = this.plot.element;
     this.picture = h("div", { class: "spa-spectrum" }, this.image, this.ring);

@@ -96,7 +96,7 @@ class CtfView {
     });
     link.watch(["worst_resolution_A"], () => worst.set(link.get("worst_resolution_A") ?? LOOSEST_A));
     const reset = h("button", { title: t("reset_choice"), onclick: () => this.frame.guard(link.ask("clear")) }, t("reset"));
-    const bar = h("div", { class: "spa-bar" }, h("span", { class: "spa-title" }, t("ctf_inspector")), worst.element, ...historyButtons(this.frame), reset, h("span", { class: "spa-grow" }), this.frame.codeButton(), this.frame.helpButton());
+    const bar = h("div", { class: "spa-bar" }, h("span", { class: "spa-title" }, t("ctf_inspector")), worst.element, ...historyButtons(this.frame), reset, h("span", { class: "spa-grow" }), this.frame.ends());
     const left = h("div", { class: "spa-ctf-left" }, h("div", {}, this.spectrum.picture, h("div", { class: "spa-dim", style: "font-size: 11.5px; text-align: center; margin-top: 4px" }, t("spectrum"))), h("div", {}, this.facts, this.toggleButton));
     const right = h("div", { class: "spa-ctf-right" }, this.spectrum.legend, h("div", { class: "spa-fit" }, this.spectrum.chart, this.landscape.element),
       h("div", { class: "spa-set" }, h("div", { class: "spa-lines" }, this.table.element), this.scatter.element));

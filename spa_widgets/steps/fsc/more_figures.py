@@ -83,7 +83,7 @@ def orientation_figure(found: OrientationDistribution, style: Style) -> Figure:
     heat = {
         "type": "heatmap", "x": numbers(found.rot_deg), "y": numbers(found.cos_tilt), "z": found.counts.tolist(),
         "colorscale": "Viridis", "zmin": 0, "hovertemplate": "rot %{x:.0f}°<br>%{z}<extra></extra>",
-        "colorbar": {"title": {"text": t("orientation_views"), "side": "right"}, "thickness": 14, "outlinewidth": 0},
+        "colorbar": {"title": {"text": t("orientation_views"), "side": "top"}, "thickness": 14, "outlinewidth": 0},
     }  # fmt: skip
     labels = {"tickvals": [math.cos(math.radians(a)) for a in tilts], "ticktext": [f"{a}°" for a in tilts]}
     layout = style.layout(

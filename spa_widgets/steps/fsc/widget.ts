@@ -46,7 +46,7 @@ class FscView {
 
   constructor(private frame: Frame) {
     const { t, link } = frame;
-    this.plot = h("div", { role: "img", "aria-label": t("fsc"), style: `height: ${link.get("height")}px; width: 100%; min-width: 0` });
+    this.plot = h("div", { role: "group", "aria-label": t("fsc"), style: `height: ${link.get("height")}px; width: 100%; min-width: 0` });
     this.reset = h("button", { onclick: () => frame.guard(link.ask("reset")) }, t("reset"));
     const main = h("div", { style: "flex: 1 1 460px; min-width: 0; padding-top: 6px" }, this.plot, this.caption, this.warning);
     frame.root.append(this.bar(), h("div", { class: "spa-body", style: "flex-wrap: wrap" }, main, this.side()));
@@ -76,7 +76,7 @@ class FscView {
       { keys: ["n", "PageDown"], label: t("next"), act: step(1) },
       { keys: ["p", "PageUp"], label: t("previous"), act: step(-1) },
     ]);
-    return h("div", { class: "spa-bar" }, tabs, h("span", { class: "spa-grow" }), this.frame.codeButton(), this.frame.helpButton());
+    return h("div", { class: "spa-bar" }, tabs, h("span", { class: "spa-grow" }), this.frame.ends());
   }
 
   private side(): HTMLElement {

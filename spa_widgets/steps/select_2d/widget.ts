@@ -6,20 +6,17 @@ import { Frame } from "../../viewers/kit/frame.ts";
 import { historyButtons } from "../../viewers/kit/history.ts";
 import { Atlas } from "./atlas.ts";
 import { ClassDetail } from "./detail.ts";
-import { type ClassRow, type Filters, largest, passes, type Sort, sorted } from "./rows.ts";
+import { FilterBar, FILTERS } from "./filters.ts";
+import { type ClassRow, passes, type Sort, sorted } from "./rows.ts";
 import STYLE from "./gallery.css";
-
-const FILTERS = ["min_count", "worst_resolution_A", "most_effective_classes"] as const;
 
 class GalleryView {
   private atlas: Atlas;
   private detail: ClassDetail;
   private grid = h("div", { class: "spa-atlas", role: "listbox", "aria-multiselectable": "true" });
-  private filterBar = h("div", { class: "spa-bar spa-filters" });
-  private hidden = h("span", { class: "spa-dim spa-num" });
+  private filterBar: FilterBar;
   private tiles = new Map<number, HTMLElement>();
   private order: ClassRow[] = [];
-  private filters: Filters = { min_count: 0, worst_resolution_A: null, most_effective_classes: null };
   private anchor = -1;
   private contrast = 1;
 
@@ -27,11 +24,11 @@ class GalleryView {
     const { t, link, root } = frame;
     this.atlas = new Atlas(frame);
     this.detail = new ClassDetail(frame, this.atlas, () => this.open(0));
+    this.filterBar = new FilterBar(frame, () => this.build());
     this.grid.setAttribute("aria-label", t("class_gallery"));
-    root.append(h("style", { textContent: STYLE }), this.controls(), this.filterBar, this.liveBar(), h("div", { class: "spa-gallery" }, this.grid, this.detail.element),
+    root.append(h("style", { textContent: STYLE }), this.controls(), this.filterBar.element, this.liveBar(), h("div", { class: "spa-gallery" }, this.grid, this.detail.element),
       h("div", { class: "spa-dim", style: "font-size: 11.5px; padding: 0 14px 8px" }, t("class_legend")), this.footer());
-    link.watch(["classes"], () => this.buildFilters());
-    link.watch(["classes", "sort", ...FILTERS], () => { for (const name of FILTERS) (this.filters[name] as number | null) = link.get(name) ?? (name === "min_count" ? 0 : null); this.build(); });
+    link.watch(["classes", "sort", ...FILTERS], () => { this.filterBar.read(); this.build(); });
     link.watch(["size_px"], () => this.paint());
     link.watch(["selected", "live"], () => this.mark());
     link.watch(["detail", "classes", "live"], () => this.showDetail());
@@ -55,27 +52,7 @@ class GalleryView {
     for (const each of [size, contrast]) each.element.classList.add("spa-bare"); // their effect is seen, their number says nothing
     link.watch(["sort", "size_px"], () => { sort.value = link.get("sort"); size.set(link.get("size_px")); });
     return h("div", { class: "spa-bar" }, h("span", { class: "spa-title" }, t("class_gallery")), h("label", { class: "spa-slider" }, t("sort_by"), sort), size.element, contrast.element,
-      h("span", { class: "spa-grow" }), this.frame.codeButton(), this.frame.helpButton());
-  }
-
-  /** Sliders over what the classes have; at its end a slider filters nothing. */
-  private buildFilters(): void {
-    const { t, link } = this.frame;
-    const rows = link.get<ClassRow[]>("classes");
-    const made = ([["min_count", "count", "filter_count", ""], ["worst_resolution_A", "resolution_A", "filter_resolution", "Å"], ["most_effective_classes", "effective_classes", "filter_effective", ""]] as const).map(([name, fact, key, unit]) => {
-      const end = largest(rows, fact);
-      if (!end) return null;
-      const least = name === "min_count";
-      const wanted = (value: number): number | null => (least ? value : value >= end ? null : value);
-      const made = slider({
-        label: t(key), unit, min: 0, max: end, step: least ? 1 : 0.1, value: link.get(name) ?? (least ? 0 : end),
-        input: (value) => { (this.filters[name] as number | null) = wanted(value); this.build(); },
-        change: (value) => link.set(name, wanted(value)),
-      });
-      made.element.dataset.filter = name;
-      return made.element;
-    });
-    this.filterBar.replaceChildren(h("span", { class: "spa-dim" }, t("filter")), ...made.filter((each) => each !== null), this.hidden);
+      h("span", { class: "spa-grow" }), this.frame.ends());
   }
 
   private liveBar(): HTMLElement {
@@ -133,11 +110,11 @@ class GalleryView {
   }
 
   private build(): void {
-    const { t, link } = this.frame;
+    const { link } = this.frame;
     const focused = this.order[this.focused()]?.number;
     const rows = sorted(link.get<ClassRow[]>("classes"), link.get<Sort>("sort"));
-    this.order = rows.filter((row) => passes(row, this.filters));
-    this.hidden.textContent = rows.length > this.order.length ? t("filter_hidden", { count: rows.length - this.order.length }) : "";
+    this.order = rows.filter((row) => passes(row, this.filterBar.filters));
+    this.filterBar.tell(rows.length - this.order.length);
     this.tiles.clear();
     this.grid.replaceChildren(...this.order.map((row, place) => this.tile(row, place)));
     this.anchor = -1;
@@ -149,7 +126,7 @@ class GalleryView {
 
   private tile(row: ClassRow, place: number): HTMLElement {
     const { t } = this.frame;
-    const info = h("button", { class: "spa-info", tabIndex: -1, title: t("class_detail"), "aria-label": `${t("class_detail")} ${row.number}`, onclick: (event: Event) => { event.stopPropagation(); this.open(row.number); } }, "i");
+    const info = h("em", { class: "spa-info", "aria-hidden": "true", title: t("class_detail"), onclick: (event: Event) => { event.stopPropagation(); this.open(row.number); } }, "i");
     const tile = h("div", { class: "spa-class", role: "option", tabIndex: place ? -1 : 0, "data-class": row.number, "aria-label": this.describe(row), onclick: (event: MouseEvent) => this.click(place, event) },
       h("i"), info, h("span", {}, h("b", {}, row.number), h("small", {}, row.count === null ? "–" : `n = ${row.count.toLocaleString("en-US")}`)),
       h("span", { title: `${t("resolution")}, ${t("effective_classes")}` }, h("small", {}, row.resolution_A === null ? "–" : `${human(row.resolution_A)} Å`), h("small", {}, row.effective_classes === null || !row.count ? "" : `×${row.effective_classes.toFixed(1)}`)));

@@ -23,7 +23,7 @@ class FlatView {
     this.canvas = new ImageCanvas({}, t("image_viewer"));
     this.canvas.element.append(this.canvas.tools({ zoomIn: t("zoom_in"), zoomOut: t("zoom_out"), fit: t("fit") }));
     const bar = h("div", { class: "spa-bar" }, h("span", { class: "spa-title" }, t("image_viewer")), ...this.stack(), ...this.greys(),
-      h("span", { class: "spa-grow" }), frame.codeButton(), frame.helpButton());
+      h("span", { class: "spa-grow" }), frame.ends());
     frame.root.append(bar, h("div", { class: "spa-body", style: "height: 520px" }, this.canvas.element), h("div", { class: "spa-bar spa-foot" }, this.list, h("span", { class: "spa-grow" }), this.text));
     frame.onClose(() => this.canvas.destroy());
     link.watch(["shown"], () => this.layers());
@@ -96,7 +96,7 @@ class FlatView {
     this.canvas.radius_px = points.content.radius_px;
     this.canvas.setPicture(await decodePicture(picture.buffers[0], mime), width, height);
     this.canvas.setMarks(triples);
-    const told = t("picture_text", { name, number: index + 1, count: link.get("count"), points: triples.length / 3 });
+    const told = t("picture_text", { name, number: index + 1, count: link.get("count") }) + (triples.length ? t("picture_points", { points: triples.length / 3 }) : "");
     this.text.textContent = told;
     this.canvas.element.setAttribute("aria-label", told);
     Object.assign(this.frame.root.dataset, { shown: String(index), points: String(triples.length / 3), version: String(link.get("version")) });

@@ -8,7 +8,7 @@ export default {
   render({ model, el }: RenderProps<any>) {
     const frame = new Frame(model, el, "step_form");
     frame.addKeys([{ keys: ["Ctrl+Enter"], label: frame.t("run") }]);
-    frame.root.append(h("div", { class: "spa-bar" }, h("span", { class: "spa-title" }, frame.t("step_form")), h("span", { class: "spa-grow" }), frame.codeButton(), frame.helpButton()));
+    frame.root.append(h("div", { class: "spa-bar" }, h("span", { class: "spa-title" }, frame.t("step_form")), h("span", { class: "spa-grow" }), frame.ends()));
     frame.whenReady(() => frame.root.append(new FormView(frame).element));
     return frame.close;
   },

@@ -21,7 +21,7 @@ export class JobList {
 
   mark(): void {
     const selected = this.frame.link.get<string>("selected");
-    for (const [name, { element }] of this.known) element.setAttribute("aria-selected", String(name === selected && !this.single));
+    for (const [name, { element }] of this.known) element.setAttribute("aria-current", String(name === selected && !this.single));
   }
 
   focus(name: string): void {
@@ -42,7 +42,8 @@ export class JobList {
     (known.bar.element.firstElementChild as HTMLElement).style.display = ended || waits ? "none" : ""; // a full or empty bar says nothing that the sign does not
     known.bar.set(row.progress, time, row.status === "finished" ? "done" : row.status === "failed" ? "failed" : "");
     const from = row.parents.length ? t("from", { names: row.parents.join(", ") }) : "";
-    const note = row.error || row.message || [standing(t, row), from].filter(Boolean).join(" · ");
+    const origin = row.origin === "you" ? "" : standing(t, row); // that it was computed here is nothing new
+    const note = row.error || row.message || [from, origin].filter(Boolean).join(" · ");
     known.note.textContent = note;
     known.note.title = note;
     known.cancel.style.display = ended ? "none" : "";

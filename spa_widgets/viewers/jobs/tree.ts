@@ -1,17 +1,15 @@
 /** The history of jobs as a graph from top to bottom; many alike jobs side by side share a node until it is opened. */
 import { h, s } from "../kit/dom.ts";
 import type { Frame } from "../kit/frame.ts";
+import { corner, corners, GAP_X, HEIGHT, MARGIN, rounded, WIDTH } from "./routes.ts";
 import { INK, SIGN, titleOf, worst, type Row } from "./row.ts";
 
 /** A job or a fold of alike jobs; `implied` are parents that one of the other parents uses already. */
 export interface Node { key: string; names: string[]; column: number; level: number; parents: number[]; implied: number[] }
 type Placed = Pick<Row, "name" | "step" | "parents" | "workspace">;
 
-const WIDTH = 150;
-const HEIGHT = 40;
-const GAP_X = 16;
-const GAP_Y = 22;
-const MARGIN = 10;
+// not transparent: lines that share their way would be darker there
+const LINE = "color-mix(in srgb, var(--spa-ink2) 60%, var(--spa-bg))";
 /** So many jobs of one step on alike inputs become one node. */
 export const FOLD_FROM = 4;
 
@@ -35,6 +33,7 @@ export function layout(rows: Placed[], open: ReadonlySet<string> = new Set()): N
   const nodeOf = new Map<string, number>();
   const nodes: Node[] = [];
   const taken = new Set<string>();
+  const above: Set<number>[] = []; // all that a node uses, directly or not
   for (const row of rows) {
     const key = keys.get(row.name)!;
     const alike = folds.get(key)!;
@@ -47,14 +46,11 @@ export function layout(rows: Placed[], open: ReadonlySet<string> = new Set()): N
     while (taken.has(`${column}|${level}`)) column++;
     taken.add(`${column}|${level}`);
     nodeOf.set(row.name, nodes.length);
-    const implied = parents.filter((one) => parents.some((other) => other !== one && isAbove(nodes, one, other)));
+    const implied = parents.filter((one) => parents.some((other) => above[other].has(one)));
+    above.push(new Set(parents.flatMap((parent) => [parent, ...above[parent]])));
     nodes.push({ key, names: folded ? alike : [row.name], column, level, parents, implied });
   }
   return nodes;
-}
-
-function isAbove(nodes: Node[], above: number, below: number): boolean {
-  return nodes[below].parents.some((parent) => parent === above || (nodes[parent].level > nodes[above].level && isAbove(nodes, above, parent)));
 }
 
 /** The neighbour of a node in a direction: the nearest whose centre lies that way. */
@@ -95,31 +91,27 @@ export class Tree {
   paint(rows: Row[], matches: (row: Row) => boolean): void {
     const byName = new Map(rows.map((row) => [row.name, row]));
     this.nodes = layout(rows, this.open);
-    const corner = (node: Node): [number, number] => [MARGIN + node.column * (WIDTH + GAP_X), MARGIN + node.level * (HEIGHT + GAP_Y)];
     const width = Math.max(0, ...this.nodes.map((node) => corner(node)[0])) + WIDTH + GAP_X + MARGIN;
     const height = Math.max(0, ...this.nodes.map((node) => corner(node)[1])) + HEIGHT + MARGIN;
     const svg = s("svg", { width, height, role: "group", "aria-label": this.frame.t("tree"), style: "display: block" });
     const selected = this.frame.link.get<string>("selected");
     const isSelected = (node: Node): boolean => node.names.includes(selected);
+    const [plain, bold]: SVGElement[][] = [[], []];
     for (const node of this.nodes) {
       for (const parent of node.parents) {
         const strong = isSelected(node) || isSelected(this.nodes[parent]);
-        if (strong || !node.implied.includes(parent)) svg.append(this.edge(corner(this.nodes[parent]), corner(node), strong));
+        if (strong || !node.implied.includes(parent)) (strong ? bold : plain).push(this.edge(this.nodes[parent], node, strong));
       }
     }
+    svg.append(...plain, ...bold);
     for (const node of this.nodes) svg.append(this.box(node, node.names.map((name) => byName.get(name)!), corner(node), matches));
     const focused = this.focused;
     this.element.replaceChildren(svg);
     if (focused) this.element.querySelector<SVGElement>(`g[data-node="${CSS.escape(focused)}"]`)?.focus();
   }
 
-  private edge([x0, y0]: [number, number], [x1, y1]: [number, number], strong: boolean): SVGElement {
-    const passes = x0 === x1 && y1 - y0 > HEIGHT + GAP_Y; // around the nodes in between
-    const [a, b] = passes ? [y0 + HEIGHT / 2, y1 + HEIGHT / 2] : [y0 + HEIGHT, y1];
-    const d = passes
-      ? `M${x0 + WIDTH},${a}C${x0 + WIDTH + GAP_X},${a} ${x0 + WIDTH + GAP_X},${b} ${x1 + WIDTH},${b}`
-      : `M${x0 + WIDTH / 2},${a}C${x0 + WIDTH / 2},${a + GAP_Y} ${x1 + WIDTH / 2},${b - GAP_Y} ${x1 + WIDTH / 2},${b}`;
-    return s("path", { d, fill: "none", stroke: strong ? "var(--spa-accent)" : "var(--spa-ink2)", "stroke-width": strong ? 2 : 1.3, opacity: strong ? 0.9 : 0.55 });
+  private edge(from: Node, to: Node, strong: boolean): SVGElement {
+    return s("path", { d: rounded(corners(from, to)), fill: "none", stroke: strong ? "var(--spa-accent)" : LINE, "stroke-width": strong ? 2 : 1.3 });
   }
 
   private box(node: Node, rows: Row[], [x, y]: [number, number], matches: (row: Row) => boolean): SVGElement {

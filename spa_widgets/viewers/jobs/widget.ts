@@ -50,7 +50,7 @@ class JobsView {
     link.watch(["show"], () => { mode.value = link.get("show"); });
     const search = h("input", { type: "search", placeholder: t("search"), "aria-label": t("search"), spellcheck: "false", oninput: () => link.set("search", search.value) });
     link.watch(["search"], () => { if (document.activeElement !== search) search.value = link.get("search") ?? ""; });
-    return h("div", { class: "spa-bar" }, h("span", { class: "spa-title" }, t("job_panel")), mode, search, this.summary, h("span", { class: "spa-grow" }), h("button", { onclick: () => this.exports.choose(""), title: t("export_help"), "data-act": "export_all" }, t("export")), this.frame.codeButton(), this.frame.helpButton());
+    return h("div", { class: "spa-bar" }, h("span", { class: "spa-title" }, t("job_panel")), mode, search, this.summary, h("span", { class: "spa-grow" }), h("button", { onclick: () => this.exports.choose(""), title: t("export_help"), "data-act": "export_all" }, t("export")), this.frame.ends());
   }
 
   private rows(): Row[] {

@@ -41,7 +41,7 @@ export class ImageCanvas {
 
   constructor(gestures: Gestures = {}, label = "") {
     this.scaleBar.append(this.scaleText, this.scaleLine);
-    this.element = h("div", { class: "spa-stage", role: "img", "aria-label": label }, this.canvas, this.layer.canvas, this.scaleBar);
+    this.element = h("div", { class: "spa-stage", role: "group", "aria-label": label }, this.canvas, this.layer.canvas, this.scaleBar);
     const gl = this.canvas.getContext("webgl2", { antialias: false, alpha: false });
     if (!gl) throw new Error("this browser offers no WebGL 2; switch hardware or software rendering on");
     this.gl = gl;
@@ -141,7 +141,7 @@ export class ImageCanvas {
     if (!width || !height) return;
     const look = [width, height, ratio, this.zoom, ...this.centre, this.gain, this.offset, this.invert, this.pictures].join();
     if (look !== this.painted) this.paintImage(width, height, ratio);
-    const where = [width, height, ratio, this.zoom, ...this.centre, this.radius_px].join();
+    const where = [width, height, ratio, this.zoom, ...this.centre, this.radius_px, this.pixelSize_A].join();
     if (where !== this.stamped || this.marksChanged) {
       this.layer.paint(this.marks, this.radius_px * this.zoom, { centre: this.centre, zoom: this.zoom, width, height, ratio });
       this.paintScale(width);

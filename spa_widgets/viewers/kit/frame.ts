@@ -1,6 +1,7 @@
 /** What every widget shares: its root element, theme, language, keyboard with a help page on `?`, messages, waiting text. */
 import type { AnyModel } from "@anywidget/types";
 import { h } from "./dom.ts";
+import { openDialog } from "./dialog.ts";
 import { chooseLanguage, translator, type Language } from "./i18n.ts";
 import { Link } from "./link.ts";
 import style from "./style.css";
@@ -21,6 +22,7 @@ export class Frame {
   private keys: Key[] = [];
   private cleanups: (() => void)[] = [];
   private status: HTMLElement;
+  private closeHelp: (() => void) | null = null;
 
   constructor(model: AnyModel<any>, el: HTMLElement, title: string) {
     this.link = new Link(model);
@@ -70,7 +72,6 @@ export class Frame {
   private onKey(event: KeyboardEvent): void {
     const target = event.target as HTMLElement;
     if (target.matches("input:not([type=range]), select, textarea")) return;
-    if (event.key === "Escape" && this.root.querySelector(".spa-help")) return this.toggleHelp(event);
     if (event.key === "?") return this.toggleHelp(event);
     const name = `${event.ctrlKey || event.metaKey ? "Ctrl+" : ""}${event.shiftKey && event.key.length > 1 ? "Shift+" : ""}${event.key.length === 1 ? event.key.toLowerCase() : event.key}`;
     if (target.matches("input[type=range]") && name.startsWith("Arrow")) return;
@@ -86,12 +87,7 @@ export class Frame {
   toggleHelp(event?: Event): void {
     event?.preventDefault();
     event?.stopPropagation();
-    const open = this.root.querySelector(".spa-help");
-    if (open) {
-      open.remove();
-      this.root.focus();
-      return;
-    }
+    if (this.root.querySelector(".spa-help")) return this.closeHelp?.();
     const shown = (key: string): string => ({ " ": "Space", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓" })[key] ?? key;
     const told = new Map<string, string[]>(); // keys that do the same share a line
     for (const { keys, label } of this.keys) told.set(label, [...(told.get(label) ?? []), ...keys]);
@@ -100,27 +96,26 @@ export class Frame {
       keys.forEach((name, index) => cell.append(index ? " " : "", h("kbd", {}, shown(name))));
       return h("tr", {}, cell, h("td", {}, label));
     });
-    const close = h("button", { onclick: () => this.toggleHelp() }, this.t("close"));
-    const page = h("div", { class: "spa-help", role: "dialog", "aria-modal": "true", "aria-label": this.t("help"), onclick: (click: MouseEvent) => click.target === page && this.toggleHelp() },
-      h("div", {}, h("h3", {}, this.t("help")), h("table", {}, h("tbody", {}, ...rows)), h("p", {}, close)));
-    this.root.append(page);
-    close.focus();
+    const close = h("button", { onclick: () => this.closeHelp?.() }, this.t("close"));
+    this.closeHelp = openDialog(this.root, this.t("help"), [h("table", {}, h("tbody", {}, ...rows))], [close]);
   }
 
-  helpButton(): HTMLButtonElement {
+  /** What ends every bar: the decision as Python, and the help. */
+  ends(): HTMLElement {
+    return h("span", { class: "spa-ends" }, this.codeButton(), this.helpButton());
+  }
+
+  private helpButton(): HTMLButtonElement {
     return h("button", { class: "spa-icon", title: `${this.t("help")} (?)`, "aria-label": this.t("help"), onclick: () => this.toggleHelp() }, "?");
   }
 
   /** A button that shows the decision as Python. */
-  codeButton(): HTMLButtonElement {
+  private codeButton(): HTMLButtonElement {
     const show = async (): Promise<void> => {
       const { content } = await this.link.ask<{ code: string }>("code");
-      const close = h("button", { class: "spa-primary", onclick: () => page.remove() }, this.t("close"));
+      const close = h("button", { class: "spa-primary", onclick: () => shut() }, this.t("close"));
       const copy = h("button", { onclick: () => void navigator.clipboard?.writeText(content.code).then(() => this.say(this.t("copied"))) }, this.t("copy"));
-      const page = h("div", { class: "spa-help", role: "dialog", "aria-modal": "true", "aria-label": this.t("code_title") },
-        h("div", {}, h("h3", {}, this.t("code_title")), h("div", { class: "spa-code", tabIndex: 0 }, content.code), h("p", {}, copy, " ", close)));
-      this.root.append(page);
-      close.focus();
+      const shut = openDialog(this.root, this.t("code_title"), [h("div", { class: "spa-code", tabIndex: 0 }, content.code)], [copy, close]);
     };
     return h("button", { title: this.t("code_title"), onclick: () => this.guard(show()) }, "</> Python");
   }

@@ -24,7 +24,7 @@ export class Plot {
 
   constructor(private options: PlotOptions) {
     this.element.className = "spa-plot";
-    this.svg = s("svg", { class: "spa-chart", role: "img", "aria-label": options.label });
+    this.svg = s("svg", { class: "spa-chart", role: "group", "aria-label": options.label });
     this.element.append(this.svg);
     this.observer = new ResizeObserver(() => this.draw());
     this.observer.observe(this.element);

@@ -22,7 +22,7 @@ export class Workbench {
     this.list = new MicrographList(frame, (index) => this.go(index), options.countText);
     this.picture = new MicrographPicture(frame, this.canvas, () => { options.shown(); this.list.begin(); }, (index) => this.list.copyOf(index));
     this.bar = h("div", { class: "spa-bar" }, h("span", { class: "spa-title" }, t(options.title)), ...this.picture.controls(), this.diameter(options.shown),
-      h("span", { class: "spa-grow" }), frame.codeButton(), frame.helpButton());
+      h("span", { class: "spa-grow" }), frame.ends());
     frame.onClose(() => this.canvas.destroy());
   }
 

@@ -37,7 +37,7 @@ class SweepPage {
     this.cancel.addEventListener("click", () => frame.guard(link.ask("cancel")));
     frame.root.append(
       h("div", { class: "spa-bar" }, h("span", { class: "spa-title" }, `${t("sweep")}: ${title}`), this.mode,
-        h("label", { class: "spa-slider" }, h("span", {}, t("compare_by")), this.figure), this.way, this.summary, h("span", { class: "spa-grow" }), this.cancel, frame.codeButton(), frame.helpButton()),
+        h("label", { class: "spa-slider" }, h("span", {}, t("compare_by")), this.figure), this.way, this.summary, h("span", { class: "spa-grow" }), this.cancel, frame.ends()),
       this.body, this.detail);
     link.watch(["show", "points"], () => this.build());
     link.watch(["jobs", "figure", "figures", "best", "largest"], () => this.update());

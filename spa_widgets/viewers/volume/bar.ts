@@ -19,7 +19,7 @@ export class Bar {
     this.place = this.slider(100);
     const along = (name: Axis): HTMLButtonElement => h("button", { class: "spa-icon", title: `${t("key_axes")}: ${name}`, onclick: () => actions.along(name) }, name);
     this.element = h("div", { class: "spa-bar" }, h("span", { class: "spa-title" }, t("volume_viewer")), h("span", { class: "spa-slider" }, along("x"), along("y"), along("z"), h("button", { onclick: () => actions.reset() }, t("reset_view"))),
-      step.element, this.cut(), this.symmetry(), h("span", { class: "spa-grow" }), this.renderer(), h("button", { onclick: () => actions.snapshot() }, t("snapshot")), frame.codeButton(), frame.helpButton());
+      step.element, this.cut(), this.symmetry(), h("span", { class: "spa-grow" }), this.renderer(), h("button", { onclick: () => actions.snapshot() }, t("snapshot")), frame.ends());
   }
 
   /** Set the reach of the plane that cuts, in Å. */

@@ -4,7 +4,7 @@ import type { Vector } from "./geometry.ts";
 import type { Stage } from "./stage.ts";
 
 export const STYLE = `
-.spa-volume { height: 480px; }
+.spa-volume { height: clamp(360px, 50vh, 480px); }
 .spa-side { width: 304px; flex: 0 0 auto; overflow: auto; }
 @container (max-width: 760px) {
   .spa-volume { height: auto; }

@@ -18,7 +18,7 @@ export class Panel {
   readonly histogram: Histogram;
   /** What belongs beside the slices. */
   readonly below = h("div", { style: "padding: 8px 12px; display: grid; gap: 6px; align-content: start" });
-  private list = h("div", { style: "padding: 6px 0", role: "listbox" });
+  private list = h("div", { style: "padding: 6px 0", role: "list" });
   private settings = h("div", { style: "padding: 4px 14px; display: grid; gap: 6px" });
   private legend = h("div", { style: "padding: 0 14px 8px" });
   private sigma = h("span", { class: "spa-dim spa-num" });
@@ -93,9 +93,9 @@ export class Panel {
     const maps = rows.map((row) => {
       const ink = h("input", { type: "color", value: row.colour, "aria-label": `${t("colour")} ${row.name}`, style: "width: 26px; height: 22px; padding: 0; border: 0; background: none", oninput: throttle(() => this.actions.send(row.id, { colour: ink.value }), 80) });
       const choose = (): void => this.actions.choose(row.id);
-      return h("div", { class: "spa-row", role: "option", tabIndex: 0, style: "display: flex; align-items: center", "aria-selected": String(row.id === this.chosen), onclick: choose, onkeydown: (event: KeyboardEvent) => event.key === "Enter" && choose() }, eyeOf(row), ink, h("span", { class: "spa-name", title: row.name }, row.name));
+      return h("div", { class: "spa-row", role: "listitem", tabIndex: 0, style: "display: flex; align-items: center", "aria-current": String(row.id === this.chosen), onclick: choose, onkeydown: (event: KeyboardEvent) => event.target === event.currentTarget && event.key === "Enter" && choose() }, eyeOf(row), ink, h("span", { class: "spa-name", title: row.name }, row.name));
     });
-    const others = things.map((each) => h("div", { class: "spa-row", role: "option", "aria-selected": "false", style: "display: flex; align-items: center" }, eyeOf(each), h("span", { class: "spa-name", title: each.name }, each.name),
+    const others = things.map((each) => h("div", { class: "spa-row", role: "listitem", style: "display: flex; align-items: center" }, eyeOf(each), h("span", { class: "spa-name", title: each.name }, each.name),
       h("span", { class: "spa-dim" }, each.kind === "other" && this.frame.link.get("renderer") === "browser" ? t("napari_only") : "")));
     this.list.replaceChildren(...maps, ...others);
   }

@@ -22,7 +22,7 @@ export abstract class Stage {
   ground: Vector = [1, 1, 1];
 
   constructor(label: string, private moved: () => void) {
-    this.element = h("div", { class: "spa-stage spa-scene", role: "img", "aria-label": label }, this.canvas, h("div", { class: "spa-scale" }, this.scaleText, this.scaleLine));
+    this.element = h("div", { class: "spa-stage spa-scene", role: "group", "aria-label": label }, this.canvas, h("div", { class: "spa-scale" }, this.scaleText, this.scaleLine));
     this.observer = new ResizeObserver(() => this.draw());
     this.observer.observe(this.element);
     this.listen();

@@ -2,11 +2,11 @@
 import type { RenderProps } from "@anywidget/types";
 import { h, save, throttle } from "../kit/dom.ts";
 import { Frame } from "../kit/frame.ts";
-import { bytes, floats } from "../kit/link.ts";
+import { bytes } from "../kit/link.ts";
 import { Bar } from "./bar.ts";
 import { Contourer } from "./contourer.ts";
-import { normalsOf, rgb, type Vector } from "./geometry.ts";
-import { centreOf, extentOf, tintsBy, toLevel, unpack, type Facts, type Row, type Thing, type Values, type Volume } from "./maps.ts";
+import { rgb, type Vector } from "./geometry.ts";
+import { centreOf, extentOf, toLevel, unpack, type Facts, type Row, type Thing, type Volume } from "./maps.ts";
 import type { Look } from "./meshes.ts";
 import { followGround, STYLE } from "./page.ts";
 import { Panel } from "./panel.ts";
@@ -15,16 +15,18 @@ import { SliceStrip, type Axis } from "./slices.ts";
 import type { Camera, Stage } from "./stage.ts";
 import { Stream } from "./stream.ts";
 import type { Mesh } from "./surfaceNets.ts";
+import { showThing } from "./things.ts";
+import { Tints } from "./tints.ts";
 import { follow, keep, keysOf, LINKED } from "./together.ts";
 
 const VIEWS: Record<Axis, [Vector, Vector]> = { z: [[0, 0, -1], [0, 1, 0]], y: [[0, 1, 0], [0, 0, 1]], x: [[-1, 0, 0], [0, 0, 1]] };
 
 class VolumeView {
   private volumes = new Map<string, Volume>();
-  private values = new Map<string, Values | null>();
   private versions = new Map<string, number>();
   private drawn = new Map<string, string>();
   private tinted = new Map<string, string>();
+  private tints: Tints;
   private local = new Map<string, number>();
   private stage: Stage;
   private scene: Scene | null = null;
@@ -47,6 +49,7 @@ class VolumeView {
     });
     this.slices = new SliceStrip(frame);
     this.bar = new Bar(frame, { along: (axis) => this.along(axis), reset: () => this.reset(), snapshot: () => this.snapshot() });
+    this.tints = new Tints(frame, () => this.rows(), () => this.update());
     this.contourer = new Contourer((id, mesh) => this.contoured(id, mesh));
     this.stage = this.makeStage();
     frame.root.append(h("style", { textContent: STYLE }), this.bar.element, this.notice, h("div", { class: "spa-body spa-volume" }, this.place, this.panel.element), h("div", { class: "spa-under", style: "display: flex; flex-wrap: wrap; gap: 4px 12px; border-top: 1px solid var(--spa-line)" }, this.slices.element, this.panel.below));
@@ -112,7 +115,7 @@ class VolumeView {
       if (this.versions.get(row.id) !== row.version) this.frame.guard(this.load(row));
       else if (this.volumes.has(row.id)) this.show(row);
     }
-    for (const thing of things) if (this.scene && thing.kind !== "other") this.frame.guard(this.showThing(thing));
+    for (const thing of things) if (this.scene && thing.kind !== "other") this.frame.guard(showThing(this.frame, thing, this.versions, () => this.scene));
     this.scene?.keep(new Set([...rows, ...things].map((each) => each.id)));
     keep(this.volumes, new Set(rows.map((row) => row.id)));
     this.sync();
@@ -153,59 +156,20 @@ class VolumeView {
     }
     const tint = JSON.stringify(row.colour_by);
     const mesh = this.scene.meshOf(row.id);
-    if (mesh && this.tinted.get(row.id) !== tint && (!row.colour_by || this.other(row))) {
+    if (mesh && this.tinted.get(row.id) !== tint && (!row.colour_by || this.tints.other(row))) {
       this.tinted.set(row.id, tint);
-      this.scene.setTints(row.id, this.tints(row, mesh.positions));
+      this.scene.setTints(row.id, this.tints.at(row, mesh.positions));
     }
   }
 
   private contoured(id: string, mesh: Mesh): void {
     const [volume, row] = [this.volumes.get(id), this.row(id)];
     if (!volume || !row || !this.scene) return;
-    this.scene.setMesh(id, mesh, this.look(row, volume), this.tints(row, mesh.positions));
-    this.tinted.set(id, this.other(row) || !row.colour_by ? JSON.stringify(row.colour_by) : "");
+    this.scene.setMesh(id, mesh, this.look(row, volume), this.tints.at(row, mesh.positions));
+    this.tinted.set(id, this.tints.other(row) || !row.colour_by ? JSON.stringify(row.colour_by) : "");
     this.count.textContent = this.frame.t("triangles", { count: Math.round(this.scene.triangles).toLocaleString("en-US") });
     this.frame.root.dataset.triangles = String(Math.round(this.scene.triangles));
     this.frame.root.dataset.contour_ms = String(Math.round(mesh.took_ms ?? 0));
-  }
-
-  /** The values that colour a map; asked for when they are first needed. */
-  private other(row: Row): Values | undefined {
-    const other = this.rows().find((each) => each.name === row.colour_by?.by);
-    if (!other) return undefined;
-    const [low, high] = row.colour_by!.range;
-    const key = `${other.id} ${other.version} ${low} ${high}`;
-    if (!this.values.has(key)) {
-      this.values.set(key, null);
-      this.frame.guard(this.frame.link.ask<Omit<Values, "data">>("values", { key: other.id, low, high }).then(async ({ content, buffers }) => {
-        this.values.set(key, { ...content, data: await unpack(bytes(buffers[0])) });
-        this.update();
-      }));
-    }
-    return this.values.get(key) ?? undefined;
-  }
-
-  private tints(row: Row, positions: Float32Array): Uint8Array<ArrayBuffer> | null {
-    const other = row.colour_by ? this.other(row) : undefined;
-    return other ? tintsBy(positions, other, row.colour_by!) : null;
-  }
-
-  /** Points and surfaces that came by napari's API. */
-  private async showThing(thing: Thing): Promise<void> {
-    const { id, version, opacity, visible } = thing;
-    if (this.versions.get(id) !== version) {
-      this.versions.set(id, version);
-      const { content, buffers } = await this.frame.link.ask<{ kind: string }>("object", { key: id });
-      if (!this.scene) return;
-      if (content.kind === "points") this.scene.setPoints(id, { places: floats(buffers[0]), colours: bytes(buffers[1]) }, opacity);
-      else {
-        const [positions, indices] = [floats(buffers[0]), new Uint32Array(bytes(buffers[1]).buffer)];
-        this.scene.setMesh(id, { positions, indices, normals: normalsOf(positions, indices) }, { colour: [1, 1, 1], opacity, visible, mesh: false, clip: null, voxel_A: 1, origin: [0, 0, 0] }, bytes(buffers[2]));
-      }
-      this.frame.root.dataset.things = [...(this.frame.root.dataset.things?.split(" ") ?? []).filter((each) => each && !each.startsWith(`${id}:`)), `${id}:${version}`].join(" ");
-    }
-    this.scene?.setLook(id, { opacity, visible });
-    this.scene?.lookOfPoints(id, opacity, visible);
   }
 
   private choose(id: string): void {
