@@ -14,7 +14,7 @@ from spa_widgets.session.project import Project
 from spa_widgets.session.queue import ENDED, FAILED, FINISHED, QUEUED, RUNNING, JobRow
 from spa_widgets.session.service_requests import ServiceRequests
 from spa_widgets.session.starter import RunnerStarter
-from spa_widgets.session.tickets import ServicePlace, new_ticket
+from spa_widgets.session.tickets import ServicePlace, SpoolClosed, new_ticket
 
 _LOOK_EVERY_S = 0.1
 _FOLLOW_EVERY_S = 0.25
@@ -119,13 +119,8 @@ class ServiceLink(RunnerStarter):
         if state == FINISHED:
             self._bring_in(row, status)
         elif state in ENDED:
-            self._change(
-                row,
-                state=state,
-                error=self._requests.why(row, status),
-                started=status.get("started"),
-                ended=time.time(),
-            )
+            error = self._requests.why(row, status)
+            self._change(row, state=state, error=error, started=status.get("started"), ended=time.time())
         elif state == RUNNING and row.state != RUNNING:
             self._change(row, state=RUNNING, started=status.get("started") or time.time())
         elif state == QUEUED and row.state == RUNNING:
@@ -137,6 +132,8 @@ class ServiceLink(RunnerStarter):
         """Put a job into the spool, unless something that it needs is still in the making here."""
         try:
             self._requests.hand_over(row)
+        except SpoolClosed:
+            raise  # who asks is told, and the job waits
         except UserError as error:
             self._change(row, state=FAILED, error=str(error), ended=time.time())
 

@@ -44,6 +44,8 @@ class ServiceRequests:
 
         Raises
         ------
+        SpoolClosed
+            If the service takes nothing now.
         UserError
             If it can never be computed by the service.
         """

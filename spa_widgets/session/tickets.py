@@ -120,7 +120,7 @@ class ServicePlace:
 
         Raises
         ------
-        UserError
+        SpoolClosed
             If this user may not, or the disk is full; nothing of it is left in the spool then.
         """
         part = self.spool / f"{ticket}.part"
@@ -134,7 +134,7 @@ class ServicePlace:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
             why = "now: its disk is full" if is_full(error) else f"from you ({error.strerror})"
-            raise UserError(
+            raise SpoolClosed(
                 f"The engine service in {self.root} takes nothing {why}; ask who runs it, or choose device='cpu' to "
                 "compute it yourself."
             ) from error
@@ -151,6 +151,10 @@ def read_json(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None
+
+
+class SpoolClosed(UserError):
+    """Raised when the service takes no request now, or none from this user."""
 
 
 class BadRequest(UserError):
