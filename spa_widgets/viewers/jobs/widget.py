@@ -14,8 +14,7 @@ from spa_widgets.session.queue import JobRow
 from spa_widgets.viewers import sources
 from spa_widgets.viewers.base import Answer, bundle
 from spa_widgets.viewers.follow import follow
-from spa_widgets.viewers.form.host import FormHost
-from spa_widgets.viewers.form.state import FormState
+from spa_widgets.viewers.jobs.asking import AskHost
 from spa_widgets.viewers.jobs.exporting import ExportHost, file_answer
 from spa_widgets.viewers.jobs.rows import disk_bytes, has_ended, job_details, job_row
 from spa_widgets.viewers.jobs.standing import class_queue
@@ -23,7 +22,7 @@ from spa_widgets.viewers.jobs.standing import class_queue
 _SEEN = "job_panel/seen"
 
 
-class JobPanel(ExportHost, FormHost):
+class JobPanel(ExportHost, AskHost):
     """The jobs of a session, live: a thread follows them, so progress moves while a cell runs.
 
     Jobs that ended while no panel was open are marked as news.
@@ -112,39 +111,6 @@ class JobPanel(ExportHost, FormHost):
         self._job(name).cancel()
         self.refresh()
 
-    def resume(self, name: str) -> Any:
-        """Go on with a job that failed or was cancelled, from where it stopped: what its button does."""
-        job = self._job(name).clone()
-        self.refresh()
-        return job
-
-    def edit(self, name: str) -> None:
-        """Open a form with the inputs and parameters of a job, to ask for another one: what Clone does."""
-        job = self._job(name)
-        form = FormState(self._workspace_of(job), job.step.name)
-        form.fill({"inputs": job.inputs, "params": job.params})
-        with self._lock:
-            self._show_form(form)
-
-    def new(self, step: str) -> None:
-        """Open an empty form of a step; its inputs are the newest results that fit."""
-        form = FormState(self._session, step)
-        form.suggest_inputs()
-        with self._lock:
-            self._show_form(form)
-
-    def submit(self) -> Any:
-        """Ask for the job of the open form: what its Run button does."""
-        with self._lock:
-            job = self._need_form().submit()
-            self._form_submitted(job)
-            return job
-
-    def close_form(self) -> None:
-        """Put the form away."""
-        with self._lock:
-            self._show_form(None)
-
     def close(self) -> None:
         """Stop following and remove the widget."""
         self._stop.set()
@@ -167,17 +133,6 @@ class JobPanel(ExportHost, FormHost):
             return "<i>No job yet; the live panel shows each as it runs.</i>"
         return f"<table>{''.join(cells)}</table>"
 
-    def _workspace_of(self, job: Any) -> Any:
-        """Give a session that asks for jobs in a job's own workspace, whatever workspace is entered."""
-        from spa_widgets.session.session import Workspace
-
-        return Workspace(self._project, job.workspace)
-
-    def _form_submitted(self, job: Any) -> None:
-        self._show_form(None)
-        self.refresh()
-        self.selected = job.name
-
     def _row(self, queued: JobRow) -> dict[str, Any]:
         """Give what the list shows of a job; one that has ended is read again only when it was taken up again."""
         kept = self._rows.get(queued.name)
@@ -195,17 +150,6 @@ class JobPanel(ExportHost, FormHost):
 
     def _ask_cancel(self, name: str) -> dict[str, Any]:
         self.cancel(name)
-        return {}
-
-    def _ask_resume(self, name: str) -> dict[str, Any]:
-        return {"job": self.resume(name).name}
-
-    def _ask_edit(self, name: str) -> dict[str, Any]:
-        self.edit(name)
-        return {}
-
-    def _ask_close_form(self) -> dict[str, Any]:
-        self.close_form()
         return {}
 
     def _ask_picture(self, name: str, picture: str) -> Answer:

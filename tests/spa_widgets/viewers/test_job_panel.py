@@ -147,7 +147,7 @@ def test_an_export_that_cannot_be_written_says_why_and_leaves_nothing(session: A
         panel.export(out / "j9.spa", jobs=["J9"])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("spa_widgets.io.archives.shutil.disk_usage", lambda _folder: SimpleNamespace(free=1))
-        with pytest.raises(UserError, match="GB are needed"):
+        with pytest.raises(UserError, match="are needed: choose another"):
             panel.export(out / "full.spa")
     answered: list[str] = []
 
