@@ -28,7 +28,7 @@ class PickerView {
   private dragging: { index: number; x: number; y: number } | null = null;
   private cross: [number, number] | null = null;
   private bench: Workbench;
-  private acceptButton = h("button", { onclick: () => this.acceptAll() });
+  private acceptButton = h("button", { style: "display: none", onclick: () => this.acceptAll() });
 
   constructor(private frame: Frame) {
     const { link } = frame;

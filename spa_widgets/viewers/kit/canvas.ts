@@ -11,7 +11,7 @@ const SLOW_RENDERER = /swiftshader|llvmpipe|software/i;
 export class ImageCanvas {
   readonly element: HTMLElement;
   private canvas = h("canvas", { "aria-hidden": "true" });
-  private scaleBar = h("div", { class: "spa-scale" });
+  private scaleBar = h("div", { class: "spa-scale", style: "display: none" }); // until the size of a pixel is known
   private scaleText = h("span");
   private scaleLine = h("i");
   private gl: WebGL2RenderingContext;
