@@ -15,25 +15,42 @@ from engine.validation.noise import randomise_phases
 Volume = NDArray[np.float32]
 
 
-def masked_fsc(half_a: Volume, half_b: Volume, mask: Volume, rng: np.random.Generator) -> NDArray[np.float64]:
+def masked_fsc(
+    half_a: Volume, half_b: Volume, mask: Volume, rng: np.random.Generator, seen_px: float | None = None
+) -> NDArray[np.float64]:
     """Return the FSC of half maps inside a mask, corrected for what the mask itself correlates.
 
     Noise substitution (Chen et al., Ultramicroscopy 135, 24, 2013), see `engine.validation.fsc`.
+
+    Images aligned with alike references agree where they were compared, even if they are noise. Frequencies that took
+    no part are free of that (Stewart & Grigorieff, Ultramicroscopy 102, 67, 2004), but the mask carries the agreement
+    a shell or two beyond. So the curve is corrected from the first of them on, with random phases from there: what
+    halves agree on grows with signal alone.
 
     Parameters
     ----------
     half_a, half_b, mask : (n, n, n) arrays
     rng : Generator
         Draws the random phases.
+    seen_px : float or None
+        Largest frequency that poses were found with; None where the poses are not of these maps' making.
 
     Returns
     -------
     (n // 2 + 1,) array
     """
+
+    def random_from(shell: float) -> NDArray[np.float64]:
+        return fourier_shell_correlation(*(randomise_phases(half, shell, rng) * mask for half in (half_a, half_b)))
+
     start = randomisation_start(fourier_shell_correlation(half_a, half_b), 0.143)
     inside = fourier_shell_correlation(half_a * mask, half_b * mask)
-    random = [randomise_phases(half, start, rng) * mask for half in (half_a, half_b)]
-    return corrected_fsc(inside, fourier_shell_correlation(*random), start)
+    curve = corrected_fsc(inside, random_from(start), start)
+    first = len(curve) if seen_px is None else int(seen_px) + 1
+    if first < len(curve):
+        unseen = corrected_fsc(inside, random_from(first - 0.5), first, 0)
+        curve[first:] = np.minimum(curve[first:], unseen[first:])
+    return curve
 
 
 def ssnr_from_fsc(fsc: NDArray[np.float64], last_shell: int) -> NDArray[np.float64]:

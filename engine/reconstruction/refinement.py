@@ -148,7 +148,7 @@ def _iterate(
     state = _take_poses(state, subsets, found, options, shared, pixel_size_A, last)
     state = state.evolve(noise=measured_noise(state.noise, residuals, shared, particles))
     given = None if mask is None else resized_mask(mask, shared.box_px)
-    state = solve_iteration(state, slices, options, field_A, given, rng, last)
+    state = solve_iteration(state, slices, options, field_A, shared.working_px, given, rng, last)
     return on_box(state, particles.box_px) if last else state
 
 

@@ -87,8 +87,11 @@ def is_last(state: RefinementState, options: RefinementOptions) -> bool:
 
 
 def working_radius(state: RefinementState, field_A: float, box_px: int) -> float:
-    """Frequencies to compare: what the halves agree on and a little more, where the prior still lets signal through."""
-    margin = 1.0 if state.iteration == 0 else 2.0
+    """Frequencies to compare: what the halves agree on, and no more.
+
+    What they agree on beyond tells signal from noise that was aligned with alike references.
+    """
+    margin = 1.0 if state.iteration == 0 else 0.0
     return float(np.clip(field_A / state.resolution_A + margin, _SMALLEST_PX, (box_px - 1) / 2))
 
 

@@ -39,6 +39,7 @@ def solve_iteration(
     sums: Sequence[Accumulator],
     options: RefinementOptions,
     field_A: float,
+    working_px: float,
     mask: Volume | None,
     rng: np.random.Generator,
     last: bool,
@@ -54,6 +55,8 @@ def solve_iteration(
     options : RefinementOptions
     field_A : float
         Side of the box.
+    working_px : float
+        Frequencies that poses were found with.
     mask : (n, n, n) or None
         Given by the user, on the box of the sums; None lets the map make one.
     rng : numpy.random.Generator
@@ -64,7 +67,7 @@ def solve_iteration(
     pixel = field_A / box_px
     maps = [to_numpy(half.solve()) for half in sums]
     window = resized_mask(state.mask, box_px)
-    fsc = masked_fsc(maps[0], maps[1], window, rng)
+    fsc = masked_fsc(maps[0], maps[1], window, rng, working_px)
     finest_A = options.initial_low_pass_A / _FIRST_GAIN if state.iteration == 0 else 0.0
     resolution = float(np.clip(resolution_at(fsc, box_px, pixel, 0.143), finest_A, field_A / 3))
     last_shell = min(round(field_A / resolution) + 2, box_px // 2)

@@ -95,14 +95,16 @@ def randomisation_start(no_mask: NDArray[np.floating], randomise_at_fsc: float) 
     return int(below[0]) + 1 if below.size else len(no_mask) - 1
 
 
-def corrected_fsc(tight: NDArray[np.floating], randomised: NDArray[np.floating], start: int) -> NDArray[np.float64]:
+def corrected_fsc(
+    tight: NDArray[np.floating], randomised: NDArray[np.floating], start: int, past: int = _SHELLS_PAST_START
+) -> NDArray[np.float64]:
     """Take the mask's own correlation off a curve.
 
-    ``(tight - randomised) / (1 - randomised)`` from two shells past `start`, `tight` before. Where the noise alone
+    ``(tight - randomised) / (1 - randomised)`` from `past` shells past `start`, `tight` before. Where the noise alone
     correlates as well as the maps do, nothing is left and the curve is at most 0.
     """
     corrected = np.array(tight, dtype=np.float64)
-    beyond = slice(start + _SHELLS_PAST_START, None)
+    beyond = slice(start + past, None)
     noise = np.minimum(np.asarray(randomised, dtype=np.float64)[beyond], 1.0 - 1e-6)
     corrected[beyond] = (corrected[beyond] - noise) / (1.0 - noise)
     return np.clip(corrected, -1.0, 1.0)

@@ -10,7 +10,7 @@ from engine.fourier.grids import radial_frequency_px
 from engine.fourier.transforms import irfft3, rfft3
 
 
-def randomise_phases(volume: Array, start_shell: int, rng: np.random.Generator) -> Array:
+def randomise_phases(volume: Array, start_shell: float, rng: np.random.Generator) -> Array:
     """Give every coefficient of a map (n, n, n) from a radius (in shells) on a random phase; amplitudes stay."""
     xp = array_namespace(volume)
     shape = tuple(int(s) for s in volume.shape)
@@ -18,7 +18,7 @@ def randomise_phases(volume: Array, start_shell: int, rng: np.random.Generator) 
     return xp.astype(irfft3(changed, shape), volume.dtype)  # type: ignore[arg-type]
 
 
-def randomised_spectrum(spectrum: Array, shape: tuple[int, ...], start_shell: int, rng: np.random.Generator) -> Array:
+def randomised_spectrum(spectrum: Array, shape: tuple[int, ...], start_shell: float, rng: np.random.Generator) -> Array:
     """Do the same to the half spectrum of a map of that shape; the result is that of a real map."""
     xp = array_namespace(spectrum)
     phase = xp.asarray(_phases(shape, rng))

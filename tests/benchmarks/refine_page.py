@@ -34,7 +34,8 @@ def _row(found: dict[str, Any]) -> str:
     memory = f"{found['peak_MB']:.0f}" if "peak_MB" in found else "–"
     halves = "– | {truth_A:.2f} | – | –"
     if "same_mask_A" in found:
-        halves = "{same_mask_A:.2f} | {truth_A:.2f} | " + f"{_ratio(found):.3f}" + " | {missing:+.3f}"
+        missing = "–" if _ends_at_nyquist(found) else f"{found['missing']:+.3f}"
+        halves = "{same_mask_A:.2f} | {truth_A:.2f} | " + f"{_ratio(found):.3f} | {missing}"
     poses = f"{found['median_deg']:.2f} | {100 * found['lost']:.1f} %" if "lost" in found else "– | –"
     return (
         f"| {name} | {found['version']} | {made.symmetry} | {made.count} | "

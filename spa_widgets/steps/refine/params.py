@@ -92,7 +92,7 @@ class Params(SeededParams):
 STEP = register(
     Step(
         name="refine",
-        version=12,
+        version=13,
         params=Params,
         title="Homogeneous refinement",
         summary="Refine poses and map from two independent halves of the particles.",
