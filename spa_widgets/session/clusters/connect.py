@@ -180,10 +180,13 @@ def _slurm(setting: ClusterSetting, scratch: Path) -> Any:
 def _gateway(setting: ClusterSetting) -> Any:
     """Connect to a cluster that a person started at a Dask gateway."""
     try:
-        from dask_gateway import Gateway
+        from aiohttp import ClientError
+        from dask_gateway import Gateway, GatewayClusterError, GatewayServerError
     except ModuleNotFoundError as error:
         raise UserError(f"A gateway needs {error.name}: pip install 'spa-widgets[cluster]'.") from error
     try:
-        return Gateway(setting.address or None).connect(setting.name)
-    except (OSError, ValueError) as error:
-        raise UserError(f"The cluster {setting.name} of the gateway cannot be reached: {error}.") from error
+        return Gateway(setting.address or None, setting.proxy or None).connect(setting.name)
+    except (OSError, ValueError, ClientError, GatewayClusterError, GatewayServerError) as error:
+        raise UserError(
+            f"The cluster {setting.name} of the gateway cannot be reached: {str(error).rstrip('.')}."
+        ) from error

@@ -35,6 +35,8 @@ class ClusterSetting:
         How many CPU workers, or batch jobs.
     address
         Of the scheduler, or of the gateway.
+    proxy
+        Where the gateway lets clients through to its schedulers, when that is another address.
     name
         Of the gateway's cluster.
     tls
@@ -44,6 +46,7 @@ class ClusterSetting:
     kind: str = HERE
     workers: int = 1
     address: str = ""
+    proxy: str = ""
     name: str = ""
     tls: Mapping[str, str] = field(default_factory=dict)
 
@@ -114,7 +117,10 @@ def _of_object(cluster: Any) -> ClusterSetting:
     if not isinstance(address, str) or not address:
         raise UserError(f"The cluster is {type(cluster).__name__}, not one of Dask that runs; expected {_NAMES}.")
     if type(cluster).__module__.partition(".")[0] == "dask_gateway":
-        return ClusterSetting(GATEWAY, name=str(cluster.name), address=str(cluster.gateway.address))
+        gateway = cluster.gateway
+        return ClusterSetting(
+            GATEWAY, name=str(cluster.name), address=str(gateway.address), proxy=str(gateway.proxy_address)
+        )
     security = getattr(cluster, "security", None)
     pairs = {"ca": "tls_ca_file", "cert": "tls_client_cert", "key": "tls_client_key"}
     tls = {name: getattr(security, attribute, None) for name, attribute in pairs.items()}
