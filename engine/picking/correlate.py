@@ -49,7 +49,19 @@ class ScoreMaps:
     opposite: Array
 
 
-def score_maps(image: Array, weight: Array, kernels: Array) -> ScoreMaps:
+PIXELS = 2048
+"""Pixels whose correlations with all templates are mixed at a time. The result does not depend on it."""
+
+FIRST_OF = 5
+"""Of this many mixed templates one is tried everywhere."""
+
+FINISHED = 0.08
+"""Share of the pixels, for each contrast, where all mixed templates are tried: those where the first match best."""
+
+_EVERY = 7  # of so many pixels one is enough to know the share
+
+
+def score_maps(image: Array, weight: Array, kernels: Array, mix: Array | None = None) -> ScoreMaps:
     """Correlate a flattened micrograph with every kernel and keep the best at each pixel.
 
     Parameters
@@ -57,6 +69,7 @@ def score_maps(image: Array, weight: Array, kernels: Array) -> ScoreMaps:
     image : (rows, columns) float32 of `flatten_micrograph`.
     weight : (n, n) weight w of the bank.
     kernels : (m, n, n) of `TemplateBank.kernels`, in the same array library as `image`.
+    mix : (t, m) where the kernels of t templates are ``mix @ kernels``, of `TemplateBank.few_kernels`.
 
     Raises
     ------
@@ -75,10 +88,13 @@ def score_maps(image: Array, weight: Array, kernels: Array) -> ScoreMaps:
     mean = _local_mean(spectrum, weight / total, image.shape)
     square = _local_mean(rfft2(image * image), weight / total, image.shape)
     variance = xp.maximum(square - mean * mean, xp.float32(1e-6) * square.mean())
-    best, lowest, index = _best_of(spectrum, kernels, image.shape)
-    quiet = _quantile(variance, QUIET_FRACTION)
-    best, opposite = best / xp.sqrt(total), -lowest / xp.sqrt(total)
-    return ScoreMaps(_score(best, variance, quiet), index, _score(opposite, variance, quiet))
+    # of unscaled correlations, which the local sums take the scale of
+    variance, quiet = total * variance, total * _quantile(variance, QUIET_FRACTION)
+    if mix is None:
+        best, lowest, index = _best_of(spectrum, kernels, image.shape)
+    else:
+        best, lowest, index = _best_mixed(spectrum, kernels, mix, variance, quiet)
+    return ScoreMaps(_score(best, variance, quiet), index, _score(-lowest, variance, quiet))
 
 
 def _score(correlation: Array, variance: Array, quiet: Array) -> Array:
@@ -120,6 +136,38 @@ def _best_of(spectrum: Array, kernels: Array, shape: tuple[int, int]) -> tuple[A
     return tuple(_from_centre(x, kernels.shape[-1]) for x in (best, lowest, index))
 
 
+def _best_mixed(
+    spectrum: Array, kernels: Array, mix: Array, variance: Array, quiet: Array
+) -> tuple[Array, Array, Array]:
+    """`_best_of` for the templates that are mixed from some kernels, all of them only where the first score well."""
+    xp, shape, side = array_namespace(spectrum), variance.shape, kernels.shape[-1]
+    maps = xp.empty((kernels.shape[0], shape[0] * shape[1]), dtype=xp.float32)
+    for i in range(0, kernels.shape[0], BATCH):
+        part = _correlations(spectrum, kernels[i : i + BATCH], shape)
+        maps[i : i + BATCH, :] = part.reshape(part.shape[0], -1)
+    best, lowest, index = _extremes(maps, mix[::FIRST_OF, :])
+    index = index * xp.int16(FIRST_OF)
+    here = _from_centre(variance, side, back=True).reshape(-1)
+    good, bad = _score(best, here, quiet), _score(-lowest, here, quiet)
+    # what is not a number counts as well, so that some are left
+    poor = (good < _quantile(good[::_EVERY], 1 - FINISHED)) & (bad < _quantile(bad[::_EVERY], 1 - FINISHED))
+    place = xp.nonzero(~poor)[0]
+    best[place], lowest[place], index[place] = _extremes(maps[:, place], mix)
+    return tuple(_from_centre(x.reshape(shape), side) for x in (best, lowest, index))
+
+
+def _extremes(maps: Array, mix: Array) -> tuple[Array, Array, Array]:
+    """Maximum, minimum and index of the maximum over the templates, from the maps (k, pixels) they are mixed of."""
+    xp = array_namespace(maps)
+    found: list[tuple[Array, Array, Array]] = []
+    for first in range(0, maps.shape[1], PIXELS):
+        scores = maps[:, first : first + PIXELS].T @ mix.T
+        index = xp.argmax(scores, axis=1)
+        best = xp.take_along_axis(scores, index[:, None], axis=1)[:, 0]
+        found.append((best, xp.min(scores, axis=1), xp.astype(index, xp.int16)))
+    return tuple(xp.concat(parts) for parts in zip(*found, strict=True))
+
+
 def _correlations(spectrum: Array, kernels: Array, shape: tuple[int, int]) -> Array:
     """Circular correlations whose origin is the kernels' last pixel: convolutions with the reversed kernels."""
     products = rfft2_padded(kernels[:, ::-1, ::-1], shape)
@@ -127,10 +175,10 @@ def _correlations(spectrum: Array, kernels: Array, shape: tuple[int, int]) -> Ar
     return irfft2(products, shape)
 
 
-def _from_centre(correlation: Array, side: int) -> Array:
-    """Move the origin from the last pixel of kernels of a side to their centre ``side // 2``."""
+def _from_centre(correlation: Array, side: int, back: bool = False) -> Array:
+    """Move the origin from the last pixel of kernels of a side to their centre ``side // 2``, or back."""
     xp = array_namespace(correlation)
-    shift = side // 2 + 1 - side
+    shift = side - side // 2 - 1 if back else side // 2 + 1 - side
     return xp.roll(correlation, (shift, shift), axis=(0, 1))
 
 

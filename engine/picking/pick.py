@@ -111,7 +111,7 @@ def pick_micrograph(
 
 def _maps(image: Array, bank: TemplateBank, defocus: Defocus | None, optics: Optics | None) -> ScoreMaps:
     """Scores with one bank, on the host."""
-    maps = score_maps(image, bank.weight, bank.kernels(defocus, optics))
+    maps = score_maps(image, bank.weight, *bank.few_kernels(defocus, optics))
     return ScoreMaps(to_numpy(maps.ncc), to_numpy(maps.template), to_numpy(maps.opposite))
 
 

@@ -17,6 +17,7 @@ from engine.fourier.crop import fourier_resize
 from engine.fourier.transforms import irfft2, rfft2
 from engine.optics import Defocus, Optics
 from engine.picking.grid import band_pass, frequencies_per_A
+from engine.picking.span import Span, mixed_kernels, span_of
 from engine.windows import cosine_edge
 
 WINDOW_DIAMETERS = 1.7
@@ -39,6 +40,7 @@ class TemplateBank:
     psi_deg : (m,) float32 in-plane angle (rlnAnglePsi).
     pixel_size_A : coarse pixel size along (y, x).
     low_pass_A : resolution kept.
+    span : basis of the images, where they are many.
     """
 
     images: Array
@@ -47,6 +49,7 @@ class TemplateBank:
     psi_deg: NDArray[np.float32]
     pixel_size_A: tuple[float, float]
     low_pass_A: float
+    span: Span | None = None
 
     def to(self, xp: Array) -> TemplateBank:
         """Return the same bank with its arrays in the library `xp`."""
@@ -57,6 +60,7 @@ class TemplateBank:
             self.psi_deg,
             self.pixel_size_A,
             self.low_pass_A,
+            None if self.span is None else self.span.to(xp),
         )
 
     def kernels(self, defocus: Defocus | None, optics: Optics | None) -> Array:
@@ -69,14 +73,22 @@ class TemplateBank:
         -------
         (m, n, n) float32.
         """
-        xp = array_namespace(self.images)
-        images = self.images
-        if defocus is not None and optics is not None:
-            side = images.shape[-1]
-            ky, kx = frequencies_per_A((side, side), self.pixel_size_A)
-            curve = np.reshape(ctf(kx, ky, defocus, optics), (side, side // 2 + 1)).astype(np.float32)
-            images = irfft2(rfft2(images) * xp.asarray(curve), (side, side))
-        return _normalised(images, self.weight)
+        return _normalised(self._seen(self.images, defocus, optics), self.weight)
+
+    def few_kernels(self, defocus: Defocus | None, optics: Optics | None) -> tuple[Array, Array | None]:
+        """Kernels (k, n, n) to correlate with, and the mix (m, k) that makes those of all templates; None if k = m."""
+        if self.span is None:
+            return self.kernels(defocus, optics), None
+        return mixed_kernels(self._seen(self.span.images, defocus, optics), self.span.mix, self.weight)
+
+    def _seen(self, images: Array, defocus: Defocus | None, optics: Optics | None) -> Array:
+        """Images of the bank's size through the CTF, where it is known."""
+        if defocus is None or optics is None:
+            return images
+        xp, side = array_namespace(images), images.shape[-1]
+        ky, kx = frequencies_per_A((side, side), self.pixel_size_A)
+        curve = np.reshape(ctf(kx, ky, defocus, optics), (side, side // 2 + 1)).astype(np.float32)
+        return irfft2(rfft2(images) * xp.asarray(curve), (side, side))
 
 
 def _normalised(images: Array, weight: Array) -> Array:
@@ -123,13 +135,15 @@ def template_bank(
     side = window_side_px(diameter_A, coarse_pixel_size_A)
     angles = np.arange(0.0, 360.0, 360.0 / max(1, round(360.0 / wanted_deg)), dtype=np.float32)
     rotated = np.concatenate([_rotations(image, step_A, coarse_pixel_size_A, side, angles) for image in smooth])
+    rotated = rotated.astype(np.float32)
     return TemplateBank(
-        images=rotated.astype(np.float32),
+        images=rotated,
         weight=disc_weight(side, COMPARED_DIAMETERS * diameter_A, coarse_pixel_size_A),
         class_number=np.repeat(np.arange(1, len(stack) + 1, dtype=np.int32), len(angles)),
         psi_deg=np.tile(angles, len(stack)),
         pixel_size_A=coarse_pixel_size_A,
         low_pass_A=low_pass_A,
+        span=span_of(rotated, coarse_pixel_size_A),
     )
 
 

@@ -32,7 +32,7 @@ from tests.benchmarks.picking_cases import CASES, DATA, HELD_OUT, atoms_of
 from tests.benchmarks.run import REPOSITORY
 
 _TOLERANCE_A = 40.0
-_TEMPLATES = (4, 12, 0)
+_TEMPLATES = (4, 20, 0)
 _BOUNDS = tuple(float(t) for t in np.arange(0.16, 0.5, 0.01))
 
 
@@ -134,7 +134,7 @@ def _speed_rows() -> list[str]:
     microscope, defocus = Optics(300.0, 1.6, 0.1), Defocus(15000.0, 14800.0, 20.0)
     blobs = round_bank(diameter_A, grid.coarse_pixel_size_A)
     rows = []
-    for count in (0, 4, 8):
+    for count in (0, 4, 8, 20):
         views = random_rotations(max(count, 1), np.random.default_rng(3))
         averages = project_atoms(channel_in_nanodisc(), views, np.zeros((len(views), 2)), 100, 2.464)
         templates = template_bank(averages, 2.464, grid.coarse_pixel_size_A, diameter_A)

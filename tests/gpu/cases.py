@@ -65,10 +65,10 @@ def movie_frames() -> list[NDArray[np.float32]]:
 
 
 @cache
-def banks() -> tuple[PickingGrid, list[TemplateBank]]:
+def banks(views: int = 2) -> tuple[PickingGrid, list[TemplateBank]]:
     grid = picking_grid(MICROGRAPHS.shape, MICROGRAPHS.pixel_size_A, 20.0)
-    rotations = random_rotations(2, np.random.default_rng(9))
-    averages = project_atoms(channel_in_nanodisc(), rotations, np.zeros((2, 2)), 90, MICROGRAPHS.pixel_size_A)
+    rotations = random_rotations(views, np.random.default_rng(9))
+    averages = project_atoms(channel_in_nanodisc(), rotations, np.zeros((views, 2)), 90, MICROGRAPHS.pixel_size_A)
     size_A = grid.coarse_pixel_size_A
     templates = template_bank(
         averages.astype(np.float32), MICROGRAPHS.pixel_size_A, size_A, DIAMETER_A, angle_step_deg=30.0

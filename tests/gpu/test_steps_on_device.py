@@ -75,9 +75,11 @@ def test_ctf_of_a_micrograph(xp: Any) -> None:
     assert ours.confidence == pytest.approx(plain.confidence, abs=1e-3)
 
 
-def test_picking(xp: Any) -> None:
+@pytest.mark.parametrize("views", [2, 24])  # each template for itself; mixed from a basis
+def test_picking(xp: Any, views: int) -> None:
     found = micrograph()
-    grid, templates = banks()
+    grid, templates = banks(views)
+    assert (templates[0].span is not None) == (views > 2)
     ours, plain = (
         pick_micrograph(x, grid, templates, PickSettings(DIAMETER_A), found.truth.defocus, MICROGRAPHS.optics)
         for x in (xp.asarray(found.image), found.image)

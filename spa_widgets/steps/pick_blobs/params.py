@@ -38,7 +38,7 @@ class Params(PickerParams):
 STEP = register(
     Step(
         name="pick_blobs",
-        version=6,
+        version=7,
         params=Params,
         title="Blob picker",
         inputs=[Input("micrographs", kind="micrographs")],

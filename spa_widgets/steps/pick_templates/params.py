@@ -45,7 +45,7 @@ class Params(PickerParams):
 STEP = register(
     Step(
         name="pick_templates",
-        version=6,
+        version=7,
         params=Params,
         title="Template picker",
         inputs=[
