@@ -1,4 +1,4 @@
-"""A thread pool for compiled kernels that release the interpreter lock.
+"""A thread pool for kernels and transforms that release the interpreter lock.
 
 Tasks are fixed ranges, independent of the number of threads, and each writes its own part of the output: the result is
 the same with one thread or many. (Numba's own parallel loops share one scheduler that several Python threads must not
@@ -7,11 +7,10 @@ enter at once; a worker of a task graph is such a thread.)
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-
-from numba import config
 
 _MANY_SLABS = 8
 
@@ -22,8 +21,14 @@ def split_range(count: int, size: int) -> list[tuple[int, int]]:
 
 
 def kernel_threads() -> int:
-    """Return how many threads kernels may use: as many as Numba is allowed."""
-    return int(config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
+    """Return how many threads may be used: ``NUMBA_NUM_THREADS``, else one for each core that this process may use.
+
+    These are Numba's own rules; it is not asked, as importing it takes longer than most transforms.
+    """
+    wanted = os.environ.get("NUMBA_NUM_THREADS")
+    if wanted:
+        return int(wanted)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
 
 
 def slabs(planes: int) -> list[tuple[int, int]]:

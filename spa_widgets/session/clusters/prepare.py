@@ -38,9 +38,6 @@ class PrepareWorker(WorkerPlugin):
 def _use_threads(count: int) -> None:
     """Let the kernels use the threads that this worker was given."""
     os.environ["NUMBA_NUM_THREADS"] = str(count)
-    import numba
-
-    vars(numba.config)["NUMBA_NUM_THREADS"] = count
 
 
 def require_same_project(project: Path, facts: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from engine.fourier.disc import HalfDisc
 from engine.geometry import random_rotations
-from engine.kernels import slices, slices_reference, threads
+from engine.kernels import slices, slices_reference
 from engine.reconstruction.half_cube import complete_plane
 from engine.symmetry import point_group
 
@@ -79,7 +79,7 @@ def test_sums_are_the_same_bits_on_one_thread_and_on_three(
     rotations = random_rotations(100, rng).astype(np.float32)
     results = []
     for count in (1, 3):
-        monkeypatch.setattr(threads.config, "NUMBA_NUM_THREADS", count)
+        monkeypatch.setenv("NUMBA_NUM_THREADS", str(count))
         values = slices.extract_slices(cube, PADDING, rotations, disc.kx, disc.ky)
         numerator, denominator = np.zeros_like(cube), np.zeros(cube.shape, np.float32)
         slices.insert_slices(values, np.abs(values), rotations, disc.kx, disc.ky, PADDING, numerator, denominator)

@@ -262,7 +262,6 @@ def test_extraction_follows_its_seed_and_refuses_what_cannot_be(chain: Chain, tm
     halves = [t["particles"]["rlnRandomSubset"].to_numpy() for t in tables]
     assert np.array_equal(halves[0], halves[1]) and not np.array_equal(halves[0], halves[2])
     for params, words in (
-        ({"box_px": 65}, "even number"),
         ({"box_px": 64, "crop_px": 90}, "cannot be larger"),
         ({"box_px": 64, "diameter_A": 250}, "no background"),
         ({"box_px": 760, "diameter_A": 160}, "No particle is left"),
