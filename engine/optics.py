@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -89,6 +89,10 @@ class Defocus:
     def astigmatism_A(self) -> Number:
         """Astigmatism ``u - v`` in Å."""
         return self.u_A - self.v_A
+
+    def shifted(self, offsets_A: Number) -> Defocus:
+        """Return the defocus with an offset in Å on both axes."""
+        return replace(self, u_A=self.u_A + offsets_A, v_A=self.v_A + offsets_A)
 
     def take(self, indices: Any) -> Defocus:
         """Return the defocus of some of the images."""

@@ -15,7 +15,7 @@ LONG = (
     "notebooks/",
     "hub/",
     "browser/",
-    "engine/reconstruction/test_initial_model",
+    "engine/initial_model/",
     "spa_widgets/steps/test_determinism",
     "spa_widgets/session/test_cluster",
     "spa_widgets/service/",

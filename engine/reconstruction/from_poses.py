@@ -12,7 +12,7 @@ from engine.fourier.disc import HalfDisc
 from engine.particles import Particles
 from engine.reconstruction.accumulator import Accumulator
 from engine.reconstruction.image_coefficients import ImageCoefficients
-from engine.reconstruction.refinement_sums import BATCH, image_power
+from engine.reconstruction.sums import BATCH, image_power
 
 
 def accumulate_poses(

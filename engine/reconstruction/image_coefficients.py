@@ -12,7 +12,6 @@ from engine.arrays import Array
 from engine.fourier.disc import HalfDisc
 from engine.fourier.transforms import rfft2_centred
 from engine.particles import Particles
-from engine.reconstruction.defocus_search import shifted_defocus
 
 
 def cropping_factor(particles: Particles, box_px: int) -> float:
@@ -65,7 +64,7 @@ class ImageCoefficients:
         if np.array_equal(shift_A, self._shift_A):
             return
         self._shift_A = shift_A
-        self.particles = replace(self.original, defocus=shifted_defocus(self.original.defocus, shift_A))
+        self.particles = replace(self.original, defocus=self.original.defocus.shifted(shift_A))
         known = np.flatnonzero(self._known)
         for start in range(0, len(known), 64):
             part = known[start : start + 64]

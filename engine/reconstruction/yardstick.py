@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from engine.alignment.align import align_maps, map_fsc_to_truth
+from engine.alignment.rigid import mirror_volume, transform_volume
 from engine.geometry import euler_to_matrix
 from engine.particles import Particles
-from engine.reconstruction.alignment import align_maps, map_fsc_to_truth
 from engine.reconstruction.from_poses import reconstruct_from_poses
-from engine.reconstruction.rigid import mirror_volume, transform_volume
 
 
 def map_figures(

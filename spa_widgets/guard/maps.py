@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.alignment.symmetry_axis import SymmetryAlignment, find_symmetry
 from engine.checks.axial_order import axial_scores, most_likely_order
-from engine.reconstruction.symmetry_axis import SymmetryAlignment, find_symmetry
 from engine.symmetry import parse_symmetry
 from spa_widgets.guard.finding import Finding
 

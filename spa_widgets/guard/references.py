@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.alignment.symmetry_axis import find_symmetry
 from engine.checks.contrast import map_contrast
 from engine.fourier.shells import fourier_shell_correlation
 from engine.reconstruction.half_maps import resample_volume
-from engine.reconstruction.symmetry_axis import find_symmetry
 from engine.symmetry import point_group
 from spa_widgets.guard.finding import Finding
 from spa_widgets.guard.maps import symmetry_warnings

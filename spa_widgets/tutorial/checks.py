@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from engine.alignment.symmetry_axis import find_symmetry
 from engine.picking.match import match_picks
-from engine.reconstruction.symmetry_axis import find_symmetry
 from engine.reconstruction.yardstick import map_figures
 from engine.validation.truth import defocus_figures, selection_figures
 from spa_widgets.io.datasets import MicrographSet, ParticleSet

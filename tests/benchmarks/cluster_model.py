@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import ceil, log, pi
 
 from engine.mapping import GROUP, MOST_CHUNKS
-from engine.reconstruction.refinement_chunks import CHUNK
+from engine.refinement.chunks import CHUNK
 
 PADDING = 2
 BYTES_A_VOXEL = 12  # a complex and a real number in single precision

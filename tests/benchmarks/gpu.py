@@ -34,8 +34,8 @@ from engine.picking.match import match_picks
 from engine.picking.pick import PickSettings, pick_micrograph
 from engine.picking.templates import template_bank
 from engine.reconstruction.from_poses import reconstruct_from_poses
-from engine.reconstruction.refinement import pose_distance_deg, refine
-from engine.reconstruction.refinement_state import RefinementOptions
+from engine.refinement.refine import pose_distance_deg, refine
+from engine.refinement.state import RefinementOptions
 from engine.validation.comparison import HalfMapComparison
 from engine.windows import soft_sphere
 from tests.benchmarks.gpu_data import DIAMETER_A, OPTICS, Micrograph, Stack, models, projections, simulate_micrographs

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from engine.reconstruction.alignment import map_fsc_to_truth
-from engine.reconstruction.initial_model import InitialModelOptions, InitialModelState, initial_model
-from engine.reconstruction.initial_model_poses import assign_poses
+from engine.alignment.align import map_fsc_to_truth
+from engine.initial_model.ab_initio import InitialModelOptions, InitialModelState, initial_model
+from engine.initial_model.poses import assign_poses
 from tests.benchmarks.initial_model_cases import BOX_PX, CASES, PIXEL_A, Images
 from tests.benchmarks.run import BUILD, REPOSITORY
 

@@ -23,7 +23,7 @@ from engine.picking.grid import PickingGrid, band_pass, flatten_micrograph, freq
 from engine.picking.peaks import Peaks, find_peaks
 from engine.picking.pick import Candidates
 from engine.picking.scores import Thresholds
-from engine.reconstruction.pose_grid import global_orientations
+from engine.poses.grid import global_orientations
 from engine.simulation.atoms import Atoms
 from engine.simulation.micrographs import (
     SimulatedMicrograph,

@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.alignment.align import align_maps
+from engine.alignment.rigid import transform_volume
 from engine.fourier.filters import low_pass
 from engine.fourier.shells import fourier_shell_correlation, resolution_at
 from engine.optics import Defocus, Optics
 from engine.particles import Particles
-from engine.reconstruction.alignment import align_maps
-from engine.reconstruction.refinement import refine
-from engine.reconstruction.refinement_products import refinement_products
-from engine.reconstruction.refinement_state import RefinementOptions, RefinementState
-from engine.reconstruction.rigid import transform_volume
+from engine.refinement.products import refinement_products
+from engine.refinement.refine import refine
+from engine.refinement.state import RefinementOptions, RefinementState
 from engine.simulation.particles import simulate_particles
 from engine.simulation.phantom import channel_in_nanodisc, empty_nanodisc
 from engine.simulation.projection import density

@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.alignment.align import AlignmentResult, align_maps
+from engine.alignment.rigid import transform_volume
 from engine.fourier.crop import fourier_resize_volume
 from engine.fourier.shells import fourier_shell_correlation, resolution_at
-from engine.reconstruction.alignment import AlignmentResult, align_maps
 from engine.reconstruction.half_maps import masked_fsc
-from engine.reconstruction.refinement import pose_distance_deg, refine
-from engine.reconstruction.refinement_state import RefinementOptions, RefinementState
-from engine.reconstruction.rigid import transform_volume
+from engine.refinement.refine import pose_distance_deg, refine
+from engine.refinement.state import RefinementOptions, RefinementState
 from spa_widgets.steps.refine.params import STEP
 from tests.benchmarks.measure import measure
 from tests.benchmarks.refine_page import write_page

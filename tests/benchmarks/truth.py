@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.alignment.align import align_maps, map_fsc_to_truth
 from engine.fourier.crop import fourier_resize
 from engine.geometry import euler_to_matrix
-from engine.reconstruction.alignment import align_maps, map_fsc_to_truth
-from engine.reconstruction.pose_grid import global_orientations, rotation_from_vector
-from engine.reconstruction.refinement import pose_distance_deg
+from engine.poses.grid import global_orientations, rotation_from_vector
+from engine.refinement.refine import pose_distance_deg
 from engine.simulation.atoms import Atoms
 from engine.simulation.phantom import channel_in_nanodisc
 from engine.simulation.projection import project_atoms

@@ -11,13 +11,14 @@ import pytest
 
 from engine.classification import classify
 from engine.classification.options import ClassificationOptions
+from engine.initial_model import mapped, poses
+from engine.initial_model.ab_initio import InitialModelOptions, initial_model
+from engine.initial_model.sums import FOLDS
 from engine.mapping import GROUP, MOST_CHUNKS, MapHere, Work, Workspace, added, as_tree, cut, on_host
 from engine.optics import Optics
 from engine.particles import Particles
-from engine.reconstruction import initial_model_mapped, initial_model_poses, refinement, refinement_chunks
-from engine.reconstruction.initial_model import InitialModelOptions, initial_model
-from engine.reconstruction.initial_model_sums import FOLDS
-from engine.reconstruction.refinement_state import RefinementOptions
+from engine.refinement import chunks, refine
+from engine.refinement.state import RefinementOptions
 from engine.simulation.particles import simulate_particles
 from engine.simulation.phantom import channel_in_nanodisc
 from engine.simulation.projection import density
@@ -132,8 +133,8 @@ def test_a_job_may_stop_between_chunks(particles: Particles) -> None:
 
 
 def test_refinement_is_the_same_whoever_maps(particles: Particles, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(refinement, "CHUNK", 8)
-    monkeypatch.setattr(refinement_chunks, "CHUNK", 8)
+    monkeypatch.setattr(refine, "CHUNK", 8)
+    monkeypatch.setattr(chunks, "CHUNK", 8)
     options = RefinementOptions(
         symmetry="C8", mask_diameter_A=160, max_iterations=6, align_symmetry=False, refine_defocus=True
     )
@@ -142,10 +143,10 @@ def test_refinement_is_the_same_whoever_maps(particles: Particles, monkeypatch: 
 
     def run(map_add: Any) -> Any:
         rng = np.random.default_rng(3)
-        first = next(refinement.refine(particles, halves, start, options, rng, map_add=map_add))
+        first = next(refine.refine(particles, halves, start, options, rng, map_add=map_add))
         # on to the searches about the last poses, which find the defocus of each particle, and to the last pass
         settled = first.evolve(iteration=3, jumped=0.0, was_global=False, global_resolution_A=first.resolution_A)
-        return list(refinement.refine(particles, halves, start, options, rng, settled, map_add=map_add))
+        return list(refine.refine(particles, halves, start, options, rng, settled, map_add=map_add))
 
     here, elsewhere = run(None), run(MapElsewhere(particles))
     assert here[-1].finished and np.any(here[-1].defocus_shift_A)
@@ -168,8 +169,8 @@ def test_classes_are_the_same_whoever_maps(particles: Particles, monkeypatch: py
 
 
 def test_a_first_model_is_the_same_whoever_maps(particles: Particles, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(initial_model_poses, "_ASSIGNED_AT_ONCE", 16)
-    monkeypatch.setattr(initial_model_mapped, "_LEAST_SHARED", 8)
+    monkeypatch.setattr(poses, "_ASSIGNED_AT_ONCE", 16)
+    monkeypatch.setattr(mapped, "_LEAST_SHARED", 8)
     # all iterations but the first search, each mini-batch in shares of 8, 8 and 9 images
     options = InitialModelOptions(
         160.0, symmetry="C2", starts=1, start_iterations=2, iterations=4, final_resolution_A=20.0, batch_first=25
@@ -181,8 +182,7 @@ def test_a_first_model_is_the_same_whoever_maps(particles: Particles, monkeypatc
     for name, value in last.to_dict().items():
         assert np.array_equal(value, spread.to_dict()[name], equal_nan=np.asarray(value).dtype.kind == "f"), name
     here, elsewhere = (
-        initial_model_poses.assign_poses(particles, options, last, map_add=mapper)
-        for mapper in (None, MapElsewhere(particles))
+        poses.assign_poses(particles, options, last, map_add=mapper) for mapper in (None, MapElsewhere(particles))
     )
     assert np.array_equal(here.indices, np.arange(COUNT))
     for name in here.__dataclass_fields__:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engine.batches import in_batches
-from engine.reconstruction.pose_search import _score_chunk
+from engine.poses.search import _score_chunk
 
 
 class SmallCard:

@@ -14,10 +14,10 @@ from engine.arrays import to_numpy
 from engine.classification.classify import classify_2d
 from engine.classification.options import ClassificationOptions
 from engine.fourier.filters import low_pass
+from engine.initial_model.ab_initio import InitialModelOptions, initial_model
 from engine.particles import Particles
-from engine.reconstruction.initial_model import InitialModelOptions, initial_model
-from engine.reconstruction.refinement import refine
-from engine.reconstruction.refinement_state import RefinementOptions
+from engine.refinement.refine import refine
+from engine.refinement.state import RefinementOptions
 from engine.residency import DeviceStacks
 
 STACK_BYTES = 4 * COUNT * BOX**2

@@ -30,14 +30,14 @@ from engine.ctf.estimate import estimate_ctf
 from engine.extraction.extract import ExtractSettings, extract_particles
 from engine.fourier.filters import high_pass, low_pass
 from engine.fourier.shells import fourier_ring_correlation, radial_average
+from engine.initial_model.ab_initio import InitialModelOptions, InitialModelState, initial_model
+from engine.initial_model.poses import assign_poses
 from engine.motion.correct import MotionSettings, correct_movie
 from engine.picking.pick import PickSettings, pick_micrograph
 from engine.reconstruction.accumulator import Accumulator
 from engine.reconstruction.from_poses import reconstruct_from_poses
-from engine.reconstruction.initial_model import InitialModelOptions, InitialModelState, initial_model
-from engine.reconstruction.initial_model_poses import assign_poses
-from engine.reconstruction.refinement import refine
-from engine.reconstruction.refinement_state import RefinementOptions
+from engine.refinement.refine import refine
+from engine.refinement.state import RefinementOptions
 from engine.validation.comparison import HalfMapComparison
 from engine.validation.fsc import automatic_fsc_mask, fsc_curves
 from engine.validation.guinier import guinier_b_factor, sharpening_b_factor

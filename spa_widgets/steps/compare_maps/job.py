@@ -6,9 +6,9 @@ from functools import partial
 
 import numpy as np
 
+from engine.alignment.align import compare_with_truth
+from engine.alignment.rigid import match_grid
 from engine.display import contrast_by_sigma
-from engine.reconstruction.alignment import compare_with_truth
-from engine.reconstruction.rigid import match_grid
 from spa_widgets.errors import UserError
 from spa_widgets.guard.maps import hand_warnings
 from spa_widgets.io.curves import write_fsc_csv

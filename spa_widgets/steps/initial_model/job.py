@@ -6,16 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.display import contrast_by_sigma
-from engine.mapping import MapAdd
-from engine.particles import Particles
-from engine.reconstruction.initial_model import (
+from engine.initial_model.ab_initio import (
     InitialModelOptions,
     InitialModelState,
     central_slices,
     initial_model,
 )
-from engine.reconstruction.initial_model_poses import ParticlePoses, assign_poses
-from engine.reconstruction.initial_model_state import starts_that_agree
+from engine.initial_model.poses import ParticlePoses, assign_poses
+from engine.initial_model.state import starts_that_agree
+from engine.mapping import MapAdd
+from engine.particles import Particles
 from spa_widgets.errors import UserError
 from spa_widgets.guard.particles import particle_warnings
 from spa_widgets.io.datasets import ParticleSet

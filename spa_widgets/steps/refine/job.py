@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.alignment.symmetry_axis import find_symmetry
 from engine.display import contrast_by_sigma
 from engine.fourier.crop import fourier_resize_volume
 from engine.particles import Particles
 from engine.reconstruction.half_maps import resample_volume
-from engine.reconstruction.refinement import refine
-from engine.reconstruction.refinement_products import RefinementProducts, central_slices, refinement_products
-from engine.reconstruction.refinement_start import coarse_start
-from engine.reconstruction.refinement_state import RefinementOptions, RefinementState
-from engine.reconstruction.symmetry_axis import find_symmetry
+from engine.refinement.products import RefinementProducts, central_slices, refinement_products
+from engine.refinement.refine import refine
+from engine.refinement.start import coarse_start
+from engine.refinement.state import RefinementOptions, RefinementState
 from engine.symmetry import point_group
 from spa_widgets.errors import UserError
 from spa_widgets.guard.maps import symmetry_warnings

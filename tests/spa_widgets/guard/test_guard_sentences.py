@@ -15,9 +15,9 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "support"))
 
 from bad_input import particle_table
 
+from engine.alignment.symmetry_axis import SymmetryAlignment
 from engine.checks.axial_order import axial_scores, most_likely_order
 from engine.optics import Optics
-from engine.reconstruction.symmetry_axis import SymmetryAlignment
 from engine.simulation.particles import simulate_particles
 from engine.simulation.phantom import channel_in_nanodisc
 from engine.symmetry import point_group

@@ -17,8 +17,8 @@ from engine.fourier.shells import fourier_shell_correlation
 from engine.geometry import euler_to_matrix, in_plane_rotation, matrix_to_euler, random_rotations
 from engine.optics import Defocus, Optics
 from engine.reconstruction.from_poses import reconstruct_from_poses
-from engine.reconstruction.refinement import pose_distance_deg, refine
-from engine.reconstruction.refinement_state import RefinementOptions
+from engine.refinement.refine import pose_distance_deg, refine
+from engine.refinement.state import RefinementOptions
 from engine.simulation.phantom import channel_in_nanodisc
 from engine.simulation.projection import density, project_atoms
 from engine.windows import soft_sphere

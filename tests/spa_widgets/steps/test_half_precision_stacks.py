@@ -11,9 +11,9 @@ import pytest
 
 from engine.classification.classify import classify_2d
 from engine.classification.options import ClassificationOptions
+from engine.initial_model.ab_initio import InitialModelOptions, initial_model
 from engine.optics import Optics
-from engine.reconstruction.initial_model import InitialModelOptions, initial_model
-from engine.reconstruction.refinement import RefinementOptions, pose_distance_deg, refine
+from engine.refinement.refine import RefinementOptions, pose_distance_deg, refine
 from engine.simulation.particles import simulate_particles
 from engine.simulation.phantom import channel_in_nanodisc
 from engine.simulation.projection import density

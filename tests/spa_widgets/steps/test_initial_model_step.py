@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from engine.alignment.rigid import match_grid, mirror_volume, transform_volume
 from engine.geometry import axis_rotation
 from engine.optics import Optics
-from engine.reconstruction.rigid import match_grid, mirror_volume, transform_volume
 from engine.simulation.particles import simulate_particles
 from engine.simulation.phantom import channel_in_nanodisc
 from engine.simulation.projection import density

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from engine.alignment.rigid import transform_volume
 from engine.geometry import axis_rotation, euler_to_matrix
 from engine.optics import Optics
-from engine.reconstruction.rigid import transform_volume
 from engine.simulation.particles import simulate_particles
 from engine.simulation.phantom import channel_in_nanodisc
 from engine.simulation.projection import density

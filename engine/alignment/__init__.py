@@ -1,0 +1,1 @@
+"""Maps on maps: rigid motions, their search, and axes of symmetry."""

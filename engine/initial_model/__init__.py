@@ -1,0 +1,1 @@
+"""Volumes from particles of unknown pose (ab-initio reconstruction)."""

@@ -1,0 +1,1 @@
+"""Poses of particles against a volume: grids, candidates, searches."""

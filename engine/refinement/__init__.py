@@ -1,0 +1,1 @@
+"""Refinement of poses and map in two halves."""
