@@ -16,8 +16,6 @@ from spa_widgets.tutorial.data import TutorialSettings
 from spa_widgets.tutorial.memory import PeakMemory
 from spa_widgets.tutorial.report import format_value
 
-_SOCKET_NAME = len("/kernel-01234567-89ab-cdef-0123-456789abcdef-ipc-5")
-_LONGEST_SOCKET = 103  # bytes of a socket's path, on macOS
 MAPS = ("map.mrc", "map_sharp.mrc", "half_A.mrc", "half_B.mrc", "mask_refine.mrc", "mask_fsc.mrc")
 
 
@@ -103,7 +101,6 @@ def _execute(notebook: Any, settings: TutorialSettings, out: Path, timeout_s: fl
         resources={"metadata": {"path": str(out)}},
         on_cell_start=announce,
         coalesce_streams=True,
-        config=_kernel_config(),
     )
     try:
         client.execute(env={**os.environ, **settings.to_environment()})
@@ -112,15 +109,6 @@ def _execute(notebook: Any, settings: TutorialSettings, out: Path, timeout_s: fl
         raise UserError(f"The tutorial stopped: {reason} (the notebook so far is {out / 'tutorial.ipynb'}).") from error
     except AssertionError as error:  # at Ctrl-C nbclient lets go of the kernel, and then misses it
         raise KeyboardInterrupt from error
-
-
-def _kernel_config() -> Any:
-    """Let the kernel speak through sockets of the file system, which nobody else can listen to, where these fit."""
-    from jupyter_core.paths import jupyter_runtime_dir
-    from traitlets.config import Config
-
-    is_fit = os.name == "posix" and len(jupyter_runtime_dir()) + _SOCKET_NAME < _LONGEST_SOCKET
-    return Config({"ConnectionFileMixin": {"transport": "ipc" if is_fit else "tcp"}})
 
 
 def _cell_titles(notebook: Any) -> dict[int, str]:
