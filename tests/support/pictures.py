@@ -17,16 +17,16 @@ from tests.browser.lab import CHROMIUM_ARGUMENTS, ROOT, Lab, find_chromium
 
 FOLDER = ROOT / "docs" / "pictures"
 WIDGETS = {
-    "inspector": "PickInspector(session, last('pick_templates'))",
-    "gallery": "ClassGallery(session, last('classify_2d'), propose=True)",
-    "fsc": "FSCPlot(last('refine'))",
-    "volume": "VolumeViewer(last('refine').output('map'))",
+    "inspector": "PickInspector(session, jobs('pick_templates')[0])",
+    "gallery": "ClassGallery(session, jobs('classify_2d')[-1], propose=True)",
+    "fsc": "FSCPlot(jobs('refine')[0])",
+    "volume": "VolumeViewer(jobs('refine')[0].output('map'))",
 }
 _OPEN = """from spa_widgets import *
 session = Session({project!r})
-def last(step):
-    return [job for job in session if job.step.name == step][-1]"""
-_SIZE = {"width": 1440, "height": 900}
+def jobs(step):
+    return [job for job in session if job.step.name == step and job.status == 'finished']"""
+_SIZE = {"width": 1600, "height": 1100}
 _SETTLED_MS = 6_000  # drawing in software goes on after the first paint
 _WIDTH_PX = 1000
 
