@@ -25,6 +25,7 @@ from spa_widgets.session.step_methods import StepMethods, attach_steps
 from spa_widgets.session.store import Store
 from spa_widgets.session.tickets import new_ticket
 from spa_widgets.session.tree import JobTree
+from spa_widgets.session.workspace import Workspace
 
 _FIRST_WORKSPACE = "W1"
 
@@ -217,44 +218,3 @@ class Session(StepMethods, BundleMethods, LookingOn):
 
     def _repr_html_(self) -> str:
         return session_html(self)
-
-
-class Workspace(StepMethods):
-    """A part of a project: the same steps, jobs of its own.
-
-    Parameters
-    ----------
-    session
-        The session.
-    name
-        Its name.
-    """
-
-    def __init__(self, session: Session, name: str) -> None:
-        self.session = session
-        self.name = name
-
-    def submit(
-        self,
-        step: str,
-        inputs: Mapping[str, Any],
-        params: Mapping[str, Any],
-        *,
-        workspace: str | None = None,
-        device: str | None = None,
-    ) -> Job:
-        """Ask for a job in this workspace."""
-        return self.session.submit(step, inputs, params, workspace=workspace or self.name, device=device)
-
-    @property
-    def jobs(self) -> list[Job]:
-        """Its jobs, oldest first."""
-        return [Job(self.session, row.number) for row in self.session.project.queue.jobs(self.name)]
-
-    def tree(self) -> JobTree:
-        """Return the history of its jobs as a picture."""
-        return self.session.tree(self.name)
-
-    def __repr__(self) -> str:
-        """Name and number of jobs."""
-        return f"<Workspace {self.name!r} of {self.session.title!r}: {len(self.jobs)} jobs>"

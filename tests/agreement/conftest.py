@@ -19,7 +19,7 @@ from engine.optics import Defocus, Optics
 from engine.simulation.phantom import channel_in_nanodisc
 from engine.simulation.projection import density, project_atoms
 from spa_widgets.io.datasets import ParticleSet
-from spa_widgets.io.mrc import write_mrc
+from spa_widgets.io.mrc_write import write_mrc
 
 BOX_PX, PIXEL_SIZE_A, COUNT = 48, 4.5, 320
 OPTICS = Optics(300.0, 1.6, 0.1)

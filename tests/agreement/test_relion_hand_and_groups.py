@@ -15,7 +15,8 @@ from engine.geometry import euler_to_matrix
 from engine.reconstruction.from_poses import reconstruct_from_poses
 from engine.windows import soft_sphere
 from spa_widgets.io.datasets import ParticleSet
-from spa_widgets.io.mrc import read_mrc, write_mrc
+from spa_widgets.io.mrc import read_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.session.context import simple_context
 from spa_widgets.steps.flip_hand import job as flip_hand
 from spa_widgets.steps.flip_hand.params import Params as FlipParams

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from engine.motion.local import SPACE, TIME, LocalMotion
-from spa_widgets.io.mrc import read_mrc, write_mrc
+from spa_widgets.io.mrc import read_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.io.star import Tables, read_star, write_star
 from spa_widgets.session.context import JobContext
 from spa_widgets.session.params import validate_params

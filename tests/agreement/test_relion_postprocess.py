@@ -19,7 +19,8 @@ from engine.validation.curves import FSCCurves
 from engine.validation.guinier import guinier_b_factor
 from engine.validation.masks import soft_mask_from_map
 from engine.validation.sharpening import sharpen
-from spa_widgets.io.mrc import read_mrc, write_mrc
+from spa_widgets.io.mrc import read_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.io.star import read_star
 from tests.support.relion_curves import FSC, fixed_differences, random_deviations
 

@@ -17,7 +17,8 @@ from engine.reconstruction.from_poses import reconstruct_from_poses
 from engine.symmetry import point_group
 from engine.windows import soft_sphere
 from spa_widgets.io.datasets import ParticleSet
-from spa_widgets.io.mrc import read_mrc, write_mrc
+from spa_widgets.io.mrc import read_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.io.star import read_star, write_star
 from spa_widgets.session.context import simple_context
 from spa_widgets.steps.extract import job as extract

@@ -17,7 +17,8 @@ from engine.geometry import euler_to_matrix
 from engine.particles import Particles
 from engine.reconstruction.fourier_volume import extract_slices, fourier_volume
 from spa_widgets.io.datasets import ParticleSet
-from spa_widgets.io.mrc import read_mrc, write_mrc
+from spa_widgets.io.mrc import read_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.io.star import read_star
 
 RADIUS_PX = 20

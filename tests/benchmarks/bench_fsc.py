@@ -11,7 +11,7 @@ from engine.validation.curves import FSCCurves
 from engine.validation.local_resolution import local_resolution
 from engine.validation.masks import soft_mask_from_map
 from engine.validation.sharpening import sharpen
-from spa_widgets.io.mrc import write_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.io.star import read_star
 from tests.benchmarks.measure import measure
 from tests.benchmarks.relion import NAME, missing, relion

@@ -13,7 +13,8 @@ from engine.picking.grid import flatten_micrograph, picking_grid
 from engine.picking.match import match_picks
 from engine.picking.templates import TemplateBank, template_bank
 from spa_widgets.io.datasets import MicrographSet
-from spa_widgets.io.mrc import read_mrc, write_mrc
+from spa_widgets.io.mrc import read_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.io.star import read_star
 from tests.benchmarks.commands import spa, stages_note
 from tests.benchmarks.data import DIAMETER_A, micrograph_data, templates

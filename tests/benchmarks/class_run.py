@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 import psutil
 
-from spa_widgets.io.mrc import write_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.io.star import write_star
 from spa_widgets.session.outputs import read_any
 from spa_widgets.session.queue import FINISHED, Queue

@@ -29,7 +29,7 @@ from spa_widgets.guard.finding import Finding
 from spa_widgets.guard.particles import particle_warnings
 from spa_widgets.guard.references import reference_findings
 from spa_widgets.io.datasets import ParticleSet
-from spa_widgets.io.mrc import write_mrc
+from spa_widgets.io.mrc_write import write_mrc
 
 COUNT, SEEDS, DIAMETER_A = 150, 4, 160.0
 Table = tuple[pd.DataFrame, pd.DataFrame]

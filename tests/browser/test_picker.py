@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spa_widgets.io.mrc import write_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from tests.support.widget_data import make_micrographs, particle_positions
 
 pytestmark = pytest.mark.browser

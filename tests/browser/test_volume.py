@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spa_widgets.io.mrc import write_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.viewers.volume.renderer import missing_parts
 from tests.support.widget_data import ball
 

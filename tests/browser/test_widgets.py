@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from spa_widgets.io.mrc import write_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from tests.support.widget_data import (
     PIXEL_A,
     ball,

@@ -166,7 +166,8 @@ def test_half_disc_is_sorted_so_that_a_prefix_is_a_lower_resolution(rng: np.rand
 
 
 def test_coordinate_of_a_planted_pixel_is_its_column_and_row(tmp_path: Path) -> None:
-    from spa_widgets.io.mrc import read_mrc, write_mrc
+    from spa_widgets.io.mrc import read_mrc
+    from spa_widgets.io.mrc_write import write_mrc
 
     micrograph = np.zeros((20, 30), np.float32)
     x, y = 22, 5

@@ -24,7 +24,7 @@ from reader_seeds import seeds
 from readers import KINDS, Kind, in_one_sentence
 
 from spa_widgets.io.cs_file import write_dataset
-from spa_widgets.io.mrc import write_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.io.star import read_star, write_star
 
 MOST_BYTES, MOST_SECONDS = 30_000_000, 2.0

@@ -20,7 +20,8 @@ from engine.simulation.micrographs import simulate_micrographs
 from engine.simulation.phantom import channel_in_nanodisc
 from engine.simulation.settings import SMALL
 from spa_widgets.cli import main
-from spa_widgets.io.mrc import mrc_shape, read_mrc, write_mrc
+from spa_widgets.io.mrc import mrc_shape, read_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.io.star import read_star, write_star
 
 ODD_PX = 31

@@ -11,7 +11,7 @@ from engine.optics import Optics
 from engine.simulation.particles import ParticleTruth, simulate_particles
 from engine.simulation.phantom import channel_in_nanodisc
 from engine.simulation.projection import density
-from spa_widgets.io.mrc import write_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.io.star import read_star, write_star
 
 BOX_PX, PIXEL_A, COUNT = 32, 6.0, 24

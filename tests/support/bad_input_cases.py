@@ -13,7 +13,8 @@ import numpy as np
 from bad_input import edit, keep_rows
 from numpy.typing import NDArray
 
-from spa_widgets.io.mrc import read_mrc, write_mrc
+from spa_widgets.io.mrc import read_mrc
+from spa_widgets.io.mrc_write import write_mrc
 
 Spoil = Callable[[Path], Any]
 

@@ -10,7 +10,7 @@ import numpy as np
 from bad_input import keep_rows
 from bad_input_cases import EXTRACT, OPTICS, Spoil, img, nan, nothing
 
-from spa_widgets.io.mrc import write_mrc
+from spa_widgets.io.mrc_write import write_mrc
 
 
 def fifo(path: Path) -> None:

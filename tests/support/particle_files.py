@@ -12,7 +12,7 @@ from engine.optics import Optics
 from engine.simulation.particles import simulate_particles
 from engine.simulation.phantom import channel_in_nanodisc
 from engine.simulation.projection import density
-from spa_widgets.io.mrc import write_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.io.star import write_star
 
 OPTICS = Optics(300.0, 1.6, 0.1)

@@ -17,7 +17,7 @@ import tifffile
 
 from spa_widgets.io.bundle import BundleWriter, Manifest
 from spa_widgets.io.cs_file import write_dataset
-from spa_widgets.io.mrc import write_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from tests.support.eer import encoded, write_eer
 
 PDB = b"""CRYST1   50.000   50.000   50.000  90.00  90.00  90.00 P 1           1

@@ -14,7 +14,7 @@ import numpy as np
 from engine.simulation.movies import MovieSettings, simulate_movie
 from engine.simulation.phantom import channel_in_nanodisc
 from engine.simulation.settings import SMALL
-from spa_widgets.io.mrc import write_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.session.execute import execute
 from spa_widgets.session.registry import load_steps
 from spa_widgets.session.spec import JobInput, JobSpec, RawFiles, StoredFile

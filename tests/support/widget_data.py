@@ -12,7 +12,7 @@ from engine.simulation.phantom import channel
 from engine.simulation.projection import density
 from engine.validation.fsc import fsc_curves
 from spa_widgets.io.curves import write_fsc_csv
-from spa_widgets.io.mrc import write_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.io.star import read_star, write_star
 
 PIXEL_A = 2.464

@@ -18,7 +18,7 @@ from spa_widgets.errors import UserError
 from spa_widgets.guard.particles import particle_warnings
 from spa_widgets.io.curves import write_fsc_csv
 from spa_widgets.io.datasets import ParticleSet
-from spa_widgets.io.mrc import write_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.session.context import JobContext
 
 _FEW_IN_A_CLASS = 5

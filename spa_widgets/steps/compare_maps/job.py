@@ -12,7 +12,7 @@ from engine.display import contrast_by_sigma
 from spa_widgets.errors import UserError
 from spa_widgets.guard.maps import hand_warnings
 from spa_widgets.io.curves import write_fsc_csv
-from spa_widgets.io.mrc import write_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.io.volumes import check_mask, read_volume, read_volumes
 from spa_widgets.session.context import JobContext
 

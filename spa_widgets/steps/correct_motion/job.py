@@ -27,7 +27,7 @@ from spa_widgets.guard.microscope import micrograph_warnings, optics_warnings
 from spa_widgets.io.datasets import MicrographSet
 from spa_widgets.io.motion_star import write_motion_star
 from spa_widgets.io.movies import Movie, open_movie, read_gain
-from spa_widgets.io.mrc import write_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.session.context import JobContext
 from spa_widgets.session.whole import sync
 

@@ -19,7 +19,8 @@ from engine.optics import Defocus
 from spa_widgets.errors import UserError
 from spa_widgets.guard.particles import particle_warnings
 from spa_widgets.io.datasets import MicrographSet, ParticleSet
-from spa_widgets.io.mrc import MrcStackWriter, read_mrc_slices
+from spa_widgets.io.mrc import read_mrc_slices
+from spa_widgets.io.mrc_write import MrcStackWriter
 from spa_widgets.io.star import write_star
 from spa_widgets.session.context import JobContext
 from spa_widgets.steps._pick_scores import MICROGRAPH

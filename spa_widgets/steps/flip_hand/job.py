@@ -5,7 +5,7 @@ from __future__ import annotations
 from engine.validation.hand import flip_hand, flip_poses
 from spa_widgets.io.datasets import ParticleSet
 from spa_widgets.io.image_paths import resolve_image_path
-from spa_widgets.io.mrc import write_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.io.volumes import read_volume
 from spa_widgets.session.context import JobContext
 

@@ -10,7 +10,7 @@ from engine.validation.fsc import automatic_fsc_mask, fsc_curves
 from spa_widgets.errors import UserError
 from spa_widgets.guard.curves import too_tight
 from spa_widgets.io.curves import write_fsc_csv
-from spa_widgets.io.mrc import write_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.io.volumes import check_mask, read_volumes
 from spa_widgets.session.context import JobContext
 

@@ -12,7 +12,7 @@ import traitlets
 
 from engine.validation.curves import FSCCurves
 from spa_widgets.errors import UserError
-from spa_widgets.io.mrc import write_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.steps.fsc.curves import CURVES, read_job
 from spa_widgets.steps.fsc.drawing import THRESHOLD, Drawing
 from spa_widgets.steps.fsc.live import DEFAULTS, LiveMaps

@@ -19,7 +19,7 @@ from engine.particles import Particles
 from spa_widgets.errors import UserError
 from spa_widgets.guard.particles import particle_warnings
 from spa_widgets.io.datasets import ParticleSet
-from spa_widgets.io.mrc import write_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.session.context import JobContext
 
 _LEAST_SYMMETRY = 0.3

@@ -7,7 +7,7 @@ import numpy as np
 from engine.display import contrast_by_sigma
 from engine.validation.local_resolution import LEAST_WINDOW_PX, local_resolution
 from spa_widgets.errors import UserError
-from spa_widgets.io.mrc import write_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.io.volumes import check_mask, read_volumes
 from spa_widgets.session.context import JobContext
 

@@ -9,7 +9,8 @@ import numpy as np
 from engine.classification.select import select_classes
 from spa_widgets.errors import UserError
 from spa_widgets.io.datasets import ParticleSet
-from spa_widgets.io.mrc import read_mrc, write_mrc
+from spa_widgets.io.mrc import read_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.io.star import need_columns
 from spa_widgets.io.tables import read_csv_table
 from spa_widgets.session.context import JobContext

@@ -14,7 +14,7 @@ from engine.validation.guinier import COARSEST_A, GuinierFit, sharpening_b_facto
 from engine.validation.sharpening import sharpen
 from spa_widgets.errors import UserError
 from spa_widgets.io.curves import read_fsc_csv
-from spa_widgets.io.mrc import write_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.io.volumes import check_mask, read_volumes
 from spa_widgets.session.context import JobContext
 

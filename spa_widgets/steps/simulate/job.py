@@ -21,7 +21,7 @@ from engine.simulation.projection import density
 from engine.simulation.settings import OBJECT_KINDS, MicrographSettings, box_px, preset, share_of_kinds
 from spa_widgets.errors import UserError
 from spa_widgets.io.atoms import read_atoms
-from spa_widgets.io.mrc import write_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.io.star import write_star
 from spa_widgets.session.context import JobContext
 from spa_widgets.session.whole import sync

@@ -15,7 +15,8 @@ from engine.arrays import to_numpy
 from engine.display import to_uint8
 from engine.volume_display import bin_volume, contour_floor, level_histogram, suggested_contour, volume_to_uint8
 from spa_widgets.errors import UserError
-from spa_widgets.io.mrc import read_mrc, write_mrc
+from spa_widgets.io.mrc import read_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.viewers import sources
 
 LONGEST_PX = 256  # larger maps are binned for the screen

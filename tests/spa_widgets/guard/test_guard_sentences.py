@@ -27,7 +27,8 @@ from spa_widgets.guard.microscope import micrograph_warnings, optics_warnings
 from spa_widgets.guard.particles import particle_warnings
 from spa_widgets.guard.picks import coordinate_warnings, template_warnings
 from spa_widgets.io.datasets import ParticleSet
-from spa_widgets.io.mrc import read_mrc, write_mrc
+from spa_widgets.io.mrc import read_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.io.star import read_star, write_star
 
 COUNT, BOX_PX, PIXEL_A = 60, 48, 4.6

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from spa_widgets.guard.before import findings_at_start
-from spa_widgets.io.mrc import read_mrc, write_mrc
+from spa_widgets.io.mrc import read_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.session.context import Cancelled
 from spa_widgets.session.execute import execute
 from spa_widgets.session.registry import get_step, load_steps

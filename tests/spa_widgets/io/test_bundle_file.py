@@ -16,7 +16,8 @@ import pytest
 from spa_widgets.errors import UserError
 from spa_widgets.io.archives import require_space
 from spa_widgets.io.bundle import BundleCache, BundleFile, BundleWriter, Manifest, Missing, bring, is_offered
-from spa_widgets.io.mrc import read_mrc, read_mrc_slices, write_mrc
+from spa_widgets.io.mrc import read_mrc, read_mrc_slices
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.io.star import read_star
 
 KEY = hashlib.sha256(b"result").hexdigest()

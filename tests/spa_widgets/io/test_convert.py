@@ -14,7 +14,8 @@ from bad_input import COUNT, make_project
 
 from spa_widgets.cli import main
 from spa_widgets.io.datasets import ParticleSet
-from spa_widgets.io.mrc import read_mrc, write_mrc
+from spa_widgets.io.mrc import read_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.io.star import read_star
 
 

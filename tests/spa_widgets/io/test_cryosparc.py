@@ -14,7 +14,8 @@ from spa_widgets.io.cryosparc import read_cs
 from spa_widgets.io.cryosparc_write import write_cs
 from spa_widgets.io.cs_file import read_dataset, write_dataset
 from spa_widgets.io.datasets import MicrographSet, ParticleSet
-from spa_widgets.io.mrc import read_mrc, write_mrc
+from spa_widgets.io.mrc import read_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.io.picks import read_picks
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from spa_widgets.cli import main
 from spa_widgets.io.cs_file import read_dataset, write_dataset
 from spa_widgets.io.datasets import ParticleSet
-from spa_widgets.io.mrc import write_mrc
+from spa_widgets.io.mrc_write import write_mrc
 
 # what is translated to RELION's terms and back: to single precision, and paths are made absolute
 TRANSLATED = ("blob/path", "blob/psize_A", "ctf/df_angle_rad", "ctf/phase_shift_rad", "alignments2D/pose",

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from spa_widgets.errors import UserError
 from spa_widgets.io.atoms import read_atoms
 from spa_widgets.io.movies import open_movie
-from spa_widgets.io.mrc import mrc_shape, read_mrc, read_mrc_slices, write_mrc
+from spa_widgets.io.mrc import mrc_shape, read_mrc, read_mrc_slices
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.io.picks import read_picks
 from spa_widgets.io.star import read_star
 

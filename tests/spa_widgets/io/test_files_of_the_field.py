@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from spa_widgets.io.datasets import ParticleSet
-from spa_widgets.io.mrc import mrc_pixel_size_A, read_mrc, write_mrc
+from spa_widgets.io.mrc import mrc_pixel_size_A, read_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.io.star import read_star
 
 # (z, y, x), Å per px (0: not stated), mean, standard deviation

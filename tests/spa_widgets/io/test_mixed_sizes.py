@@ -26,7 +26,7 @@ from spa_widgets.errors import UserError
 from spa_widgets.guard.particles import particle_warnings
 from spa_widgets.io.cryosparc_write import write_cs
 from spa_widgets.io.datasets import ParticleSet
-from spa_widgets.io.mrc import write_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.io.star import write_star
 
 COUNT = 240

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from spa_widgets.errors import UserError
 from spa_widgets.io.movies import open_movie, read_gain
-from spa_widgets.io.mrc import write_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from tests.support.eer import encoded, write_eer
 
 

@@ -12,14 +12,8 @@ import numpy as np
 import pytest
 
 from spa_widgets.errors import UserError
-from spa_widgets.io.mrc import (
-    MrcStackWriter,
-    mrc_pixel_size_A,
-    mrc_shape,
-    read_mrc,
-    read_mrc_slices,
-    write_mrc,
-)
+from spa_widgets.io.mrc import mrc_pixel_size_A, mrc_shape, read_mrc, read_mrc_slices
+from spa_widgets.io.mrc_write import MrcStackWriter, write_mrc
 
 CODES = {"i1": 0, "i2": 1, "f4": 2, "u2": 6, "f2": 12}
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from spa_widgets.io.datasets import IMAGE_SIGN, ParticleSet
-from spa_widgets.io.mrc import write_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.io.star import write_star
 
 

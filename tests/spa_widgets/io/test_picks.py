@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from spa_widgets.errors import UserError
-from spa_widgets.io.mrc import read_mrc, write_mrc
+from spa_widgets.io.mrc import read_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.io.picks import micrograph_stem, read_picks
 from spa_widgets.io.star import write_star
 from spa_widgets.session.context import JobContext, simple_context

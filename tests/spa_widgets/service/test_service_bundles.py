@@ -14,7 +14,7 @@ from service_support import RunningService
 from spa_widgets.cli import main
 from spa_widgets.errors import UserError
 from spa_widgets.io.bundle import BundleFile
-from spa_widgets.io.mrc import write_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.session.bundle.publish import publish_bundle
 from spa_widgets.session.job import JobFailed
 from spa_widgets.session.registry import get_step

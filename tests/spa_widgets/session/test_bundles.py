@@ -14,7 +14,7 @@ from spa_widgets.cli import main
 from spa_widgets.errors import UserError
 from spa_widgets.io.bundle import BundleFile
 from spa_widgets.io.image_paths import resolve_image_path
-from spa_widgets.io.mrc import write_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.session.bundle.contents import gather
 from spa_widgets.session.context import Cancelled
 from spa_widgets.session.keys import file_sha256

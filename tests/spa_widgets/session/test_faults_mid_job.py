@@ -15,7 +15,8 @@ import pytest
 from spa_widgets.cli import EXIT_INTERRUPTED, main
 from spa_widgets.errors import UserError
 from spa_widgets.io import mrc
-from spa_widgets.io.mrc import read_mrc, read_mrc_slices, write_mrc
+from spa_widgets.io.mrc import read_mrc, read_mrc_slices
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.session.context import JobContext
 from spa_widgets.session.execute import execute
 from spa_widgets.session.spec import JobSpec

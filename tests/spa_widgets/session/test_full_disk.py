@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from spa_widgets.errors import UserError
-from spa_widgets.io.mrc import MrcStackWriter
+from spa_widgets.io.mrc_write import MrcStackWriter
 from spa_widgets.session.decisions import Decisions
 from spa_widgets.session.execute import execute
 from spa_widgets.session.session import Session

@@ -12,7 +12,7 @@ import pytest
 
 from spa_widgets.errors import UserError
 from spa_widgets.io.convert import convert
-from spa_widgets.io.mrc import write_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.io.named_images import named_images
 from spa_widgets.io.star import read_star, write_star
 from spa_widgets.session import inputs

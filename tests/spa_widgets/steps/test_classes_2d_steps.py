@@ -15,7 +15,8 @@ from engine.simulation.particles import simulate_particles
 from engine.simulation.phantom import channel_in_nanodisc
 from spa_widgets.errors import UserError
 from spa_widgets.io.datasets import ParticleSet
-from spa_widgets.io.mrc import read_mrc, write_mrc
+from spa_widgets.io.mrc import read_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.io.star import write_star
 from spa_widgets.session.context import Cancelled, JobContext, simple_context
 from spa_widgets.steps.classify_2d.job import run as classify

@@ -12,7 +12,7 @@ import pytest
 from engine.optics import Optics
 from spa_widgets.errors import UserError
 from spa_widgets.io.datasets import MicrographSet
-from spa_widgets.io.mrc import write_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.io.star import write_star
 from spa_widgets.session.context import Cancelled, JobContext
 from spa_widgets.session.params import validate_params

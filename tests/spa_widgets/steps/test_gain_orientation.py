@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spa_widgets.errors import UserError
 from spa_widgets.io.movies import open_movie
-from spa_widgets.io.mrc import write_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.session.context import simple_context
 from spa_widgets.session.registry import get_step, load_steps
 from spa_widgets.steps.correct_motion.job import _Gain

@@ -18,7 +18,7 @@ from engine.simulation.particles import simulate_particles
 from engine.simulation.phantom import channel_in_nanodisc
 from engine.simulation.projection import density
 from spa_widgets.io.datasets import ParticleSet
-from spa_widgets.io.mrc import MrcStackWriter
+from spa_widgets.io.mrc_write import MrcStackWriter
 from spa_widgets.io.star import write_star
 from spa_widgets.session.params import validate_params
 from spa_widgets.session.registry import get_step, load_steps

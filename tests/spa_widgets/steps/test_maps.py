@@ -15,7 +15,8 @@ from engine.validation.masks import soft_mask_from_map
 from engine.validation.sharpening import sharpen as blur
 from spa_widgets.errors import UserError
 from spa_widgets.io.curves import FSC_COLUMNS, read_fsc_csv
-from spa_widgets.io.mrc import read_mrc, write_mrc
+from spa_widgets.io.mrc import read_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.io.star import read_star, write_star
 from spa_widgets.session.context import JobContext, simple_context
 from spa_widgets.steps.flip_hand import job as flip_hand

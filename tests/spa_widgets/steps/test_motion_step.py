@@ -15,7 +15,8 @@ from engine.simulation.phantom import channel_in_nanodisc
 from engine.simulation.settings import SMALL
 from spa_widgets.errors import UserError
 from spa_widgets.io.datasets import MicrographSet
-from spa_widgets.io.mrc import read_mrc, write_mrc
+from spa_widgets.io.mrc import read_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.io.star import read_star
 from spa_widgets.session.context import Cancelled, JobContext
 from spa_widgets.session.params import validate_params

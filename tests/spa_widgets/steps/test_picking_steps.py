@@ -18,7 +18,8 @@ from engine.simulation.projection import project_atoms
 from engine.simulation.settings import SMALL
 from spa_widgets.errors import UserError
 from spa_widgets.io.datasets import MicrographSet, ParticleSet
-from spa_widgets.io.mrc import mrc_shape, read_mrc, write_mrc
+from spa_widgets.io.mrc import mrc_shape, read_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.io.star import read_star, write_star
 from spa_widgets.session.context import Cancelled, JobContext
 from spa_widgets.session.params import validate_params

@@ -16,7 +16,8 @@ from engine.simulation.phantom import channel_in_nanodisc
 from engine.simulation.projection import density
 from spa_widgets.errors import UserError
 from spa_widgets.io.datasets import ParticleSet
-from spa_widgets.io.mrc import read_mrc, write_mrc
+from spa_widgets.io.mrc import read_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.io.star import write_star
 from spa_widgets.session.context import Cancelled, JobContext, simple_context
 from spa_widgets.steps.refine import job as refine

@@ -18,7 +18,8 @@ from spa_widgets.guard.before import findings_before
 from spa_widgets.guard.particles import particle_warnings
 from spa_widgets.io.convert import convert
 from spa_widgets.io.datasets import MicrographSet, ParticleSet
-from spa_widgets.io.mrc import read_mrc, write_mrc
+from spa_widgets.io.mrc import read_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.io.star import read_star, write_star
 from spa_widgets.session.params import validate_params
 from spa_widgets.session.registry import get_step, load_steps

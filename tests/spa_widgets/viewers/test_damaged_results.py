@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from spa_widgets import ClassGallery, CTFInspector, FSCPlot, ManualPicker, UserError, VolumeViewer
-from spa_widgets.io.mrc import write_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from tests.support.widget_data import PIXEL_A, ball, make_classes, make_fsc, make_micrographs, make_spectra
 
 

@@ -11,7 +11,8 @@ from PIL import Image
 
 from spa_widgets import ImageViewer
 from spa_widgets.errors import UserError
-from spa_widgets.io.mrc import read_mrc, write_mrc
+from spa_widgets.io.mrc import read_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.viewers.flat.pictures import Stack
 from tests.support.widget_data import add_members, make_classes, make_micrographs, make_picks
 

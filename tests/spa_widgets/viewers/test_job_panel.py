@@ -12,7 +12,7 @@ import pytest
 
 from spa_widgets import Session
 from spa_widgets.errors import UserError
-from spa_widgets.io.mrc import write_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.session.context import Cancelled
 from spa_widgets.viewers.jobs.widget import JobPanel, JobView, SessionTree
 from tests.support.widget_data import PIXEL_A, ball, make_micrographs

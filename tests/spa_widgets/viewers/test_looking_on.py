@@ -19,7 +19,7 @@ from spa_widgets import (
     VolumeViewer,
 )
 from spa_widgets.errors import UserError
-from spa_widgets.io.mrc import write_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.session.keys import file_sha256
 from tests.support.widget_data import PIXEL_A, add_members, make_micrographs, make_spectra, particle_positions
 

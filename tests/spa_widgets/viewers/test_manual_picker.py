@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from spa_widgets.errors import UserError
-from spa_widgets.io.mrc import write_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.io.star import read_star
 from spa_widgets.steps.manual_picks.widget import ManualPicker
 from tests.support.widget_data import SIDE, make_micrographs, make_picks, particle_positions

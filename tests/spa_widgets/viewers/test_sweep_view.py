@@ -10,7 +10,7 @@ import pytest
 
 from spa_widgets import Session, SweepView
 from spa_widgets.errors import UserError
-from spa_widgets.io.mrc import write_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.viewers.jobs.pictures import result_picture
 from tests.support.widget_data import PIXEL_A, ball, make_micrographs
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from spa_widgets.errors import UserError
-from spa_widgets.io.mrc import write_mrc
+from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.viewers.volume.widget import VolumeViewer
 from tests.support.widget_data import ball
 
