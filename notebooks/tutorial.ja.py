@@ -216,7 +216,8 @@ data.check("classes", selected, particles)
 # %% [markdown]
 # ## J14 · 初期モデル（ab-initio）
 #
-# 何もないところから最初の密度マップを作ります。対称性は仮定しません（C1）。ランダムな出発点からの確率的勾配降下法です。
+# 何もないところから最初の密度マップを作ります。対称性は仮定しません（C1）。ランダムな出発点から、無作為に選んだ少数の画像で
+# マップを少しずつ直していきます（確率的な期待値最大化法）。
 
 # %%
 initial = session.initial_model(selected, symmetry="C1", mask_diameter_A=160)

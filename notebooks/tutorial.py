@@ -217,7 +217,8 @@ data.check("classes", selected, particles)
 # %% [markdown]
 # ## J14 · Ab-initio reconstruction
 #
-# A first map from nothing, without symmetry (C1): stochastic gradient descent from a random start.
+# A first map from nothing, without symmetry (C1): from a random start, small random batches of the images mend the map
+# step by step (stochastic expectation–maximisation).
 
 # %%
 initial = session.initial_model(selected, symmetry="C1", mask_diameter_A=160)
