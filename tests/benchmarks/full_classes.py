@@ -111,6 +111,7 @@ def _accuracy(state: ClassificationState, is_junk: NDArray[np.bool_]) -> str:
     share = counts[mainly, 0] / counts[mainly, 0].sum()
     averages = np.asarray(state.averages)[mainly]
     resolution_A = np.maximum(figures["resolution_A"][mainly], 2 * state.pixel_size_A)
+    sharp = np.isfinite(resolution_A)  # a class whose halves nowhere agree has none
     coarse = best_correlations(averages, state.pixel_size_A, np.full(len(mainly), 14.0))
     fine = best_correlations(averages, state.pixel_size_A, resolution_A)
     of_all = counts.sum(axis=1) / counts.sum()
@@ -120,7 +121,7 @@ def _accuracy(state: ClassificationState, is_junk: NDArray[np.bool_]) -> str:
         [
             *(f"{value:.3f}" for value in (*automatic[:2], *by_hand[:2], automatic[2], by_hand[2])),
             *(f"{share @ values:.3f}" for values in (coarse, fine)),
-            f"{share @ resolution_A:.1f} | {len(used)} | {effective:.1f} | {of_all.max():.3f}",
+            f"{np.average(resolution_A[sharp], weights=share[sharp]):.1f} | {len(used)} | {effective:.1f} | {of_all.max():.3f}",
         ]
     )
 
