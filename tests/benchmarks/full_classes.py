@@ -121,7 +121,8 @@ def _accuracy(state: ClassificationState, is_junk: NDArray[np.bool_]) -> str:
         [
             *(f"{value:.3f}" for value in (*automatic[:2], *by_hand[:2], automatic[2], by_hand[2])),
             *(f"{share @ values:.3f}" for values in (coarse, fine)),
-            f"{np.average(resolution_A[sharp], weights=share[sharp]):.1f} | {len(used)} | {effective:.1f} | {of_all.max():.3f}",
+            f"{np.average(resolution_A[sharp], weights=share[sharp]):.1f}",
+            f"{len(used)} | {effective:.1f} | {of_all.max():.3f}",
         ]
     )
 
