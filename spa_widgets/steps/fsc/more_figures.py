@@ -30,9 +30,11 @@ def guinier_figure(fit: GuinierFit, style: Style) -> Figure:
         found = {"b": fit.b_factor_A2, "error": fit.error_A2, "used": fit.cautious_b_factor_A2}
         title = t("guinier_b", **{name: f"{value:.0f}" for name, value in found.items()})
         drawn = {"type": "scatter", "mode": "lines", "x": numbers(k2[fit.fitted]), "hoverinfo": "skip"}
+        # the line alone is offset by what a protein's amplitudes lost: only its slope says something
+        slope = fit.line + fit.expected[fit.fitted].mean()
         for name, values, line in (
             ("guinier_fit", fit.model, {"color": style.colour("corrected"), "width": 3}),
-            ("guinier_slope", fit.line, {"color": WARN, "width": 1.6, "dash": "dash"}),
+            ("guinier_slope", slope, {"color": WARN, "width": 1.6, "dash": "dash"}),
         ):
             lines.append({**drawn, "y": numbers(values[fit.fitted]), "name": t(name), "line": line})
     ticks = [2 * _COARSEST_A]

@@ -2,9 +2,9 @@
 import { h, niceTicks, s, save } from "../kit/dom.ts";
 import type { Frame } from "../kit/frame.ts";
 import { bytes } from "../kit/link.ts";
-import { hasEnded, size } from "./row.ts";
+import { type FigureRow, hasEnded, size, wordsOf } from "./row.ts";
 
-export interface Details { name: string; status: string; code: string; error: string; warnings: string[]; figures: [string, string][]; pictures: { name: string; caption: string; time: number }[]; curve: { x: number[]; y: number[] } | null; log: [number, string][]; stage: string; device: string; files: { file: string; kind: string; bytes: number }[]; folder: string; can_resume: boolean }
+export interface Details { name: string; status: string; code: string; error: string; warnings: string[]; figures: FigureRow[]; pictures: { name: string; caption: string; time: number }[]; curve: { x: number[]; y: number[] } | null; log: [number, string][]; stage: string; device: string; files: { file: string; kind: string; bytes: number }[]; folder: string; can_resume: boolean }
 
 /** A small FSC curve with the 0.143 line; the x axis is labelled in Å. */
 export function smallCurve({ x, y }: { x: number[]; y: number[] }, label: string): SVGElement {
@@ -84,8 +84,8 @@ export class DetailView {
   }
 
   private facts(details: Details): (Node | string)[] {
-    const { t } = this.frame;
-    const figures = details.figures.map(([name, value]) => h("tr", {}, h("td", {}, name), h("td", {}, value)));
+    const { t, language } = this.frame;
+    const figures = details.figures.map((each) => h("tr", {}, h("td", {}, wordsOf(each, language)), h("td", {}, each.text)));
     return [
       ...details.pictures.map((picture) => this.picture(details.name, picture)),
       details.curve ? h("figure", { class: "spa-figure" }, smallCurve(details.curve, t("fsc_so_far")), h("figcaption", { class: "spa-dim" }, t("fsc_so_far"))) : "",

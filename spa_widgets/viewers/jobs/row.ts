@@ -7,6 +7,10 @@ export const SIGN: Record<string, string> = { queued: "○", running: "▶", fin
 export const INK: Record<string, string> = { queued: "var(--spa-ink2)", running: "var(--spa-accent)", finished: "var(--spa-good)", failed: "var(--spa-warn)", cancelled: "#b0669a" };
 
 export const hasEnded = (status: string): boolean => ["finished", "failed", "cancelled"].includes(status);
+/** A figure of a job: its name in words, and its value with the unit. */
+export interface FigureRow { words: string; words_ja: string; text: string }
+export const wordsOf = (figure: Pick<FigureRow, "words" | "words_ja">, language: string): string => (language === "ja" ? figure.words_ja : figure.words);
+
 export const titleOf = (row: Pick<Row, "title" | "title_ja">, language: string): string => (language === "ja" ? row.title_ja : row.title);
 
 /** When a job that waits will start, as far as can be told. */

@@ -46,12 +46,10 @@ def job_details(job: Any) -> dict[str, Any]:
     """Give what an open job shows: figures, pictures, curve, log, warnings, files, device, code."""
     events = job.events()
     status = job.status
-    figures = {name: value for name, value in job.figures.items() if not isinstance(value, list | dict)}
-    readable = [(*readable_name(name), figure_text(value)) for name, value in figures.items()]
     times = {event["name"]: event["time"] for event in events if event.get("kind") == "picture"}
     return {
         "name": job.name, "status": status, "code": job.code(), "error": job.error, "warnings": job.warnings[-5:],
-        "figures": [[words, f"{text} {unit}".strip()] for words, unit, text in readable],
+        "figures": figure_rows(job.figures),
         "pictures": [
             {"name": name, "caption": caption, "time": times.get(name, 0.0)}
             for name, (path, caption) in job.pictures.items() if path.is_file()
@@ -60,6 +58,18 @@ def job_details(job: Any) -> dict[str, Any]:
         "files": _files(job) if status == FINISHED else [], "folder": str(job.folder),
         "can_resume": status in (FAILED, CANCELLED),
     }  # fmt: skip
+
+
+def figure_rows(figures: dict[str, Any]) -> list[dict[str, str]]:
+    """Give the words (English and Japanese) and the text of each figure that is one value."""
+    rows = []
+    for name, value in figures.items():
+        if not isinstance(value, list | dict):
+            words, unit = readable_name(name)
+            rows.append(
+                {"words": words, "words_ja": in_japanese(words), "text": f"{figure_text(value)} {unit}".strip()}
+            )
+    return rows
 
 
 def _curve(events: list[dict[str, Any]]) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ import type { Row } from "../jobs/row.ts";
 
 export interface Axis { name: string; label: string; label_ja: string; unit: string; values: string[]; numbers: number[] }
 export interface Point { job: string; values: string[] }
-export interface Figure { name: string; words: string; unit: string; sign: number }
+export interface Figure { name: string; words: string; words_ja: string; unit: string; sign: number }
 export interface SweepRow extends Row { picture: number; figures: Record<string, number>; texts: Record<string, string> }
 
 // Okabe–Ito: told apart with any colour vision

@@ -15,7 +15,7 @@ from spa_widgets.viewers.base import Answer, SpaWidget, bundle
 from spa_widgets.viewers.encode import WEBP
 from spa_widgets.viewers.follow import follow
 from spa_widgets.viewers.jobs.pictures import last_picture, result_picture
-from spa_widgets.viewers.jobs.rows import has_ended, job_row
+from spa_widgets.viewers.jobs.rows import figure_rows, has_ended, job_row
 from spa_widgets.viewers.labels import in_japanese
 
 _log = logging.getLogger(__name__)
@@ -114,8 +114,8 @@ class SweepView(SpaWidget):
     def _list_figures(self) -> None:
         names = dict.fromkeys(name for row in self.jobs.values() for name in row["figures"])
         self.figures = [
-            {"name": name, "words": readable_name(name)[0], "unit": readable_name(name)[1], "sign": direction_of(name)}
-            for name in names
+            {"name": name, "words": words, "words_ja": in_japanese(words), "unit": unit, "sign": direction_of(name)}
+            for name, (words, unit) in ((name, readable_name(name)) for name in names)
         ]
         if not self._chosen or self.figure not in names:
             self.figure = self._sweep.merit() or next(iter(names), "")
@@ -186,9 +186,7 @@ class SweepView(SpaWidget):
 
     def _ask_details(self, name: str) -> dict[str, Any]:
         job = self._jobs[name]
-        readable = [(*readable_name(key), figure_text(value)) for key, value in job.figures.items()
-                    if not isinstance(value, list | dict)]  # fmt: skip
-        return {"code": job.code(), "figures": [[words, f"{text} {unit}".strip()] for words, unit, text in readable]}
+        return {"code": job.code(), "figures": figure_rows(job.figures)}
 
 
 def _is_settled(row: dict[str, Any] | None) -> bool:

@@ -4,7 +4,7 @@ import { progressBar, type Bar } from "../kit/controls.ts";
 import { h } from "../kit/dom.ts";
 import { Frame } from "../kit/frame.ts";
 import { bytes } from "../kit/link.ts";
-import { duration, INK, SIGN } from "../jobs/row.ts";
+import { duration, type FigureRow, INK, SIGN, wordsOf } from "../jobs/row.ts";
 import { type Axis, type Figure, type Point, SweepChart, type SweepRow } from "./chart.ts";
 
 interface Cell { element: HTMLElement; head: HTMLElement; image: HTMLImageElement; bar: Bar; value: HTMLElement; note: HTMLElement; picture: number }
@@ -56,6 +56,11 @@ class SweepPage {
   private get axes(): Axis[] { return this.frame.link.get<Axis[]>("axes"); }
   private get points(): Point[] { return this.frame.link.get<Point[]>("points"); }
   private get rows(): Record<string, SweepRow> { return this.frame.link.get<Record<string, SweepRow>>("jobs") ?? {}; }
+  private words(figure: Figure): string {
+    const words = wordsOf(figure, this.frame.language);
+    return figure.unit ? `${words} (${figure.unit})` : words;
+  }
+
   private label(axis: Axis): string { return this.frame.language === "ja" ? axis.label_ja : axis.label; }
 
   private step(by: number): void {
@@ -128,7 +133,7 @@ class SweepPage {
     const keys = figures.map((each) => each.name).join();
     if (this.figure.dataset.keys !== keys) {
       this.figure.dataset.keys = keys;
-      this.figure.replaceChildren(...figures.map((each) => h("option", { value: each.name }, each.unit ? `${each.words} (${each.unit})` : each.words)));
+      this.figure.replaceChildren(...figures.map((each) => h("option", { value: each.name }, this.words(each))));
     }
     this.figure.value = chosen;
     const figure = figures.find((each) => each.name === chosen);
@@ -188,7 +193,7 @@ class SweepPage {
     const sorted = [...this.points].sort((a, b) => { const [x, y] = [value(a), value(b)]; return Number.isNaN(x) ? 1 : Number.isNaN(y) ? -1 : way * (x - y); });
     const shown = (link.get<Figure[]>("figures") ?? []).slice(0, 8);
     const head = h("tr", {}, h("th", {}, t("job")), ...this.axes.map((axis) => h("th", { title: axis.name }, axis.unit ? `${this.label(axis)} (${axis.unit})` : this.label(axis))),
-      ...shown.map((each) => h("th", { title: each.name, "aria-sort": each.name === figure?.name ? (way > 0 ? "ascending" : "descending") : null, onclick: () => this.frame.guard(link.ask("compare", { figure: each.name, largest: null })) }, each.unit ? `${each.words} (${each.unit})` : each.words)));
+      ...shown.map((each) => h("th", { title: each.name, "aria-sort": each.name === figure?.name ? (way > 0 ? "ascending" : "descending") : null, onclick: () => this.frame.guard(link.ask("compare", { figure: each.name, largest: null })) }, this.words(each))));
     const lines = sorted.map((point) => h("tr", { "aria-selected": String(link.get("selected") === point.job), "data-job": point.job, style: "cursor: pointer", onclick: () => this.frame.guard(link.ask("select", { name: point.job })) },
       h("td", {}, `${point.job === best ? "★ " : ""}${point.job} ${SIGN[this.rows[point.job]?.status] ?? ""}`), ...point.values.map((text) => h("td", {}, text)), ...shown.map((each) => h("td", {}, this.rows[point.job]?.texts[each.name] ?? ""))));
     this.body.replaceChildren(h("div", { style: "overflow: auto; max-height: 420px" }, h("table", { class: "spa-table spa-wrapped" }, h("thead", {}, head), h("tbody", {}, ...lines))));
@@ -201,13 +206,13 @@ class SweepPage {
     for (const { element } of this.cells) element.setAttribute("aria-pressed", String(element.dataset.job === name));
     this.detail.style.display = name ? "" : "none";
     if (!name) return;
-    this.frame.guard(link.ask<{ code: string; figures: [string, string][] }>("details", { name }).then(async ({ content }) => {
+    this.frame.guard(link.ask<{ code: string; figures: FigureRow[] }>("details", { name }).then(async ({ content }) => {
       const row = this.rows[name];
       const image = row?.picture ? h("img", { src: await this.picture(name, row.picture), alt: t("picture_of", { job: name }) }) : null;
       if (link.get("selected") !== name) return;
       this.detail.replaceChildren(
         h("div", { style: "display: flex; flex-wrap: wrap; gap: 14px; align-items: flex-start" }, image,
-          h("table", { class: "spa-table", style: "flex: 1 1 240px; max-width: 420px" }, h("tbody", {}, ...content.figures.map(([words, text]) => h("tr", {}, h("td", {}, words), h("td", {}, text)))))),
+          h("table", { class: "spa-table", style: "flex: 1 1 240px; max-width: 420px" }, h("tbody", {}, ...content.figures.map((each) => h("tr", {}, h("td", {}, wordsOf(each, this.frame.language)), h("td", {}, each.text)))))),
         row?.error ? h("div", { class: "spa-problem" }, row.error) : "",
         h("div", { class: "spa-code", style: "white-space: pre-wrap; margin-top: 8px" }, content.code));
     }));

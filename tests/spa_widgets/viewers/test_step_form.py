@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from spa_widgets import Session, StepForm
+from spa_widgets import Session, StepForm, steps
 from spa_widgets.errors import UserError
 from spa_widgets.session.fields import param_fields
 from spa_widgets.session.registry import Step, get_step, load_steps
@@ -17,6 +18,7 @@ from spa_widgets.steps import ORDER
 from spa_widgets.viewers.form.description import schema_of, shown_of
 from spa_widgets.viewers.form.state import FormState
 from spa_widgets.viewers.form.words import input_label, problem_in_japanese
+from spa_widgets.viewers.jobs.rows import figure_rows
 from spa_widgets.viewers.labels import in_japanese
 from tests.support.widget_data import PIXEL_A, make_micrographs
 
@@ -41,6 +43,19 @@ def test_titles_and_labels_are_translated(step: Step) -> None:
     words = [step.title, *(field.label for field in param_fields(step.params))]
     words += [input_label(item) for item in step.inputs]
     assert not [word for word in words if in_japanese(word) == word]
+
+
+def test_names_of_figures_are_translated() -> None:
+    folder = Path(steps.__file__).parent
+    calls = (node for path in folder.rglob("*.py") for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    names = {
+        call.args[0].value
+        for call in calls
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "figure"
+        if isinstance(call.args[0], ast.Constant)
+    }
+    rows = figure_rows(dict.fromkeys(names, 1.0))
+    assert len(rows) > 40 and not [row["words"] for row in rows if row["words_ja"] == row["words"]]
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)

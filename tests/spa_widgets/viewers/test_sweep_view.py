@@ -42,6 +42,8 @@ def test_a_sweep_shows_itself_with_pictures_and_its_best(session: Session) -> No
     facts, (picture,) = view._ask_picture("J2")
     assert facts["mime"] == "image/webp" and picture[8:12] == b"WEBP"
     assert view.jobs["J2"]["figures"]["picks"] == session["J2"].figures["picks"]
+    words = {each["name"]: (each["words"], each["words_ja"]) for each in view.figures}
+    assert words["picks_per_micrograph"] == ("picks per micrograph", "一枚あたりのピック数")
     view.compare_by("picks_per_micrograph", largest=True)
     most = max(sweep, key=lambda job: job.figures["picks_per_micrograph"])
     assert session[view.best].figures["picks_per_micrograph"] == most.figures["picks_per_micrograph"]
