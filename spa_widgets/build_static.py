@@ -93,7 +93,7 @@ def build(root: Path, with_tests: bool = False) -> None:
 def _is_installed(root: Path, with_tests: bool) -> bool:
     """Tell whether node_modules is newer than the lock file and holds what is wanted."""
     lock, installed = root / "package-lock.json", root / "node_modules" / ".package-lock.json"
-    wanted = ["esbuild", "plotly.js-cartesian-dist-min", *(["typescript", "vitest"] if with_tests else [])]
+    wanted = ["esbuild", "plotly.js-cartesian-dist-min", *(["typescript", "vitest", "axe-core"] if with_tests else [])]
     return (
         installed.exists()
         and installed.stat().st_mtime >= lock.stat().st_mtime
