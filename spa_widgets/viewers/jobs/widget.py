@@ -79,7 +79,7 @@ class JobPanel(ExportHost, AskHost):
 
     def _look_at(self) -> None:
         """Remember until when a person has seen what happened."""
-        if not self.single and self.jobs:
+        if not self.single and self.jobs and not self._project.is_looking_on:
             self._project.decide(_SEEN, time.time())
 
     # ---- what a person does --------------------------------------------------------------------------------------

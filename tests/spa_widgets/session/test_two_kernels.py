@@ -71,6 +71,7 @@ def test_the_second_kernel_is_told_looks_on_and_takes_over(open_session: Callabl
         assert f"process {os.getpid()}" in second.told and "session.take_over()" in second.told
         assert second.do("session.is_looking_on") == "True"
         assert second.do("session.decisions['classes']") == "[1, 2]"
+        assert second.do("[row['name'] for row in __import__('spa_widgets').JobPanel(session).jobs]") == "['J1']"
         assert second.do("session.toy_iterate(iterations=3).status") == "'finished'"
         for change in (
             "session.decide('classes', [3])",
