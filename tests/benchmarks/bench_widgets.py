@@ -13,6 +13,7 @@ import pandas as pd
 
 from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.io.star import write_star
+from tests.benchmarks.first_paint import first_paints, frames, kernel_cpu_s
 from tests.benchmarks.measure import Cost
 from tests.benchmarks.report import Row
 from tests.benchmarks.run import Settings
@@ -82,7 +83,8 @@ def run(settings: Settings) -> list[Row]:
     star = _write_data(settings.work, MICROGRAPHS)
     seconds = settings.size(3, 1)
     with sync_playwright() as playwright, _page(playwright, settings.work) as (lab, page):
-        return [*_picker(lab, page, star, seconds), *_inspector(lab, page, star.parent, seconds)]
+        rows = [*_picker(lab, page, star, seconds), *_inspector(lab, page, star.parent, seconds)]
+        return [*rows, *first_paints(lab, page, settings.work / "widgets", star, seconds)]
 
 
 def _write_data(folder: Path, count: int) -> Path:
@@ -124,11 +126,11 @@ def _picker(lab: Lab, page: Any, star: Path, seconds: int) -> list[Row]:
     notebook = lab.notebook(page, [cell], "picker")
     notebook.widget()
     page.wait_for_selector(".spa-stage[data-shown='mic_0.mrc']")
-    start = Cost(time.perf_counter() - begun, _kernel_cpu_s(notebook), 0)
+    start = Cost(time.perf_counter() - begun, kernel_cpu_s(notebook), 0)
     rows = [Row("notebook to first micrograph", start, note="kernel, imports and page included")]
     page.wait_for_timeout(1500)  # thumbnails, and the next micrograph, are there
-    rows.append(_frames("pan, 2,000 circles", page, _PAN, seconds))
-    rows.append(_frames("zoom, 2,000 circles", page, _ZOOM, seconds))
+    rows.append(frames("pan, 2,000 circles", page, _PAN, seconds))
+    rows.append(frames("zoom, 2,000 circles", page, _ZOOM, seconds))
     rows.append(_opened("next micrograph (asked for ahead)", notebook, 1))
     notebook.python("p._mics._binned.clear()")
     rows.append(_opened("another micrograph (from the file)", notebook, MICROGRAPHS - 1))
@@ -153,16 +155,7 @@ def _inspector(lab: Lab, page: Any, folder: Path, seconds: int) -> list[Row]:
     return [row]
 
 
-def _frames(name: str, page: Any, script: str, seconds: int) -> Row:
-    rate = float(page.evaluate(script, seconds))
-    return Row(name, Cost(1 / rate, 0, 0), {"frames/s": rate})
-
-
 def _opened(name: str, notebook: Notebook, index: int) -> Row:
-    cpu = _kernel_cpu_s(notebook)
+    cpu = kernel_cpu_s(notebook)
     took_ms = float(notebook.page.evaluate(_OPEN, index))
-    return Row(name, Cost(took_ms / 1000, _kernel_cpu_s(notebook) - cpu, 0), note="CPU: of the kernel")
-
-
-def _kernel_cpu_s(notebook: Notebook) -> float:
-    return float(notebook.python("__import__('time').process_time()"))
+    return Row(name, Cost(took_ms / 1000, kernel_cpu_s(notebook) - cpu, 0), note="CPU: of the kernel")
