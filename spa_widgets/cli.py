@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 import click
 
@@ -54,6 +55,18 @@ class StepGroup(click.Group):
         wanted = SHORT_NAMES.get(name, name.replace("-", "_"))
         known = {step.name for step in all_steps()}
         return step_command(get_step(wanted), name) if wanted in known else None
+
+    def resolve_command(
+        self, context: click.Context, arguments: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; of a name that is none, say which one is near it."""
+        try:
+            return super().resolve_command(context, arguments)
+        except click.UsageError as error:
+            near = get_close_matches(arguments[0].replace("_", "-"), self.list_commands(context), n=1)
+            if not near:
+                raise
+            raise click.UsageError(f"{error.format_message()} Did you mean {near[0]!r}?", context) from error
 
 
 @click.group(cls=StepGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

@@ -102,7 +102,8 @@ def byte_reporter(printer: Any) -> Any:
 @click.option(
     "--passthrough", multiple=True, metavar="FILE", help=".cs the particles come from: keep its other columns in a .cs."
 )
-def convert_command(inputs: tuple[str, ...], out: str, passthrough: tuple[str, ...]) -> None:
+@click.option("--names-only", is_flag=True, help="The images are elsewhere: look at none, keep their names.")
+def convert_command(inputs: tuple[str, ...], out: str, passthrough: tuple[str, ...], names_only: bool) -> None:
     """Convert or join particles (.star, .cs), micrographs, or positions (also .box, .csv) into one file.
 
     Files of positions are named like their micrographs: mic_1.box belongs to mic_1.mrc. A .cs made of a .cs keeps every
@@ -114,7 +115,7 @@ def convert_command(inputs: tuple[str, ...], out: str, passthrough: tuple[str, .
 
     target = Path(out).expanduser()
     originals = raw_files(list(passthrough), "--passthrough", "convert") if passthrough else []
-    done = convert(raw_files(list(inputs), "FILE", "convert"), target, originals)
+    done = convert(raw_files(list(inputs), "FILE", "convert"), target, originals, names_only)
     click.echo(f"{done} in {target}")
 
 

@@ -93,7 +93,9 @@ def _particles(columns: Columns) -> pd.DataFrame:
     names = _text(columns["blob/path"])
     numbers = np.asarray(columns["blob/idx"], np.int64) + 1
     table = _ctf(columns)
-    table.insert(0, "rlnImageName", [f"{i:06d}@{name}" for i, name in zip(numbers.tolist(), names, strict=True)])
+    # RELION takes a .mrc for one image, unless its name says that it is a stack
+    stacks = (f"{name}:mrcs" if name.endswith(".mrc") else name for name in names)
+    table.insert(0, "rlnImageName", [f"{i:06d}@{name}" for i, name in zip(numbers.tolist(), stacks, strict=True)])
     if "location/center_x_frac" in columns and "location/micrograph_shape" in columns:
         positions = _positions(columns, "")
         table = pd.concat([table, positions.drop(columns=[c for c in positions if c in table])], axis=1)

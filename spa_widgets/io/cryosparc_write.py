@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from engine.rotation_vectors import rotation_vectors_of_angles
 from spa_widgets.errors import UserError
-from spa_widgets.io.columns import defocus_of, numbers, optics_of
+from spa_widgets.io.columns import defocus_of, numbers, optics_of, row_values
 from spa_widgets.io.cs_file import columns_of_uids, write_dataset
 from spa_widgets.io.datasets import IMAGE_SIGN, ParticleSet
-from spa_widgets.io.image_paths import resolve_image_path
+from spa_widgets.io.image_paths import image_file, resolve_image_path
 from spa_widgets.io.mrc import mrc_shape
 
 Columns = dict[str, NDArray[Any]]
@@ -27,7 +27,9 @@ _FILLED = ("ctf/type", "ctf/exp_group_id", "ctf/scale", "ctf/scale_const", "ctf/
            "alignments2D/alpha", "alignments3D/alpha")  # fmt: skip
 
 
-def write_cs(path: str | Path, particles: ParticleSet, originals: Sequence[str | Path] = ()) -> None:
+def write_cs(
+    path: str | Path, particles: ParticleSet, originals: Sequence[str | Path] = (), names_only: bool = False
+) -> None:
     """Write particles with CTF, and with poses and positions where they are known, as a ``.cs`` file.
 
     Images are named, not copied: import the stacks from where they are.
@@ -40,6 +42,9 @@ def write_cs(path: str | Path, particles: ParticleSet, originals: Sequence[str |
         Datasets that the particles come from, with the ``passthrough`` files beside them: what stands there and is not
         translated is written as it is, also where it was computed with the former poses or CTF. The first that has a
         column counts.
+    names_only : bool
+        Look at no image: names stay as they are, boxes are those of the optics table, and positions, which need the
+        size of the micrographs, are left out.
 
     Raises
     ------
@@ -49,10 +54,10 @@ def write_cs(path: str | Path, particles: ParticleSet, originals: Sequence[str |
     kept: Columns = {}
     for original in originals:
         kept = {**columns_of_uids(original, _uids(particles)), **kept}
-    columns = {**_images(particles), **_ctf(particles)}
+    columns = {**_images(particles, names_only), **_ctf(particles)}
     if "rlnAngleRot" in particles.table:
         columns |= _poses(particles, in_plane="alignments2D/pose" in kept and "alignments3D/pose" not in kept)
-    if {"rlnCoordinateX", "rlnCoordinateY", "rlnMicrographName"} <= set(particles.table.columns):
+    if not names_only and {"rlnCoordinateX", "rlnCoordinateY", "rlnMicrographName"} <= set(particles.table.columns):
         columns |= _positions(particles)
     columns |= {name: values for name, values in kept.items() if name not in columns or name in _FILLED}
     write_dataset(path, columns)
@@ -78,12 +83,12 @@ def _f4(values: Any) -> NDArray[np.float32]:
     return np.asarray(values, np.float32)
 
 
-def _images(particles: ParticleSet) -> Columns:
+def _images(particles: ParticleSet, names_only: bool) -> Columns:
     table, count = particles.table, particles.count
-    grid = particles.grid()
-    names = [str(name).rpartition("@") for name in particles.with_absolute_names().table["rlnImageName"]]
+    named = particles if names_only else particles.with_absolute_names()
+    names = [str(name).rpartition("@") for name in named.table["rlnImageName"]]
     index = np.array([int(number) - 1 if number else 0 for number, _, _ in names], np.uint32)
-    paths = [name for _, _, name in names]
+    paths = [image_file(name)[0] for _, _, name in names]
     if _UID in table:
         uid = _uids(particles)
     else:
@@ -94,10 +99,16 @@ def _images(particles: ParticleSet) -> Columns:
         "uid": uid,
         "blob/path": np.array(paths),
         "blob/idx": index,
-        "blob/shape": np.repeat(grid.own_px[:, None], 2, axis=1).astype(np.uint32),
+        "blob/shape": np.repeat(_boxes_px(particles, names_only)[:, None], 2, axis=1).astype(np.uint32),
         "blob/psize_A": _f4(particles.pixel_sizes_A),
         "blob/sign": _f4(sign),
     }
+
+
+def _boxes_px(particles: ParticleSet, names_only: bool) -> NDArray[Any]:
+    if not names_only:
+        return particles.grid().own_px
+    return row_values(particles.optics_table, particles.table, ("rlnImageSize",), particles.path, "image size", "px")
 
 
 def _ctf(particles: ParticleSet) -> Columns:

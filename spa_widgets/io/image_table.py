@@ -14,7 +14,7 @@ from engine.optics import Defocus, Optics
 from spa_widgets.errors import UserError
 from spa_widgets.io.columns import defocus_of, optics_of, row_values, used_value
 from spa_widgets.io.cryosparc import read_cs
-from spa_widgets.io.image_paths import resolve_image_path
+from spa_widgets.io.image_paths import image_file, resolve_image_path
 from spa_widgets.io.star import Tables, need_columns, read_star, write_star
 
 
@@ -110,7 +110,9 @@ class ImageTable:
         """Return the set naming its image files by absolute paths, so that its table can be written elsewhere."""
         parts = [str(name).rpartition("@") for name in self.table[self._IMAGE]]
         found = {
-            name: name if Path(name).is_absolute() else str(resolve_image_path(name, self.path).absolute())
+            name: name
+            if Path(name).is_absolute()
+            else f"{resolve_image_path(name, self.path).absolute()}{image_file(name)[1]}"
             for name in {name for _, _, name in parts}
         }
         names = [f"{number}{at}{found[name]}" for number, at, name in parts]

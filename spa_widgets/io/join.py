@@ -11,7 +11,7 @@ import pandas as pd
 from spa_widgets.errors import UserError
 from spa_widgets.io.columns import group_index
 from spa_widgets.io.datasets import IMAGE_SIGN, MicrographSet, ParticleSet
-from spa_widgets.io.image_paths import resolve_image_path
+from spa_widgets.io.image_paths import image_file, resolve_image_path
 from spa_widgets.io.image_table import ImageTable
 
 _NUMBER, _NAME = "rlnOpticsGroup", "rlnOpticsGroupName"
@@ -74,7 +74,7 @@ def join_particles(inputs: Sequence[Path], output: Path) -> tuple[ParticleSet, s
     joined, lost = _joined(sets, output)
     names = joined.table[_IMAGE].astype(str)
     parts = names.str.rpartition("@")
-    images = parts[0].str.lstrip("0").where(parts[0] != "", "1") + "@" + parts[2]
+    images = parts[0].str.lstrip("0").where(parts[0] != "", "1") + "@" + parts[2].map(lambda name: image_file(name)[0])
     _require_once(images, names, "particle")
     return joined, f"{joined.count} particles of {_groups(joined)}{lost}"
 

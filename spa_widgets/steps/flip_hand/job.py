@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from engine.validation.hand import flip_hand, flip_poses
 from spa_widgets.io.datasets import ParticleSet
-from spa_widgets.io.image_paths import resolve_image_path
 from spa_widgets.io.mrc_write import write_mrc
 from spa_widgets.io.volumes import read_volume
 from spa_widgets.session.context import JobContext
@@ -17,11 +16,7 @@ def run(ctx: JobContext) -> None:
     write_mrc(ctx.out / "map_flipped.mrc", flip_hand(volume), pixel_size_A)
     path = ctx.optional_input("particles")
     if path is not None:
-        particles = ParticleSet.read(path)
+        particles = ParticleSet.read(path).with_absolute_names()
         angles_deg, shifts_A = particles.poses()
-        flipped = particles.with_poses(flip_poses(angles_deg), shifts_A)
-        names = [str(name).rpartition("@") for name in flipped.table["rlnImageName"]]
-        places = {name: resolve_image_path(name, path) for _, _, name in names}
-        flipped.table["rlnImageName"] = [f"{number}@{places[name]}" for number, _, name in names]
-        flipped.write(ctx.out / "particles.star")
+        particles.with_poses(flip_poses(angles_deg), shifts_A).write(ctx.out / "particles.star")
     ctx.progress(1, 1, "done")

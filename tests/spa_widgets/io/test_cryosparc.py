@@ -76,7 +76,7 @@ def test_every_field_is_translated(files: tuple[Path, dict[str, Any]]) -> None:
     tables = read_cs(path)
     table, optics = tables["particles"], tables["optics"]
     assert optics.iloc[0][["rlnVoltage", "rlnSphericalAberration", "rlnImagePixelSize"]].tolist() == [300.0, 2.7, 2.0]
-    assert table["rlnImageName"].iloc[1] == "000002@J1/imported/stack.mrc"
+    assert table["rlnImageName"].iloc[1] == "000002@J1/imported/stack.mrc:mrcs"
     assert np.allclose(table["rlnDefocusU"], given["ctf/df1_A"]) and np.allclose(table["rlnDefocusV"], 14000)
     assert np.allclose(table["rlnDefocusAngle"], np.rad2deg(0.5)) and np.allclose(table["rlnPhaseShift"], 90)
     for i, vector in enumerate(given["alignments3D/pose"].astype(float)):
