@@ -54,7 +54,7 @@ def cells(folder: Path) -> list[tuple[str, str]]:
 def test_axe_finds_nothing_in_any_widget_light_or_dark(open_notebook: Any, lab: Any) -> None:
     if not AXE.exists():
         pytest.skip("axe-core is not installed: python -m spa_widgets.build_static --dev")
-    shown = cells(lab.folder / "seen")
+    shown = cells(lab.folder / "before-axe")
     page = open_notebook([cell for cell, _ in shown]).page
     page.add_script_tag(path=str(AXE))
     found: list[str] = []

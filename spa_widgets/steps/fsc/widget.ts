@@ -38,6 +38,7 @@ class FscView {
   private sliders: Record<string, Slider> = {};
   private reset: HTMLButtonElement;
   private isBusy = false;
+  private isMissed = false;
   private redraw = latestOnly<void>(() => this.draw().catch((error: Error) => { if (error.message !== "closed") this.frame.say(error.message, true); }));
   private sendMask = latestOnly<Record<string, number>>(async (args) => {
     this.busy(true);
@@ -56,9 +57,15 @@ class FscView {
     link.watch([...SLIDERS], () => { for (const name of SLIDERS) this.sliders[name]?.set(link.get(name)); });
     const look = new MutationObserver(() => this.redraw()); // the frame marks a dark page on its root
     look.observe(frame.root, { attributes: true, attributeFilter: ["class"] });
-    const size = new ResizeObserver(throttle(() => void plotly(link).then((library) => this.plot.isConnected && library.Plots.resize(this.plot)).catch(() => undefined), 120));
+    const size = new ResizeObserver(throttle(() => this.resized(), 120));
     size.observe(main);
     frame.onClose(() => { look.disconnect(); size.disconnect(); void plotly(link).then((library) => library.purge(this.plot)).catch(() => undefined); });
+  }
+
+  private resized(): void {
+    if (!this.plot.isConnected) return;
+    if (this.isMissed) this.redraw();
+    else void plotly(this.frame.link).then((library) => library.Plots.resize(this.plot)).catch(() => undefined);
   }
 
   private bar(): HTMLElement {
@@ -121,7 +128,8 @@ class FscView {
     const [library, { content }] = await Promise.all([
       plotly(link), link.ask<Drawn>("figure", { tab, language: chooseLanguage(link.get("language") ?? "auto"), dark: root.classList.contains("spa-dark") }),
     ]);
-    if (!root.isConnected) return;
+    this.isMissed = !root.isConnected; // a notebook takes cells out of the page while they are out of sight
+    if (this.isMissed) return;
     await library.react(this.plot, content.figure.data, content.figure.layout, CONFIG);
     this.plot.setAttribute("aria-label", content.text);
     this.caption.textContent = content.text;
