@@ -2,7 +2,7 @@
 import { progressBar, type Bar } from "../kit/controls.ts";
 import { h } from "../kit/dom.ts";
 import type { Frame } from "../kit/frame.ts";
-import { duration, hasEnded, INK, SIGN, size, standing, startsIn, titleOf, type Row } from "./row.ts";
+import { duration, hasEnded, INK, select, SIGN, size, standing, startsIn, titleOf, type Row } from "./row.ts";
 
 interface Known { element: HTMLElement; state: HTMLElement; bar: Bar; note: HTMLElement; cancel: HTMLElement; disk: HTMLElement; news: HTMLElement }
 
@@ -54,7 +54,7 @@ export class JobList {
 
   private make(row: Row): Known {
     const { t, link, guard } = this.frame;
-    const select = (): void => guard.call(this.frame, link.ask("select", { name: row.name }));
+    const open = (): void => select(this.frame, row.name);
     const title = titleOf(row, this.frame.language);
     const known: Known = {
       bar: progressBar(`${row.name} ${title}`),
@@ -63,8 +63,8 @@ export class JobList {
       disk: h("span", { class: "spa-dim spa-num" }),
       news: h("span", { class: "spa-news", title: t("news") }, ` ${t("new")}`),
       cancel: h("button", { onclick: (event: Event) => { event.stopPropagation(); guard.call(this.frame, link.ask("cancel", { name: row.name })); } }, t("cancel")),
-      element: h("div", { class: "spa-row spa-job", role: "listitem", tabIndex: 0, "data-job": row.name, onclick: select,
-        onkeydown: (event: KeyboardEvent) => { if (event.target === event.currentTarget && (event.key === "Enter" || event.key === " ")) { event.preventDefault(); event.stopPropagation(); select(); } } }),
+      element: h("div", { class: "spa-row spa-job", role: "listitem", tabIndex: 0, "data-job": row.name, onclick: open,
+        onkeydown: (event: KeyboardEvent) => { if (event.target === event.currentTarget && (event.key === "Enter" || event.key === " ")) { event.preventDefault(); event.stopPropagation(); open(); } } }),
     };
     known.element.append(h("b", {}, row.name), h("span", { class: "spa-name", title: row.parents.length ? t("from", { names: row.parents.join(", ") }) : "" }, title, known.news), known.state, known.bar.element, known.note, known.disk, known.cancel);
     this.known.set(row.name, known);

@@ -1,5 +1,5 @@
 /** What lists, trees and sweeps share to show a job. */
-import type { Translate } from "../kit/frame.ts";
+import type { Frame, Translate } from "../kit/frame.ts";
 
 export interface Row { name: string; title: string; title_ja: string; step: string; status: string; progress: number; message: string; eta_s: number | null; error: string; seconds: number | null; parents: string[]; workspace: string; bytes: number; is_news?: boolean; position?: number | null; expected_wait_s?: number | null; origin?: string; saved_s?: number | null }
 
@@ -7,6 +7,13 @@ export const SIGN: Record<string, string> = { queued: "○", running: "▶", fin
 export const INK: Record<string, string> = { queued: "var(--spa-ink2)", running: "var(--spa-accent)", finished: "var(--spa-good)", failed: "var(--spa-warn)", cancelled: "#b0669a" };
 
 export const hasEnded = (status: string): boolean => ["finished", "failed", "cancelled"].includes(status);
+/** Open a job, or close the open one: known at once, since the next key may act on it; the kernel has the last word. */
+export function select(frame: Frame, name: string): void {
+  const { link } = frame;
+  const settle = link.expect("selected", link.get("selected") === name && !link.get("single") ? "" : name);
+  frame.guard(link.ask("select", { name }).finally(settle));
+}
+
 /** A figure of a job: its name in words, and its value with the unit. */
 export interface FigureRow { words: string; words_ja: string; text: string }
 export const wordsOf = (figure: Pick<FigureRow, "words" | "words_ja">, language: string): string => (language === "ja" ? figure.words_ja : figure.words);

@@ -2,7 +2,7 @@
 import { h, s } from "../kit/dom.ts";
 import type { Frame } from "../kit/frame.ts";
 import { corner, corners, GAP_X, HEIGHT, MARGIN, rounded, WIDTH } from "./routes.ts";
-import { INK, SIGN, titleOf, worst, type Row } from "./row.ts";
+import { INK, select, SIGN, titleOf, worst, type Row } from "./row.ts";
 
 /** A job or a fold of alike jobs; `implied` are parents that one of the other parents uses already. */
 export interface Node { key: string; names: string[]; column: number; level: number; parents: number[]; implied: number[] }
@@ -122,7 +122,7 @@ export class Tree {
     const name = folded ? `${rows[0].name} … ${rows[rows.length - 1].name}` : rows[0].name;
     const title = titleOf(rows[0], language);
     const act = (): void => {
-      if (!folded) return this.frame.guard(link.ask("select", { name: rows[0].name }));
+      if (!folded) return select(this.frame, rows[0].name);
       this.open.add(node.key);
       this.focused = rows[0].name;
       this.redraw();
